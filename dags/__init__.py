@@ -1,0 +1,1 @@
+"""When: order, schedule, retry; no logic."""

@@ -1,0 +1,1 @@
+"""The front door: command line, embedded services, the demonstration city."""

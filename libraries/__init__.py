@@ -1,0 +1,1 @@
+"""What is true: land, check, merge; claims, golden records, history."""

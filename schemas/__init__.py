@@ -1,0 +1,1 @@
+"""What it looks like: tables, records, messages, code tables, identifiers, errors, and the door to the database."""

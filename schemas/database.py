@@ -1,0 +1,71 @@
+"""Why: one door to PostgreSQL. Everybody reads and writes through `transaction()`, the only place that commits, under the role of their storey.
+
+A role is one login's hat: `owner` migrates, `ingest` fills landing and libraries, `exchange` answers and may only insert evidence, `sequencer` keeps the
+log, `reader` looks. By default all connect with HUTONG_DATABASE_URL and put the hat on with libpq's `-c role=`; a bureau that wants separate logins
+sets HUTONG_DATABASE_URL_<ROLE>.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Literal
+
+from pydantic import Field
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from schemas.errors import Transient
+from schemas.settings import HutongSettings
+
+Role = Literal["owner", "ingest", "exchange", "sequencer", "reader"]
+ROLES: tuple[Role, ...] = ("ingest", "exchange", "sequencer", "reader")
+
+
+class DatabaseSettings(HutongSettings):
+    """Where the hub's own database is."""
+
+    database_url: str = Field(
+        default="postgresql+psycopg://127.0.0.1:5432/hutong",
+        description="SQLAlchemy URL of the hub's PostgreSQL database; set by `hutong up` for the embedded server.",
+    )
+
+
+def database_url(role: Role = "owner") -> URL:
+    """Return the SQLAlchemy URL for `role`: its own HUTONG_DATABASE_URL_<ROLE> if set, else the owner's with the role put on at connect."""
+    own = os.environ.get(f"HUTONG_DATABASE_URL_{role.upper()}")
+    if own:
+        return make_url(own)
+    url = make_url(DatabaseSettings().database_url)
+    return url if role == "owner" else url.update_query_dict({"options": f"-c role=hutong_{role}"})
+
+
+@cache
+def _engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=5)
+
+
+def engine(role: Role = "owner") -> Engine:
+    """Return this process's engine for `role` (pooled, made once)."""
+    return _engine(database_url(role).render_as_string(hide_password=False))
+
+
+def libpq_uri(role: Role = "owner") -> str:
+    """Return the plain `postgresql://` URI for tools that speak libpq themselves (ADBC, asyncpg takes role by server_settings)."""
+    return database_url(role).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@contextmanager
+def transaction(role: Role = "owner") -> Iterator[Session]:
+    """Open a session, commit when the block ends well, roll back when it raises. Raises Transient `database.unreachable`."""
+    session = Session(engine(role), expire_on_commit=False)
+    try:
+        with session:
+            yield session
+            session.commit()
+    except OperationalError as error:
+        if error.connection_invalidated or not error.statement:
+            url = database_url(role)
+            raise Transient("database.unreachable", address=f"{url.host}:{url.port or 5432}") from error
+        raise

@@ -1,0 +1,141 @@
+"""Why: the evidence every answer leaves behind: hub keys, insert-only entries and the Merkle log over them. Written by exchange_api.evidence and keys only.
+
+Entries, leaves and checkpoints refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer by
+trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DDL, CheckConstraint, Computed, Identity, SmallInteger, Table, UniqueConstraint, event
+from sqlalchemy.orm import Mapped, mapped_column
+
+from schemas.tables.base import Base
+
+
+class SigningKey(Base):
+    """A key the hub signs with: public part and period, kept for ever. `keyid` is the RFC 7638 thumbprint."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (
+        CheckConstraint("state IN ('next', 'active', 'retired', 'revoked')", name="state"),
+        {"schema": "evidence"},
+    )
+
+    keyid: Mapped[str] = mapped_column(primary_key=True)
+    algorithm: Mapped[str]
+    public_jwk: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    not_before: Mapped[datetime | None] = mapped_column(comment="First moment of use; none while the key is next.")
+    not_after: Mapped[datetime | None] = mapped_column(comment="End of use, by retirement or revocation.")
+
+
+class Entry(Base):
+    """One entry per answer: `document` is the canonical JSON that the log commits to, the other columns serve look-ups."""
+
+    __tablename__ = "entries"
+    __table_args__ = (UniqueConstraint("keyid", "nonce", name="uq_entries_keyid_nonce"), {"schema": "evidence"})
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, comment="Receipt id, UUID version 7.")
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    application_id: Mapped[str | None]
+    keyid: Mapped[str | None]
+    nonce: Mapped[str | None] = mapped_column(comment="Set only when the signature was good: the replay guard.")
+    request_id: Mapped[str | None] = mapped_column(index=True)
+    grant_id: Mapped[str | None] = mapped_column(index=True)
+    library: Mapped[str | None]
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    code: Mapped[str | None]
+    document: Mapped[bytes]
+    leaf_hash: Mapped[bytes] = mapped_column(
+        Computed(r"sha256('\x00'::bytea || document)", persisted=True), comment="RFC 6962 leaf hash."
+    )
+
+
+class PendingEntry(Base):
+    """The sequencer's inbox, filled by trigger: entries not yet in the log."""
+
+    __tablename__ = "pending"
+    __table_args__ = ({"schema": "evidence"},)
+
+    position: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    entry_id: Mapped[UUID]
+    leaf_hash: Mapped[bytes]
+
+
+class Leaf(Base):
+    """Where in the log an entry stands."""
+
+    __tablename__ = "leaves"
+    __table_args__ = ({"schema": "evidence"},)
+
+    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    entry_id: Mapped[UUID] = mapped_column(unique=True)
+    leaf_hash: Mapped[bytes]
+
+
+class Tile(Base):
+    """A C2SP tile: up to 256 hashes of 32 bytes. It grows at its end, so every partial tile ever published is a prefix of it."""
+
+    __tablename__ = "tiles"
+    __table_args__ = ({"schema": "evidence"},)
+
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hashes: Mapped[bytes]
+
+
+class Checkpoint(Base):
+    """A signed C2SP checkpoint. The size is the key: two checkpoints of one size cannot be."""
+
+    __tablename__ = "checkpoints"
+    __table_args__ = ({"schema": "evidence"},)
+
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+    keyid: Mapped[str]
+    signed_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(comment="The signed note, verbatim.")
+
+
+_FORBID = """
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.%% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$
+"""
+_FORBID_ON = """
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change()
+"""
+_QUEUE = """
+CREATE OR REPLACE FUNCTION evidence.queue_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM added ORDER BY id; RETURN NULL; END $$
+"""
+_QUEUE_ON = """
+CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries()
+"""
+INSERT_ONLY = (Entry, Leaf, Checkpoint)
+"""Tables that refuse every change but INSERT."""
+
+STATEMENTS: tuple[str, ...] = (
+    *(sql for table in INSERT_ONLY for sql in (_FORBID, _FORBID_ON.format(table=f"evidence.{table.__tablename__}"))),
+    _QUEUE,
+    _QUEUE_ON,
+)
+"""The triggers as plain SQL (with `%` doubled), for a migration that does not use `metadata.create_all`; tables must exist."""
+
+
+def _listen() -> None:
+    for model in INSERT_ONLY:
+        table = model.__table__
+        assert isinstance(table, Table)  # noqa: S101 - narrows the declared type for the checker
+        event.listen(table, "after_create", DDL(_FORBID))
+        event.listen(table, "after_create", DDL(_FORBID_ON.format(table=f"evidence.{table.name}")))
+    entries = Entry.__table__
+    event.listen(entries, "after_create", DDL(_QUEUE))
+    event.listen(entries, "after_create", DDL(_QUEUE_ON))
+
+
+_listen()

@@ -1,0 +1,112 @@
+"""Why: the base libraries' tables follow from `schemas/libraries/*.yml`.
+Per library: claims (each source's current word), past claims, golden records, history.
+
+`sources` and `batches` of a golden record run parallel to the library's attributes: which resource (its `number`) and which batch (its `number`) won each.
+"""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, Numeric, SmallInteger, Table, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from schemas.library import LIBRARIES, Library, library
+from schemas.tables.base import Base
+
+_TYPES: dict[str, Any] = {"text": Text(), "date": Date(), "number": Numeric()}
+
+
+def _columns(spec: Library, *, is_key: bool) -> list[Column[Any]]:
+    key = Column(spec.key, Text, primary_key=is_key, nullable=False)
+    subject = [] if spec.key == "subject" else [Column("subject", Text, nullable=False)]
+    return [key, *subject, *(Column(a.id, _TYPES[a.type]) for a in spec.attributes)]
+
+
+def _claim_columns() -> list[Column[Any]]:
+    return [
+        Column("row_hash", BigInteger, nullable=False),
+        Column("version", Integer, nullable=False, server_default="1"),
+        Column("batch", Integer, nullable=False),
+        Column("asserted_at", DateTime(timezone=True), nullable=False),
+    ]
+
+
+def _golden_columns() -> list[Column[Any]]:
+    return [
+        Column("sources", ARRAY(SmallInteger), nullable=False),
+        Column("batches", ARRAY(Integer), nullable=False),
+        Column("version", Integer, nullable=False, server_default="1"),
+    ]
+
+
+def _source(*, is_key: bool) -> Column[Any]:
+    return Column("source", SmallInteger, primary_key=is_key, nullable=False)
+
+
+def _define(spec: Library) -> None:
+    name, meta = spec.library, Base.metadata
+    subject_index = [] if spec.key == "subject" else [Index(f"ix_{name}_subject", "subject")]
+    Table(
+        f"{name}_claims", meta, *_columns(spec, is_key=True), _source(is_key=True), *_claim_columns(), schema="library"
+    )
+    Table(
+        f"{name}_past_claims", meta, *_columns(spec, is_key=False), _source(is_key=False), *_claim_columns(),
+        Column("superseded_at", DateTime(timezone=True), nullable=False),
+        Column("superseded_by_batch", Integer, nullable=False),
+        Index(f"ix_{name}_past_claims_{spec.key}", spec.key), schema="library",
+    )  # fmt: skip
+    Table(
+        name, meta, *_columns(spec, is_key=True), *_golden_columns(),
+        Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        *subject_index, schema="library",
+    )  # fmt: skip
+    Table(
+        f"{name}_history", meta, *_columns(spec, is_key=False), *_golden_columns(),
+        Column("known_from", DateTime(timezone=True), nullable=False),
+        Column("known_to", DateTime(timezone=True), nullable=False),
+        Index(f"ix_{name}_history_{spec.key}", spec.key), schema="library",
+    )  # fmt: skip
+
+
+for _name in LIBRARIES:
+    _define(library(_name))
+
+
+@cache
+def claims_table(name: str) -> Table:
+    """Return the table of current claims: one row per (record key, source)."""
+    return Base.metadata.tables[f"library.{name}_claims"]
+
+
+@cache
+def past_claims_table(name: str) -> Table:
+    """Return the table of claims that were superseded or withdrawn."""
+    return Base.metadata.tables[f"library.{name}_past_claims"]
+
+
+@cache
+def golden_table(name: str) -> Table:
+    """Return the table of golden records: one row per record key."""
+    return Base.metadata.tables[f"library.{name}"]
+
+
+@cache
+def history_table(name: str) -> Table:
+    """Return the table of past golden records with the period in which the hub believed them."""
+    return Base.metadata.tables[f"library.{name}_history"]
+
+
+class Conflict(Base):
+    """Two sources that contradict each other on one attribute of one record; closed when they agree."""
+
+    __tablename__ = "conflicts"
+    __table_args__ = ({"schema": "library"},)
+
+    library: Mapped[str] = mapped_column(primary_key=True)
+    record_key: Mapped[str] = mapped_column(primary_key=True)
+    attribute: Mapped[str] = mapped_column(primary_key=True)
+    claims: Mapped[list[dict[str, Any]]]  # [{source, value, batch}], winner first
+    found_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]

