@@ -1,0 +1,194 @@
+"""Why: a department's table, view or read-only query as Arrow batches, whatever the dialect. PostgreSQL streams through ADBC (connectors.postgres),
+every other dialect through SQLAlchemy (connectors.sql); this module knows only statements. Opened through `connectors.base.open_connector`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+import pyarrow as pa
+from sqlalchemy import ColumnElement, Select, TableClause, TextClause, and_, column, func, or_, select, table, text
+from sqlalchemy.sql import quoted_name
+
+from connectors.base import Connection, Connector, Slice, bounded
+from schemas.errors import Terminal
+
+
+class Wire(Protocol):
+    """One way of sending statements to a server: what ADBC and SQLAlchemy have in common here."""
+
+    def schema(self, relation: TableClause | TextClause) -> pa.Schema:
+        """Return every column of the relation with the Arrow type it will be read as."""
+        ...
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """Return the expression that reads a column as its described type."""
+        ...
+
+    def batches(self, statement: Select[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Stream a statement's rows, bounded in memory."""
+        ...
+
+
+class DatabaseConnector(Connector):
+    """Reads `table` (with `schema`) or `query`; `columns`, `key`, `watermark`, `overlap` (seconds, or units of a numeric watermark) are optional."""
+
+    def __init__(self, source: Mapping[str, Any], connection: Connection) -> None:
+        super().__init__(source, connection)
+        self._relation = self._relation_of()
+        self._described: pa.Schema | None = None
+        self._wire = self._wire_of()
+
+    def describe(self) -> pa.Schema:
+        """Return the columns of the table, view or query; numeric(p,s) as decimal, types without an Arrow twin as text."""
+        self._described = self._wire.schema(self._relation)
+        return self._described
+
+    def slices(self, since: Any | None = None, count: int = 1) -> list[Slice]:
+        """Plan key ranges of about equal row numbers over the first `key` column; one slice when there is no key."""
+        schema = self._schema()
+        since = self._earlier(schema, since)
+        until = self._highest_watermark(schema)
+        edges: list[Any] = [None, *self._edges(schema, since, count), None]
+        total = len(edges) - 1
+        return [Slice(f"{n:04d}-of-{total:04d}", edges[n - 1], edges[n], since, until) for n in range(1, total + 1)]
+
+    def read(self, piece: Slice) -> Iterator[pa.RecordBatch]:
+        """Stream the rows of one key range that are at or after the watermark; rows without a watermark always come along."""
+        schema = self.selected(self._schema())
+        statement = self._select(*(self._wire.column(name) for name in schema.names)).where(*self._conditions(piece))
+        return bounded(self._wire.batches(statement, schema), self.batch_rows)
+
+    def _schema(self) -> pa.Schema:
+        return self._described if self._described is not None else self.describe()
+
+    def _select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        return select(*columns).select_from(self._relation)
+
+    def _values(self, statement: Select[Any], field: pa.Field) -> list[Any]:
+        batches = self._wire.batches(statement, pa.schema([field]))
+        return [value for batch in batches for value in batch.column(0).to_pylist()]
+
+    def _conditions(self, piece: Slice) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = []
+        key, watermark = self._key(), self.source.get("watermark")
+        if piece.low is not None and key:
+            conditions.append(_raw(key) >= piece.low)
+        if piece.high is not None and key:
+            below = _raw(key) < piece.high
+            conditions.append(or_(below, _raw(key).is_(None)) if piece.low is None else below)
+        if piece.since is not None and watermark:
+            conditions.append(or_(_raw(watermark) >= piece.since, _raw(watermark).is_(None)))
+        return conditions
+
+    def _edges(self, schema: pa.Schema, since: Any, count: int) -> list[Any]:
+        """Return the keys at which one slice ends and the next begins, read from the rows themselves so that gaps in the keys do not matter."""
+        key = self._key()
+        if count < 2 or not key:
+            return []
+        self.require(schema, key)
+        wanted = and_(_raw(key).is_not(None), *self._conditions(Slice("", since=since)))
+        total = self._values(self._select(func.count().label("n")).where(wanted), pa.field("n", pa.int64()))[0]
+        edges: list[Any] = []
+        for n in range(1, count):
+            ordered = (
+                self._select(self._wire.column(key))
+                .where(wanted)
+                .order_by(_raw(key))
+                .offset(total * n // count)
+                .limit(1)
+            )
+            found = self._values(ordered, schema.field(key))
+            if found and found[0] not in edges:
+                edges.append(found[0])
+        return edges
+
+    def _key(self) -> str | None:
+        key = self.source.get("key")
+        names = [key] if isinstance(key, str) else list(key or [])
+        return names[0] if names else None
+
+    def _highest_watermark(self, schema: pa.Schema) -> Any:
+        name = self.source.get("watermark")
+        if not name:
+            return None
+        self.require(schema, name)
+        newest = (
+            self._select(self._wire.column(name)).where(_raw(name).is_not(None)).order_by(_raw(name).desc()).limit(1)
+        )
+        found = self._values(newest, schema.field(name))
+        return found[0] if found else None
+
+    def _earlier(self, schema: pa.Schema, since: Any) -> Any:
+        """Give the watermark the column's type and take the overlap off."""
+        name = self.source.get("watermark")
+        if since is None or not name:
+            return None
+        self.require(schema, name)
+        try:
+            return before(typed(since, schema.field(name).type), float(self.source.get("overlap") or 0))
+        except (ValueError, ArithmeticError):
+            raise Terminal(
+                "connector.bad_binding",
+                connection=self.connection.id,
+                option="watermark",
+                reason="value and type differ",
+            ) from None
+
+    def _relation_of(self) -> TableClause | TextClause:
+        query = self.source.get("query")
+        if not query:
+            return table(quoted_name(self.option("table"), True), schema=self._namespace())
+        query = query.strip().rstrip(";")
+        if not re.match(r"(?i)(select|with)\b", query) or ";" in query:
+            raise Terminal(
+                "connector.bad_binding", connection=self.connection.id, option="query", reason="not one SELECT"
+            )
+        return text("(" + query.replace(":", r"\:") + ") AS source")
+
+    def _namespace(self) -> quoted_name | None:
+        return quoted_name(self.source["schema"], True) if self.source.get("schema") else None
+
+    def _wire_of(self) -> Wire:
+        if self.connection.url.get_backend_name() == "postgresql":
+            from connectors.postgres import PostgresWire
+
+            return PostgresWire(self.connection)
+        from connectors.sql import SqlWire
+
+        return SqlWire(self.connection, self.batch_rows, self.source.get("types") or {})
+
+
+def typed(value: Any, type: pa.DataType) -> Any:
+    """Return a watermark, perhaps read back from JSON text, as the Python value of an Arrow type. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    if pa.types.is_timestamp(type):
+        return datetime.fromisoformat(value)
+    if pa.types.is_date(type):
+        return date.fromisoformat(value)
+    if pa.types.is_integer(type):
+        return int(value)
+    return Decimal(value) if pa.types.is_decimal(type) else value
+
+
+def before(value: Any, overlap: float) -> Any:
+    """Return the value `overlap` earlier: seconds for dates and times (also written as ISO 8601 text), plain units for numbers. Raises ValueError."""
+    if not overlap:
+        return value
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value) - timedelta(seconds=overlap)
+        return moment.isoformat("T" if "T" in value else " ", "microseconds" if "." in value else "seconds")[
+            : 10 if len(value) == 10 else None
+        ]
+    if isinstance(value, datetime):
+        return value - timedelta(seconds=overlap)
+    if isinstance(value, date):
+        return value - timedelta(days=-(-overlap // 86_400))
+    return value - type(value)(overlap)
+
+
+def _raw(name: str) -> ColumnElement[Any]:
+    return column(quoted_name(name, True))
