@@ -179,7 +179,7 @@ def _with_century(cells: Cells) -> Cells:
 
 
 def _number(digits: Cells) -> NDArray[np.int32]:
-    total = digits[0].astype(np.int32)
+    total: NDArray[np.int32] = digits[0].astype(np.int32)
     for line in digits[1:]:
         total *= np.int32(10)
         total += line
