@@ -1,0 +1,114 @@
+"""Why: the one command people type. It only knows which module holds which sub-command and imports that module when it is called, so that
+`hutong --help` answers at once and a missing part of the house hides nothing else. Called by the `hutong` script and `python -m hutong`.
+
+To add a sub-command: write `hutong/commands/<name>.py` with a function (or a `typer.Typer` for a family) and add one line to COMMANDS."""
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from hutong.embedded.environment import connect
+from schemas.errors import HutongError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a sub-command lives; `connected` ones find the running services without anything being exported."""
+
+    target: str
+    help: str
+    connected: bool = True
+
+    def exists(self) -> bool:
+        """Tell whether its module is there; `hutong --help` lists no others."""
+        return importlib.util.find_spec(self.target.partition(":")[0]) is not None
+
+    def load(self, name: str) -> Any:
+        """Import the module and return its command under `name`."""
+        module, _, attribute = self.target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            family = typer.main.get_group(found)
+            family.name = name
+            return family
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(name)(found)
+        return typer.main.get_command(single)
+
+
+COMMANDS: dict[str, Entry] = {
+    "up": Entry("hutong.commands.services:up", "Start PostgreSQL, Airflow and the exchange API. 启动全部服务", connected=False),
+    "down": Entry("hutong.commands.services:down", "Stop them; data stays. 停止服务，保留数据", connected=False),
+    "status": Entry("hutong.commands.services:status", "Show what runs, where, and since when. 查看服务状态", connected=False),
+    "logs": Entry("hutong.commands.services:logs", "Show the log of a service. 查看服务日志", connected=False),
+    "reset": Entry("hutong.commands.services:reset", "Stop everything and delete all data below var/. 停止并清除全部数据", connected=False),
+    "migrate": Entry("hutong.commands.migrate:migrate", "Bring the database to the newest tables. 升级数据库结构"),
+    "demo": Entry("hutong.commands.demo:demo", "Run the demonstration city. 运行演示城市"),
+    "catalog": Entry("hutong.commands.catalog:app", "Import, list, show and publish resources. 资源目录"),
+    "ingest": Entry("hutong.commands.ingest:ingest", "Collect one resource now, without Airflow. 立即归集一个资源"),
+    "record": Entry("hutong.commands.record:app", "Show a record and where each value came from. 查看记录及来源"),
+    "match": Entry("hutong.commands.match:match", "Find items for a demand in plain words. 需求匹配"),
+    "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
+    "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
+    "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
+    "sequencer": Entry("hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists from the table and imports a sub-command only to run it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            if entry.exists():
+                self.add_command(TyperCommand(name, help=entry.help), name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Replace the listed stand-in by the real command, its environment prepared."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            if COMMANDS[name].connected:
+                connect()
+            command = COMMANDS[name].load(name)
+        return name, command, rest
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"hutong {version('hutong')}")
+        except PackageNotFoundError:
+            typer.echo("hutong (not installed: run from its checkout)")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")] = False,
+) -> None:
+    """Hutong (互通): data sharing between departments, every answer signed and evidenced."""
+
+
+def main() -> None:
+    """Run the command line; a catalogued failure is told in words with its remedy, exit code 1."""
+    try:
+        app()
+    except HutongError as error:
+        for language in ("zh", "en"):
+            print(f"{error.title(language)} {error.remedy(language)}", file=sys.stderr)
+        print(f"[{error.code}]", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Why: one place computes what the children are told, and lets any `hutong` command in a shell find the running services with nothing exported.
+The supervisor calls `compute`; the command line calls `connect`; what the user has exported always wins."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from hutong.embedded.home import CODE, Home, find_home, read_json, read_secrets, write_json
+from hutong.embedded.settings import EmbeddedSettings
+
+MARK = "HUTONG_SUPERVISED"
+"""Environment variable every child and its descendants carry, with the root as value: how leftovers are recognised."""
+
+
+def compute(home: Home, settings: EmbeddedSettings, ports: dict[str, int]) -> dict[str, str]:
+    """Return the HUTONG_* and Airflow variables of this installation; contains secrets."""
+    secrets = read_secrets(home)
+    server = f"127.0.0.1:{ports.get('postgres')}"
+    database = settings.database_url or f"postgresql+psycopg://hutong:{secrets['postgres']}@{server}/hutong"
+    airflow = settings.airflow_database_url or (
+        beside(database) if settings.database_url else f"postgresql+psycopg://airflow:{secrets['airflow_database']}@{server}/airflow"
+    )
+    return {
+        "HUTONG_ROOT": str(home.root),
+        "HUTONG_DATABASE_URL": database,
+        "HUTONG_SNAPSHOT": os.environ.get("HUTONG_SNAPSHOT", str(home.var / "snapshot.json")),
+        "HUTONG_API_PORT": str(ports["api"]),
+        "HUTONG_API_URL": os.environ.get("HUTONG_API_URL", f"http://127.0.0.1:{ports['api']}"),
+        "HUTONG_AIRFLOW_PORT": str(ports["airflow"]),
+        "HUTONG_AIRFLOW_URL": f"http://127.0.0.1:{ports['airflow']}",
+        "HUTONG_AIRFLOW_DATABASE_URL": airflow,
+        "HUTONG_AIRFLOW_JWT_SECRET": secrets["airflow_jwt"],
+        "HUTONG_AIRFLOW_SESSION_SECRET": secrets["airflow_session"],
+        "AIRFLOW_HOME": str(home.airflow),
+        "AIRFLOW_CONFIG": str(home.airflow_config),
+        "GX_ANALYTICS_ENABLED": "false",  # the hub makes no call that was not configured
+        "DO_NOT_TRACK": "1",
+        "SCARF_ANALYTICS": "false",
+    }
+
+
+def beside(url: str) -> str:
+    """Return the URL of Airflow's database on an external server: the same login, `<name>_airflow`, so two hubs on one server do not meet."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"/{quote(parts.path.strip('/') or 'hutong')}_airflow").geturl()
+
+
+def for_child(home: Home, computed: dict[str, str]) -> dict[str, str]:
+    """Return the whole environment of a child: ours over the user's, the packages importable, loopback never through a proxy."""
+    own = os.environ | computed | {MARK: str(home.root), "PYTHONUNBUFFERED": "1"}
+    own["PYTHONPATH"] = os.pathsep.join(part for part in (str(CODE), os.environ.get("PYTHONPATH", "")) if part)
+    for name in ("NO_PROXY", "no_proxy"):
+        own[name] = ",".join(part for part in (os.environ.get(name, ""), "127.0.0.1", "localhost") if part)
+    return own
+
+
+def keep(home: Home, computed: dict[str, str]) -> None:
+    """Leave the addresses for later commands (0600)."""
+    write_json(_path(home), computed)
+
+
+def connect(home: Home | None = None) -> None:
+    """Set what the running services left, for variables the user has not set. Without services nothing happens but HUTONG_ROOT."""
+    home = home or find_home()
+    os.environ.setdefault("HUTONG_ROOT", str(home.root))
+    for name, value in (read_json(_path(home)) or {}).items():
+        os.environ.setdefault(name, value)
+
+
+def _path(home: Home) -> Path:
+    return home.state / "environment.json"

