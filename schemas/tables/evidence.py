@@ -1,13 +1,14 @@
 """Why: the evidence every answer leaves behind: hub keys, insert-only entries and the Merkle log over them. Written by exchange_api.evidence and keys only.
 
 Entries, leaves and checkpoints refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer by
-trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data."""
+trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data.
+"""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, CheckConstraint, Computed, Identity, SmallInteger, Table, UniqueConstraint, event
+from sqlalchemy import DDL, CheckConstraint, Computed, Identity, SmallInteger, UniqueConstraint, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base
@@ -116,7 +117,7 @@ _QUEUE_ON = """
 CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries()
 """
-INSERT_ONLY = (Entry, Leaf, Checkpoint)
+INSERT_ONLY: tuple[type[Base], ...] = (Entry, Leaf, Checkpoint)
 """Tables that refuse every change but INSERT."""
 
 STATEMENTS: tuple[str, ...] = (
@@ -127,15 +128,12 @@ STATEMENTS: tuple[str, ...] = (
 """The triggers as plain SQL (with `%` doubled), for a migration that does not use `metadata.create_all`; tables must exist."""
 
 
-def _listen() -> None:
-    for model in INSERT_ONLY:
-        table = model.__table__
-        assert isinstance(table, Table)  # noqa: S101 - narrows the declared type for the checker
-        event.listen(table, "after_create", DDL(_FORBID))
-        event.listen(table, "after_create", DDL(_FORBID_ON.format(table=f"evidence.{table.name}")))
-    entries = Entry.__table__
-    event.listen(entries, "after_create", DDL(_QUEUE))
-    event.listen(entries, "after_create", DDL(_QUEUE_ON))
+def _listen(model: type[Base], statement: str) -> None:
+    event.listen(model.__table__, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
 
 
-_listen()
+for _model in INSERT_ONLY:
+    _listen(_model, _FORBID)
+    _listen(_model, _FORBID_ON.format(table=f"evidence.{_model.__tablename__}"))
+_listen(Entry, _QUEUE)
+_listen(Entry, _QUEUE_ON)

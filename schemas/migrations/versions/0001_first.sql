@@ -47,27 +47,106 @@ CREATE TABLE directory.deadline_rules (
 	CONSTRAINT pk_deadline_rules PRIMARY KEY (key, jurisdiction, effective_from)
 );
 
+CREATE TABLE evidence.signing_keys (
+	keyid TEXT NOT NULL, 
+	algorithm TEXT NOT NULL, 
+	public_jwk JSONB NOT NULL, 
+	state TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	not_before TIMESTAMP WITH TIME ZONE, 
+	not_after TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT pk_signing_keys PRIMARY KEY (keyid), 
+	CONSTRAINT ck_signing_keys_state CHECK (state IN ('next', 'active', 'retired', 'revoked'))
+);
+
+COMMENT ON COLUMN evidence.signing_keys.not_before IS 'First moment of use; none while the key is next.';
+
+COMMENT ON COLUMN evidence.signing_keys.not_after IS 'End of use, by retirement or revocation.';
+
 CREATE TABLE evidence.entries (
-	id TEXT NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	document JSONB NOT NULL, 
-	CONSTRAINT pk_entries PRIMARY KEY (id)
+	id UUID NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	kind TEXT NOT NULL, 
+	application_id TEXT, 
+	keyid TEXT, 
+	nonce TEXT, 
+	request_id TEXT, 
+	grant_id TEXT, 
+	library TEXT, 
+	status SMALLINT, 
+	code TEXT, 
+	document BYTEA NOT NULL, 
+	leaf_hash BYTEA GENERATED ALWAYS AS (sha256('\x00'::bytea || document)) STORED NOT NULL, 
+	CONSTRAINT pk_entries PRIMARY KEY (id), 
+	CONSTRAINT uq_entries_keyid_nonce UNIQUE (keyid, nonce)
+);
+
+CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
+
+CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
+
+COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
+
+COMMENT ON COLUMN evidence.entries.nonce IS 'Set only when the signature was good: the replay guard.';
+
+COMMENT ON COLUMN evidence.entries.leaf_hash IS 'RFC 6962 leaf hash.';
+
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$;
+
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.entries
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
+
+CREATE OR REPLACE FUNCTION evidence.queue_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM added ORDER BY id; RETURN NULL; END $$;
+
+CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries();
+
+CREATE TABLE evidence.pending (
+	position BIGINT GENERATED ALWAYS AS IDENTITY, 
+	entry_id UUID NOT NULL, 
+	leaf_hash BYTEA NOT NULL, 
+	CONSTRAINT pk_pending PRIMARY KEY (position)
 );
 
 CREATE TABLE evidence.leaves (
-	index BIGSERIAL NOT NULL, 
-	CONSTRAINT pk_leaves PRIMARY KEY (index)
+	index BIGINT NOT NULL, 
+	entry_id UUID NOT NULL, 
+	leaf_hash BYTEA NOT NULL, 
+	CONSTRAINT pk_leaves PRIMARY KEY (index), 
+	CONSTRAINT uq_leaves_entry_id UNIQUE (entry_id)
 );
 
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$;
+
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.leaves
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
+
 CREATE TABLE evidence.tiles (
-	index BIGSERIAL NOT NULL, 
-	CONSTRAINT pk_tiles PRIMARY KEY (index)
+	level SMALLINT NOT NULL, 
+	index BIGINT NOT NULL, 
+	hashes BYTEA NOT NULL, 
+	CONSTRAINT pk_tiles PRIMARY KEY (level, index)
 );
 
 CREATE TABLE evidence.checkpoints (
-	size BIGSERIAL NOT NULL, 
+	size BIGINT NOT NULL, 
+	root BYTEA NOT NULL, 
+	keyid TEXT NOT NULL, 
+	signed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	note TEXT NOT NULL, 
 	CONSTRAINT pk_checkpoints PRIMARY KEY (size)
 );
+
+COMMENT ON COLUMN evidence.checkpoints.note IS 'The signed note, verbatim.';
+
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$;
+
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.checkpoints
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
 
 CREATE TABLE library.population_claims (
 	subject TEXT NOT NULL, 
@@ -537,9 +616,9 @@ CREATE TABLE directory.resource_versions (
 	CONSTRAINT fk_resource_versions_resource_id FOREIGN KEY(resource_id) REFERENCES directory.resources (id)
 );
 
-CREATE UNIQUE INDEX uq_resource_versions_one_draft ON directory.resource_versions (resource_id) WHERE state = 'draft';
-
 CREATE UNIQUE INDEX uq_resource_versions_one_published ON directory.resource_versions (resource_id) WHERE state = 'published';
+
+CREATE UNIQUE INDEX uq_resource_versions_one_draft ON directory.resource_versions (resource_id) WHERE state = 'draft';
 
 CREATE FUNCTION directory.keep_published_versions() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

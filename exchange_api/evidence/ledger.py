@@ -1,0 +1,209 @@
+"""Why: one durable entry per answer, before the answer leaves. Delivery, keyring and the desks write entries here; nobody changes one.
+
+An entry is canonical JSON (RFC 8785's subset without floats): ids, keyed hashes of subjects, digests, signatures. No personal data: subjects enter
+through `subject_hash` only. The unique (keyid, nonce) is the replay guard. Group commit: `INSERT_SQL` with `entry_columns(rows)` for asyncpg.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from exchange_api.signing import Jwk, Request, Response, SignedResponse
+from schemas.errors import Denied, Invalid
+
+FORMAT = "hutong-entry/1"
+MAX_BYTES = 65_535
+"""C2SP tlog-tiles: entries are length-prefixed by a uint16."""
+
+Kind = Literal["answer", "refusal", "error", "key", "action"]
+EntryRow = tuple[
+    UUID,
+    datetime,
+    str,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    int | None,
+    str | None,
+    bytes,
+]
+
+INSERT_SQL = """
+INSERT INTO evidence.entries
+    (id, at, kind, application_id, keyid, nonce, request_id, grant_id, library, status, code, document)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::smallint[], $11::text[], $12::bytea[])
+ON CONFLICT (keyid, nonce) DO NOTHING RETURNING id
+"""
+"""For asyncpg: N entries in one statement; an id that does not come back was a replay."""
+_INSERT = text(re.sub(r"\$(\d+)::(\w+)\[\]", r"CAST(:c\1 AS \2[])", INSERT_SQL))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedQuestion:
+    """The question as evidence: enough to verify the caller's signature for ever. `jwk` is None when the signature was not accepted;
+    `base` is held only when the question was signed in another spelling than the profile's.
+    """
+
+    method: str
+    authority: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    jwk: Jwk | None
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAnswer:
+    """The answer as evidence: status and the headers its signature covers, with the signature."""
+
+    status: int
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened. `nonce` is set only when the caller's signature was good. `subjects` are keyed hashes, `facts` plain ids and states."""
+
+    id: str
+    at: datetime
+    kind: Kind
+    application_id: str | None = None
+    keyid: str | None = None
+    nonce: str | None = None
+    request_id: str | None = None
+    grant_id: str | None = None
+    purpose: dict[str, str] | None = None
+    library: str | None = None
+    subjects: Sequence[str] = ()
+    code: str | None = None
+    directory_versions: Sequence[str] = ()
+    batches: Sequence[str] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    request: SignedQuestion | None = None
+    response: SignedAnswer | None = None
+
+
+def new_receipt_id() -> str:
+    """Return a fresh receipt id: UUID version 7 (RFC 9562 §5.7), sortable by time."""
+    value = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+
+
+QUESTION_HEADERS = ("content-type", "content-digest", "x-request-id", "signature-input", "signature")
+ANSWER_HEADERS = ("content-type", "content-digest", "x-request-id", "x-receipt", "signature-input", "signature")
+
+
+def question_of(request: Request, jwk: Jwk | None, base: str | None = None) -> SignedQuestion:
+    """Return the question's evidence: its covered headers only, never its body. Give `base` when the signature is not in the profile's spelling."""
+    headers = {name: request.headers[name] for name in QUESTION_HEADERS if name in request.headers}
+    return SignedQuestion(request.method, request.authority.lower(), request.path, request.query, headers, jwk, base)
+
+
+def answer_of(response: Response, signed: SignedResponse) -> SignedAnswer:
+    """Return the answer's evidence: its covered headers with the signature, never its body."""
+    headers = {**response.headers, **signed.headers}
+    return SignedAnswer(response.status, {name: headers[name] for name in ANSWER_HEADERS})
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return canonical JSON in UTF-8: sorted keys, no spaces, no needless escapes (RFC 8785; floats are refused)."""
+    return _encoder().encode(value).encode("utf-8")
+
+
+def entry_document(entry: Entry) -> bytes:
+    """Return the canonical bytes the log commits to; raises Invalid evidence.too_large above 65,535 bytes."""
+    members: dict[str, Any] = {one.name: getattr(entry, one.name) for one in fields(entry)}
+    members["format"] = FORMAT
+    members["at"] = entry.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    for name in ("subjects", "directory_versions", "batches"):
+        members[name] = list(members[name])
+    for name, part in (("request", entry.request), ("response", entry.response)):
+        members[name] = None if part is None else {one.name: getattr(part, one.name) for one in fields(part)}
+    document = canonical_json(members)
+    if len(document) > MAX_BYTES:
+        raise Invalid("evidence.too_large", bytes=len(document))
+    return document
+
+
+def leaf_hash(document: bytes) -> bytes:
+    """Return the RFC 6962 §2.1 leaf hash of an entry's canonical bytes."""
+    return hashlib.sha256(b"\x00" + document).digest()
+
+
+def entry_row(entry: Entry) -> EntryRow:
+    """Return the entry as a tuple in the order of INSERT_SQL's arrays."""
+    status = None if entry.response is None else entry.response.status
+    return (
+        UUID(entry.id),
+        entry.at,
+        entry.kind,
+        entry.application_id,
+        entry.keyid,
+        entry.nonce,
+        entry.request_id,
+        entry.grant_id,
+        entry.library,
+        status,
+        entry.code,
+        entry_document(entry),
+    )
+
+
+def entry_columns(rows: Iterable[EntryRow]) -> list[list[Any]]:
+    """Turn rows into the arrays INSERT_SQL takes: `await connection.fetch(INSERT_SQL, *entry_columns(rows))`."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def record(session: Session, entries: Sequence[Entry]) -> None:
+    """Insert entries; raises Denied nonce.replayed when one repeats a (keyid, nonce). The caller's transaction makes them durable."""
+    if not entries:
+        return
+    columns = entry_columns([entry_row(entry) for entry in entries])
+    written = set(session.execute(_INSERT, {f"c{i}": column for i, column in enumerate(columns, 1)}).scalars())
+    for entry in entries:
+        if UUID(entry.id) not in written:
+            raise Denied("nonce.replayed", keyid=entry.keyid)
+
+
+def subject_hash(secret: bytes, library: str, subject: str) -> str:
+    """Return the keyed hash (HMAC-SHA256, hex) under which a subject stands in entries; worthless without the secret."""
+    return hmac.digest(secret, f"{library}\x00{subject}".encode(), "sha256").hex()
+
+
+@cache
+def subject_secret(folder: Path) -> bytes:
+    """Return the 32-byte secret of `subject_hash` from the keys folder, making it (mode 0600) on first use. Losing it loses search by subject only."""
+    path = folder / "subject.key"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(handle, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+@cache
+def _encoder() -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,108 @@
+"""Why: sign and check answers in the profile `hutong-9421/1`, bound to the question they answer (RFC 9421 §2.4), refusals and errors too.
+
+`sign_response` is the hub's hot path; `verify_response` is for the client SDK, tests and receipts.
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exchange_api.signing.algorithms import PublicKey, Signer, decode_base64
+from exchange_api.signing.messages import (
+    RESPONSE_COVERED,
+    RESPONSE_COVERED_BARE,
+    RESPONSE_LABEL,
+    RESPONSE_TAG,
+    Request,
+    Response,
+    content_digest,
+    is_bindable,
+    response_base,
+)
+from schemas.errors import Denied
+
+_INPUT = re.compile(
+    rf"{RESPONSE_LABEL}=(({re.escape(RESPONSE_COVERED)}|{re.escape(RESPONSE_COVERED_BARE)})"
+    r';created=(\d{1,11});keyid="([!#-\[\]-~]{1,200})";tag="hub-resp")'
+)
+_SIGNATURE = re.compile(r"hub=:([A-Za-z0-9+/]{86}==):")
+_NEEDED = ("content-type", "x-request-id", "x-receipt")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedResponse:
+    """The headers to send (`content-digest`, `signature-input`, `signature`) and the base they sign, for the evidence entry."""
+
+    headers: dict[str, str]
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedResponse:
+    """A good answer: when and with which key the hub signed it, and whether it is bound to the question's digest and signature."""
+
+    created: int
+    keyid: str
+    is_bound: bool
+
+
+def sign_response(response: Response, request: Request, signer: Signer, created: int) -> SignedResponse:
+    """Sign an answer. It must carry `content-type`, `x-request-id` and `x-receipt`; `created` is in Unix seconds.
+
+    When the question has no well-formed `sig1` signature or digest (a refusal, then) the answer covers what there is: method, authority, path, query.
+    """
+    digest = content_digest(response.body)
+    covered = RESPONSE_COVERED if is_bindable(request) else RESPONSE_COVERED_BARE
+    params = f'{covered};created={created};keyid="{signer.keyid}";tag="{RESPONSE_TAG}"'
+    base = response_base(
+        Response(response.status, {**response.headers, "content-digest": digest}, b""), request, params
+    )
+    signature = base64.b64encode(signer.sign(base.encode("latin-1"))).decode()
+    headers = {
+        "content-digest": digest,
+        "signature-input": f"{RESPONSE_LABEL}={params}",
+        "signature": f"{RESPONSE_LABEL}=:{signature}:",
+    }
+    return SignedResponse(headers, base)
+
+
+def verify_response(
+    response: Response, request: Request, find_key: Callable[[str], PublicKey | None]
+) -> VerifiedResponse:
+    """Check digest, signature and binding of an answer to this very question; raises Denied with the code of the failing step."""
+    found_digest = response.headers.get("content-digest")
+    if found_digest is None:
+        raise Denied("digest.missing")
+    if found_digest != content_digest(response.body):
+        raise Denied("digest.wrong")
+    return verify_response_headers(response, request, find_key)
+
+
+def verify_response_headers(
+    response: Response, request: Request, find_key: Callable[[str], PublicKey | None]
+) -> VerifiedResponse:
+    """Check the signature of an answer whose body is no longer held; the digest header stands for the body."""
+    headers = response.headers
+    if "signature-input" not in headers or "signature" not in headers:
+        raise Denied("signature.missing")
+    absent = [name for name in (*_NEEDED, "content-digest") if name not in headers]
+    if absent:
+        raise Denied("signature.components", missing=", ".join(absent))
+    found, signature = _INPUT.fullmatch(headers["signature-input"]), _SIGNATURE.fullmatch(headers["signature"])
+    if found is None or signature is None:
+        raise Denied("signature.malformed", reason="the answer is not signed in the profile hutong-9421/1")
+    params, covered, created, keyid = found.groups()
+    is_bound = covered == RESPONSE_COVERED
+    if is_bound != is_bindable(request):
+        raise Denied("signature.components", missing='"content-digest";req, "signature";req;key="sig1"')
+    key = find_key(keyid)
+    if key is None:
+        raise Denied("signature.unknown_key", keyid=keyid)
+    try:
+        raw = decode_base64(signature[1])
+    except ValueError as wrong:
+        raise Denied("signature.malformed", reason="the signature is not canonical base64") from wrong
+    if not key.verify(raw, response_base(response, request, params).encode("latin-1", "replace")):
+        raise Denied("signature.wrong", keyid=keyid)
+    return VerifiedResponse(int(created), keyid, is_bound)
