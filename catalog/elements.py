@@ -1,0 +1,49 @@
+"""Why: a data element is the standard meaning of one datum; items and library attributes are bound to it, so that matching and rules agree. Its desk."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from schemas.codes import code_tables
+from schemas.errors import Invalid
+from schemas.resource import DataType, Identifier, Sensitivity, Strict
+from schemas.tables.directory import DataElement
+
+
+class ElementDocument(Strict):
+    """One data element as it is written in elements.yml."""
+
+    id: Identifier
+    name: str
+    synonyms: tuple[str, ...] = ()
+    definition: str | None = None
+    type: DataType
+    length: int | None = None
+    code_table: str | None = None
+    sensitivity: Sensitivity = "internal"
+    lead_department_id: Identifier | None = None
+
+
+def save(session: Session, wanted: ElementDocument) -> None:
+    """Register or update one data element. Raises Invalid `directory.unknown_code_table`."""
+    if wanted.code_table and wanted.code_table not in code_tables():
+        raise Invalid(
+            "directory.unknown_code_table", where=wanted.id, table=wanted.code_table, known=", ".join(code_tables())
+        )
+    values = wanted.model_dump()
+    statement = insert(DataElement).values(**values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[DataElement.id], set_={k: statement.excluded[k] for k in values if k != "id"}
+        )
+    )
+
+
+def find(session: Session) -> list[DataElement]:
+    """Return the whole dictionary by id."""
+    return list(session.scalars(select(DataElement).order_by(DataElement.id)))
+
+
+def known(session: Session) -> frozenset[str]:
+    """Return the ids of all data elements."""
+    return frozenset(session.scalars(select(DataElement.id)))

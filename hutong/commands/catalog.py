@@ -1,0 +1,94 @@
+"""Why: the directory from a shell: take in a folder, look, publish. Called by `hutong catalog`; the work is the catalog storey's."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from catalog import directory, services
+from catalog.folder import import_folder
+from catalog.snapshot import write_snapshot
+from schemas.database import transaction
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
+SHARING = {1: "无条件共享", 2: "有条件共享", 3: "不予共享"}
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with departments.yml, elements.yml, service_items.yml, resources/")
+    ],
+    publish: Annotated[bool, typer.Option("--publish", help="Publish every new draft at once.")] = False,
+) -> None:
+    """Take in a folder of YAML: all of it or nothing; twice changes nothing. 导入目录文件夹"""
+    with transaction() as session:
+        done = import_folder(session, folder)
+        for resource_id in done.drafts if publish else []:
+            directory.publish(session, resource_id)
+        write_snapshot(session)
+    typer.echo(
+        f"{done.departments} departments, {done.elements} data elements, {done.service_items} service items, "
+        f"{done.resources} resources ({len(done.drafts)} new drafts{', published' if publish and done.drafts else ''})"
+    )
+
+
+@app.command("list")
+def list_(
+    state: Annotated[str, typer.Option(help="draft | published | superseded | withdrawn")] = "published",
+    department: Annotated[str | None, typer.Option(help="Only this department's.")] = None,
+    show_services: Annotated[bool, typer.Option("--services", help="List service items instead.")] = False,
+) -> None:
+    """List resources, or service items. 列出信息资源"""
+    with transaction("reader") as session:
+        if show_services:
+            table = Table("事项编码", "事项名称", "部门")
+            for item in services.find(session, department):
+                table.add_row(item.id, item.name, item.department_id)
+        else:
+            table = Table("资源", "版本", "名称", "代码", "共享属性", "归集到")
+            for row in directory.find(session, department_id=department, state=state):
+                body = row.document
+                table.add_row(
+                    row.resource_id, str(row.version), body["name"], body["code"],
+                    SHARING[body["sharing"]["type"]], body["library"] or "-",
+                )  # fmt: skip
+    Console().print(table)
+
+
+@app.command()
+def show(
+    resource: Annotated[str, typer.Argument(help="Resource id, e.g. public_security.resident")],
+    version: Annotated[int | None, typer.Option(help="Version; default the published one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
+) -> None:
+    """Print one version of a resource. 查看信息资源"""
+    with transaction("reader") as session:
+        row = directory.get(session, resource, version)
+        head = {"version": row.version, "state": row.state, "digest": row.digest}
+        body = {**head, **row.document}
+    typer.echo(
+        json.dumps(body, ensure_ascii=False, indent=2)
+        if as_json
+        else yaml.safe_dump(body, allow_unicode=True, sort_keys=False)
+    )
+
+
+@app.command()
+def publish(resource: Annotated[str, typer.Argument(help="Resource id whose draft to publish")]) -> None:
+    """Publish a draft; the former version is superseded. 发布草稿"""
+    with transaction() as session:
+        version = directory.publish(session, resource)
+        write_snapshot(session)
+    typer.echo(f"{version.id} published")
+
+
+@app.command()
+def snapshot() -> None:
+    """Write the snapshot that DAG parsing reads, and print where it lies. 生成目录快照"""
+    with transaction("reader") as session:
+        typer.echo(str(write_snapshot(session)))
