@@ -144,8 +144,8 @@ def _from_csv(name: str, file: Traversable) -> CodeTable:
     lines = file.read_text("utf-8").splitlines()
     head = dict(_header(lines))
     rows = tuple(csv.DictReader(line for line in lines if not line.startswith("#")))
-    latest = sorted(rows, key=lambda row: (row["code"], row.get("to") or "9999"))
-    entries = {row["code"]: row["name"] for row in latest}
+    last_names = {row["code"]: row["name"] for row in sorted(rows, key=lambda row: row.get("to") or "9999")}
+    entries = {row["code"]: last_names[row["code"]] for row in rows}  # in the order of the file
     return CodeTable(
         name=name,
         title={"zh": head["title_zh"], "en": head["title_en"]},

@@ -23,6 +23,7 @@ from schemas.identifiers.citizen_id import (
     upgrade_citizen_ids,
     valid_citizen_ids,
 )
+from schemas.identifiers.holder import parse_holder_code, valid_holder_codes
 from schemas.identifiers.organisation import (
     Uscc,
     append_organisation_check_digits,
@@ -52,12 +53,14 @@ __all__ = [
     "organisation_code_check_digit",
     "parse_certificate_identifier",
     "parse_citizen_id",
+    "parse_holder_code",
     "parse_organisation_code",
     "parse_uscc",
     "upgrade_citizen_ids",
     "uscc_check_digit",
     "valid_certificate_identifiers",
     "valid_citizen_ids",
+    "valid_holder_codes",
     "valid_organisation_codes",
     "valid_uscc",
 ]
