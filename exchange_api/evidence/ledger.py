@@ -6,7 +6,6 @@ through `subject_hash` only. The unique (keyid, nonce) is the replay guard. Grou
 
 import hashlib
 import hmac
-import json
 import os
 import re
 import secrets
@@ -22,7 +21,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from exchange_api.evidence.canonical import canonical_json
 from exchange_api.signing import Jwk, Request, Response, SignedResponse
+from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import Denied, Invalid
 
 FORMAT = "hutong-entry/1"
@@ -109,25 +110,16 @@ def new_receipt_id() -> str:
     return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
 
 
-QUESTION_HEADERS = ("content-type", "content-digest", "x-request-id", "signature-input", "signature")
-ANSWER_HEADERS = ("content-type", "content-digest", "x-request-id", "x-receipt", "signature-input", "signature")
-
-
 def question_of(request: Request, jwk: Jwk | None, base: str | None = None) -> SignedQuestion:
     """Return the question's evidence: its covered headers only, never its body. Give `base` when the signature is not in the profile's spelling."""
-    headers = {name: request.headers[name] for name in QUESTION_HEADERS if name in request.headers}
+    headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
     return SignedQuestion(request.method, request.authority.lower(), request.path, request.query, headers, jwk, base)
 
 
 def answer_of(response: Response, signed: SignedResponse) -> SignedAnswer:
     """Return the answer's evidence: its covered headers with the signature, never its body."""
     headers = {**response.headers, **signed.headers}
-    return SignedAnswer(response.status, {name: headers[name] for name in ANSWER_HEADERS})
-
-
-def canonical_json(value: Any) -> bytes:
-    """Return canonical JSON in UTF-8: sorted keys, no spaces, no needless escapes (RFC 8785; floats are refused)."""
-    return _encoder().encode(value).encode("utf-8")
+    return SignedAnswer(response.status, {name: headers[name] for name in RESPONSE_HEADERS})
 
 
 def entry_document(entry: Entry) -> bytes:
@@ -202,8 +194,3 @@ def subject_secret(folder: Path) -> bytes:
     with os.fdopen(handle, "wb") as file:
         file.write(secrets.token_bytes(32))
     return path.read_bytes()
-
-
-@cache
-def _encoder() -> json.JSONEncoder:
-    return json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

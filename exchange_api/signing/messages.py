@@ -12,6 +12,9 @@ from dataclasses import dataclass
 REQUEST_LABEL, REQUEST_TAG = "sig1", "hub-req"
 RESPONSE_LABEL, RESPONSE_TAG = "hub", "hub-resp"
 REQUEST_COMPONENTS = ("@method", "@authority", "@path", "@query", "content-type", "content-digest", "x-request-id")
+REQUEST_HEADERS = ("content-type", "content-digest", "x-request-id", "signature-input", "signature")
+RESPONSE_HEADERS = ("content-type", "content-digest", "x-request-id", "x-receipt", "signature-input", "signature")
+"""The headers that are evidence: covered ones and the signature itself."""
 REQUEST_COVERED = "(" + " ".join(f'"{name}"' for name in REQUEST_COMPONENTS) + ")"
 _OF_RESPONSE = '"@status" "content-type" "content-digest" "x-request-id" "x-receipt"'
 _OF_REQUEST = '"@method";req "@authority";req "@path";req "@query";req'

@@ -1,0 +1,132 @@
+"""Why: a receipt is one file that proves, offline and with public keys only, who asked what, what the hub answered, and that both stand in its log.
+
+One canonical JSON document: `format`, `request`, `response`, `entry`, `proof`. No string in it is uncovered: every one is compared with the entry,
+the entry is a leaf of the log, the log's root is signed, and the spelling of the file itself is fixed (sorted keys, one way to write each string,
+one newline at the end). So any changed byte makes some check fail. Bodies may be deleted (`null`): their digests still prove.
+Imports neither database nor network: client SDK, `hutong verify` and the portal use it. `evidence.receipts` makes documents from the database.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exchange_api.evidence import receipt_checks
+from exchange_api.evidence.canonical import canonical_json, parse_strict
+from exchange_api.evidence.receipt_checks import Broken, Receipt
+from exchange_api.signing import Request, Response
+from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
+from schemas.errors import HutongError, Invalid
+from schemas.settings import HomeSettings
+
+FORMAT = "hutong-receipt/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of a verification and how it went."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All steps; `verified` only when every one went well."""
+
+    verified: bool
+    checks: list[Check]
+
+    @property
+    def failed(self) -> str | None:
+        """Return the name of the first part that failed."""
+        return next((check.name for check in self.checks if not check.ok), None)
+
+
+def compose_receipt(request: Request, response: Response, document: Mapping[str, Any]) -> bytes:
+    """Return the receipt file from one's own question and answer and the hub's `{"entry", "proof"}` document."""
+    return _write(
+        {
+            "format": FORMAT,
+            "request": {
+                "method": request.method,
+                "authority": request.authority.lower(),
+                "path": request.path,
+                "query": request.query,
+                "headers": {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers},
+                "body": _body(request.body) if "content-digest" in request.headers else None,
+            },
+            "response": {
+                "status": response.status,
+                "headers": {name: response.headers[name] for name in RESPONSE_HEADERS if name in response.headers},
+                "body": _body(response.body),
+            },
+            "entry": document["entry"],
+            "proof": document["proof"],
+        }
+    )
+
+
+def bare_receipt(document: Mapping[str, Any]) -> bytes:
+    """Return the receipt file without bodies, from the hub's document alone: everything else stands in the entry."""
+    asked, answered = document["entry"]["request"], document["entry"]["response"]
+    question = {name: asked[name] for name in ("method", "authority", "path", "query", "headers")}
+    answer = {"status": answered["status"], "headers": answered["headers"], "body": None}
+    parts = {"request": {**question, "body": None}, "response": answer, "entry": document["entry"]}
+    return _write({"format": FORMAT, **parts, "proof": document["proof"]})
+
+
+def drop_bodies(data: bytes) -> bytes:
+    """Return the receipt with both bodies deleted and only their digests kept, for retention rules."""
+    members = parse_strict(data)
+    for part in ("request", "response"):
+        members[part] = {**members[part], "body": None}
+    return _write(members)
+
+
+def verify_receipt(data: bytes, jwks: Mapping[str, Any]) -> Report:
+    """Check a receipt file against the hub's key set: never a key from the file alone. Says for each part whether it holds."""
+    try:
+        receipt = receipt_checks.read_receipt(data, jwks)
+    except (Broken, ValueError, RecursionError) as wrong:
+        return Report(verified=False, checks=[Check("format", ok=False, detail=str(wrong))])
+    checks = [
+        Check("format", ok=True, detail=FORMAT),
+        *(_run(name, step, receipt) for name, step in receipt_checks.STEPS),
+    ]
+    return Report(all(check.ok for check in checks), checks)
+
+
+def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
+    """Return the trust root and where it came from: the given JWKS file, else the hub's own var/keys/jwks.json. Raises Invalid receipt.keys_missing."""
+    place = path or HomeSettings().var / "keys" / "jwks.json"
+    try:
+        found: Any = json.loads(place.read_text("utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise Invalid("receipt.keys_missing", path=str(place)) from wrong
+    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
+        raise Invalid("receipt.keys_missing", path=str(place))
+    return found, place
+
+
+def _run(name: str, step: Callable[[Receipt], str], receipt: Receipt) -> Check:
+    try:
+        return Check(name, ok=True, detail=step(receipt))
+    except (Broken, HutongError, ValueError, TypeError) as wrong:  # a stranger's file: whatever does not fit is a finding
+        return Check(name, ok=False, detail=str(wrong))
+    except KeyError as missing:
+        return Check(name, ok=False, detail=f"{missing} is missing")
+
+
+def _body(body: bytes) -> dict[str, str]:
+    try:
+        return {"text": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+
+
+def _write(members: Mapping[str, Any]) -> bytes:
+    return canonical_json(members) + b"\n"

@@ -1,0 +1,44 @@
+"""Why: receipts from the database: what GET /v1/receipts/{id} serves, and whole receipt files for the portal. Router, portal and demo call it."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from exchange_api.evidence.log import find_entry
+from exchange_api.evidence.receipt import bare_receipt, compose_receipt
+from exchange_api.signing import Request, Response
+from schemas.errors import Invalid, Transient
+from schemas.tables.evidence import Entry
+
+
+def receipt_document(session: Session, entry_id: str) -> dict[str, Any] | None:
+    """Return `{"entry", "proof"}` of an entry, or None when it is unknown, malformed, or not yet in the log."""
+    if not _is_id(entry_id):
+        return None
+    found = find_entry(session, entry_id)
+    return None if found is None else {"entry": json.loads(found.document), "proof": found.proof}
+
+
+def require_document(session: Session, entry_id: str) -> dict[str, Any]:
+    """Return `receipt_document`, or raise Invalid receipt.not_found, or Transient receipt.pending while the sequencer has yet to come by."""
+    found = receipt_document(session, entry_id)
+    if found is not None:
+        return found
+    if _is_id(entry_id) and session.get(Entry, UUID(entry_id)) is not None:
+        raise Transient("receipt.pending", receipt=entry_id)
+    raise Invalid("receipt.not_found", receipt=entry_id[:64])
+
+
+def build_receipt(session: Session, entry_id: str, messages: tuple[Request, Response] | None = None) -> bytes:
+    """Return a receipt file: with bodies when the messages are given, else with digests only. Raises as `require_document`."""
+    document = require_document(session, entry_id)
+    return compose_receipt(*messages, document) if messages else bare_receipt(document)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,210 @@
+"""A receipt proves offline what was asked and answered; change any byte and it proves nothing."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.orm import Session
+
+from exchange_api.evidence.keyring import ensure_active_key, revoke_key, roll_key
+from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
+from exchange_api.evidence.receipt import compose_receipt, drop_bodies, verify_receipt
+from exchange_api.evidence.receipts import build_receipt, receipt_document, require_document
+from exchange_api.evidence.sequencer import sequence_once
+from exchange_api.keys import jwks
+from exchange_api.signing import (
+    Request,
+    Response,
+    SoftwareSigner,
+    sign_request,
+    sign_response,
+    verify_request,
+    verify_response,
+)
+from schemas.errors import HutongError
+
+ORIGIN = "hub.example/log"
+CHECKS = [
+    "format",
+    "request_digest",
+    "request_signature",
+    "response_digest",
+    "response_signature",
+    "binding",
+    "entry",
+    "inclusion",
+    "checkpoint_signature",
+]
+
+Exchange = tuple[Request, Response]
+
+
+def _ask(caller: SoftwareSigner, body: bytes) -> Request:
+    headers = {"content-type": "application/json", "x-request-id": str(uuid4())}
+    bare = Request("POST", "hub.example:8443", "/v1/libraries/population/query", "dry-run=true", headers, body)
+    return replace(bare, headers={**headers, **sign_request(bare, caller, int(time.time()))})
+
+
+def _answer(session: Session, request: Request, caller: SoftwareSigner, folder: Path) -> Exchange:
+    """What delivery does: verify, answer, sign, record."""
+    hub = ensure_active_key(session, folder)
+    verified = verify_request(request, {caller.keyid: caller.public}.get, time.time(), {"hub.example:8443"})
+    receipt = new_receipt_id()
+    headers = {"content-type": "application/json", "x-request-id": verified.claim.request_id, "x-receipt": receipt}
+    response = Response(200, headers, '{"records":[{"name":"张 \\"三\\""}]}'.encode())
+    signed = sign_response(response, request, hub, int(time.time()))
+    entry = Entry(
+        id=receipt,
+        at=datetime.now(UTC),
+        kind="answer",
+        keyid=verified.claim.keyid,
+        nonce=verified.claim.nonce,
+        request_id=verified.claim.request_id,
+        purpose={"service_item": "110100-0001", "case": "2026-17"},
+        library="population",
+        subjects=["ab" * 32],
+        request=question_of(request, verified.key.jwk, None if verified.claim.is_profile else verified.base),
+        response=answer_of(response, signed),
+    )
+    record(session, [entry])
+    return request, replace(response, headers={**headers, **signed.headers})
+
+
+@pytest.fixture
+def exchange(session: Session, tmp_path: Path) -> Exchange:
+    """One question answered, recorded and in a log that holds others too."""
+    caller = SoftwareSigner.generate("ecdsa-p256-sha256")
+    others = [_answer(session, _ask(caller, b"{}"), caller, tmp_path) for _ in range(5)]
+    assert sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN) >= len(others)
+    found = _answer(session, _ask(caller, '{"subjects":["公民"]}'.encode()), caller, tmp_path)
+    assert sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN) == 1
+    return found
+
+
+@pytest.fixture
+def receipt(session: Session, exchange: Exchange) -> bytes:
+    """The receipt file of that exchange."""
+    document = receipt_document(session, exchange[1].headers["x-receipt"])
+    assert document is not None
+    return compose_receipt(*exchange, document)
+
+
+def test_a_receipt_verifies_with_the_hubs_public_keys_only(session: Session, receipt: bytes) -> None:
+    report = verify_receipt(receipt, jwks(session))
+    assert [check.name for check in report.checks] == CHECKS
+    assert report.verified, report
+
+
+def test_any_changed_byte_fails_and_names_a_part(session: Session, receipt: bytes) -> None:
+    keys = jwks(session)
+    for position in range(len(receipt)):
+        for flip in (0x01, 0x20):
+            changed = bytearray(receipt)
+            changed[position] ^= flip
+            report = verify_receipt(bytes(changed), keys)
+            assert not report.verified, f"byte {position} of {receipt[position - 40 : position + 40]!r}"
+            assert report.failed in CHECKS
+
+
+def test_leaving_out_or_adding_a_byte_fails(session: Session, receipt: bytes) -> None:
+    keys = jwks(session)
+    for position in range(0, len(receipt), 3):
+        assert not verify_receipt(receipt[:position] + receipt[position + 1 :], keys).verified
+        assert not verify_receipt(receipt[:position] + b" " + receipt[position:], keys).verified
+    assert not verify_receipt(receipt + b"\n", keys).verified
+
+
+def _with(receipt: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
+    members = json.loads(receipt)
+    change(members)
+    text = json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda m: m["request"]["body"].update(text="{}"), "request_digest"),
+        (lambda m: m["request"].update(path="/v1/libraries/credit/query"), "request_signature"),
+        (lambda m: m["response"]["body"].update(text='{"records":[]}'), "response_digest"),
+        (lambda m: m["response"].update(status=201), "response_signature"),
+        (lambda m: m["entry"].update(kind="refusal"), "inclusion"),
+        (lambda m: m["entry"]["purpose"].update(case="2026-18"), "inclusion"),
+        (lambda m: m["entry"]["response"].update(status=201), "entry"),
+        (lambda m: m.update(proof=re.sub(r"index \d+", "index 0", m["proof"])), "inclusion"),
+        (lambda m: m.update(note="trust me"), "format"),
+        (lambda m: m["request"]["headers"].update({"x-added": "1"}), "entry"),
+        (lambda m: m.update(proof=m["proof"] + "— witness.example AAAAAAAA\n"), "inclusion"),
+    ],
+)
+def test_a_rewritten_part_is_named(
+    session: Session,
+    receipt: bytes,
+    change: Callable[[dict[str, Any]], None],
+    part: str,
+) -> None:
+    changed = _with(receipt, change)
+    assert changed != receipt
+    assert verify_receipt(changed, jwks(session)).failed == part
+
+
+def test_another_spelling_of_the_same_json_is_refused(session: Session, receipt: bytes) -> None:
+    pretty = json.dumps(json.loads(receipt), ensure_ascii=False, indent=1).encode() + b"\n"
+    escaped = json.dumps(json.loads(receipt), sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    doubled = receipt.replace(b'{"entry":', b'{"entry":{},"entry":', 1)
+    for other in (pretty, escaped, doubled):
+        assert verify_receipt(other, jwks(session)).failed == "format"
+
+
+def test_a_receipt_still_proves_when_bodies_were_deleted(session: Session, receipt: bytes, exchange: Exchange) -> None:
+    bare = drop_bodies(receipt)
+    report = verify_receipt(bare, jwks(session))
+    assert report.verified
+    assert "not held" in report.checks[1].detail
+    assert build_receipt(session, exchange[1].headers["x-receipt"]) == bare
+
+
+def test_keys_of_another_hub_prove_nothing(receipt: bytes) -> None:
+    stranger = SoftwareSigner.generate()
+    report = verify_receipt(receipt, {"keys": [{**stranger.public.jwk, "kid": stranger.keyid}]})
+    assert not report.verified
+    assert {check.name for check in report.checks if not check.ok} >= {"response_signature", "checkpoint_signature"}
+
+
+def test_receipts_outlive_a_key_roll_but_not_a_revoked_checkpoint_key(
+    session: Session, receipt: bytes, exchange: Exchange, tmp_path: Path
+) -> None:
+    old = ensure_active_key(session, tmp_path)
+    roll_key(session, tmp_path)
+    assert verify_receipt(receipt, jwks(session)).verified
+    revoke_key(session, old.keyid, tmp_path)
+    assert verify_receipt(receipt, jwks(session)).failed == "checkpoint_signature"
+    sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN)
+    renewed = build_receipt(session, exchange[1].headers["x-receipt"], exchange)
+    assert verify_receipt(renewed, jwks(session)).verified
+
+
+def test_the_answer_verifies_for_its_own_question_only(session: Session, exchange: Exchange, tmp_path: Path) -> None:
+    request, response = exchange
+    hub = ensure_active_key(session, tmp_path)
+    assert verify_response(response, request, {hub.keyid: hub.public}.get).is_bound
+    other = replace(request, headers={**request.headers, "signature": _ask(hub, b"{}").headers["signature"]})
+    with pytest.raises(HutongError, match=r"signature\.wrong"):
+        verify_response(response, other, {hub.keyid: hub.public}.get)
+
+
+def test_a_receipt_not_yet_in_the_log_is_pending(session: Session, tmp_path: Path) -> None:
+    caller = SoftwareSigner.generate()
+    _, response = _answer(session, _ask(caller, b"{}"), caller, tmp_path)
+    with pytest.raises(HutongError, match=r"receipt\.pending"):
+        require_document(session, response.headers["x-receipt"])
+    with pytest.raises(HutongError, match=r"receipt\.not_found"):
+        require_document(session, new_receipt_id())
+    assert receipt_document(session, "not-an-id") is None
