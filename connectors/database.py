@@ -4,8 +4,6 @@ every other dialect through SQLAlchemy (connectors.sql); this module knows only 
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -13,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, TableClause, TextClause, and_, col
 from sqlalchemy.sql import quoted_name
 
 from connectors.base import Connection, Connector, Slice, bounded
+from connectors.watermarks import before, typed
 from schemas.errors import Terminal
 
 
@@ -159,35 +158,6 @@ class DatabaseConnector(Connector):
         from connectors.sql import SqlWire
 
         return SqlWire(self.connection, self.batch_rows, self.source.get("types") or {})
-
-
-def typed(value: Any, type: pa.DataType) -> Any:
-    """Return a watermark, perhaps read back from JSON text, as the Python value of an Arrow type. Raises ValueError."""
-    if not isinstance(value, str):
-        return value
-    if pa.types.is_timestamp(type):
-        return datetime.fromisoformat(value)
-    if pa.types.is_date(type):
-        return date.fromisoformat(value)
-    if pa.types.is_integer(type):
-        return int(value)
-    return Decimal(value) if pa.types.is_decimal(type) else value
-
-
-def before(value: Any, overlap: float) -> Any:
-    """Return the value `overlap` earlier: seconds for dates and times (also written as ISO 8601 text), plain units for numbers. Raises ValueError."""
-    if not overlap:
-        return value
-    if isinstance(value, str):
-        moment = datetime.fromisoformat(value) - timedelta(seconds=overlap)
-        return moment.isoformat("T" if "T" in value else " ", "microseconds" if "." in value else "seconds")[
-            : 10 if len(value) == 10 else None
-        ]
-    if isinstance(value, datetime):
-        return value - timedelta(seconds=overlap)
-    if isinstance(value, date):
-        return value - timedelta(days=-(-overlap // 86_400))
-    return value - type(value)(overlap)
 
 
 def _raw(name: str) -> ColumnElement[Any]:
