@@ -35,6 +35,7 @@ from schemas.identifiers import (
     valid_organisation_codes,
     valid_uscc,
 )
+from schemas.identifiers.organisation import USCC_ALPHABET
 
 TODAY = date(2026, 6, 30)
 SOUND = [
@@ -102,6 +103,28 @@ def test_a_column_is_judged_as_its_texts_are(valid: Any, parse: Any, options: An
     column = pa.array(texts, pa.string())
     assert valid(column, **options).to_pylist() == expected
     assert valid(column.slice(1), **options).to_pylist() == expected[1:]
+
+
+def test_every_edge_of_the_calendar_is_judged_as_a_single_id_is() -> None:
+    years = (0, 1799, 1800, 1900, 2000, 2023, 2024, 2026, 2199, 2200, 9999)
+    births = [f"{year:04d}{month:02d}{day:02d}" for year in years for month in range(15) for day in range(33)]
+    bodies = [f"330199{birth}002" for birth in births] + [f"{province:02d}019919900101002" for province in range(100)]
+    texts = [body + citizen_id_check_digit(body) for body in bodies]
+    for today in (TODAY, date(2024, 2, 28), date(2199, 12, 31)):
+        expected = [accepted(parse_citizen_id, text, today=today) for text in texts]
+        assert valid_citizen_ids(pa.array(texts), today).to_pylist() == expected
+
+
+def test_every_character_at_every_place_of_a_uscc_is_judged_as_a_single_one_is() -> None:
+    bodies = [
+        "91330199MA9990019"[:place] + character + "91330199MA9990019"[place + 1 :]
+        for place in range(17)
+        for character in USCC_ALPHABET
+    ]
+    texts = [body + uscc_check_digit(body) for body in bodies]
+    expected = [accepted(parse_uscc, text) for text in texts]
+    assert valid_uscc(pa.array(texts)).to_pylist() == expected
+    assert 12 + 31 + 6 * 10 <= sum(map(bool, expected)) < 200  # authority, kind and division are free, the rest is not
 
 
 @given(COLUMNS)
