@@ -1,0 +1,29 @@
+"""Why: every step of a case has somebody who did it. An actor is an officer (or the hub itself) at a desk; desks ask here whether he may."""
+
+from dataclasses import dataclass
+
+from schemas.errors import Denied
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: officer id, department, and roles (demander, provider, steward, authority, auditor)."""
+
+    id: str
+    department_id: str
+    roles: frozenset[str]
+
+    def require(self, role: str) -> None:
+        """Raise Denied `case.role_needed` unless the actor has the role."""
+        if role not in self.roles:
+            raise Denied("case.role_needed", role=role)
+
+    def require_department(self, department_id: str, case: str) -> None:
+        """Raise Denied `case.not_yours` unless the case belongs to the actor's department."""
+        if self.department_id != department_id:
+            raise Denied("case.not_yours", case=case)
+
+
+def system(department_id: str) -> Actor:
+    """Return the hub itself, acting for a department where its rules leave nothing to decide."""
+    return Actor("system", department_id, frozenset({"authority", "provider"}))
