@@ -78,7 +78,14 @@ class Check(Strict):
 
     id: Identifier
     kind: Literal[
-        "birth_date_matches_id", "sex_matches_id", "not_after", "not_in_future", "reference", "one_of", "volume"
+        "birth_date_matches_id",
+        "sex_matches_id",
+        "not_after",
+        "not_in_future",
+        "reference",
+        "one_of",
+        "state_matches_validity",
+        "volume",
     ]
     items: tuple[Identifier, ...]
     indicator: Indicator = "consistency"
