@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.checkpoint import (
     Checkpoint,
+    note_key_id,
     parse_proof,
     sign_checkpoint,
     verify_checkpoint,
