@@ -40,6 +40,8 @@ class DelimitedDocument(Document):
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Stream the rows; an unquoted empty field is null, a quoted one is empty text."""
+        if not self._start[1] and not self.options.get("header"):
+            return  # a header and nothing else, which Arrow takes for an error
         rejected: list[arrow_csv.InvalidRow] = []
 
         def keep(row: arrow_csv.InvalidRow) -> str:
@@ -103,15 +105,21 @@ class DelimitedDocument(Document):
         given = self.options.get("delimiter")
         return str(given) if given else max(DELIMITERS, key=lambda sign: _fields(self._first_record, sign))
 
-    @cached_property
+    @property
     def _first_record(self) -> str:
+        return self._start[0]
+
+    @cached_property
+    def _start(self) -> tuple[str, bool]:
+        """Return the first record and whether anything follows it."""
         with self.path.open(encoding=self._codec, newline="") as file:
             record = file.readline(TAIL_BYTES)
             while record.count('"') % 2 and (line := file.readline(TAIL_BYTES)):
                 record += line
+            follows = bool(file.read(1))
         if not record:
             raise self.incomplete("it is empty")
-        return record
+        return record, follows
 
     def _last_lines(self) -> list[str]:
         with self.path.open("rb") as file:

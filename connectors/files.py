@@ -98,9 +98,8 @@ class FilesConnector(Connector):
         try:
             require_arrived(drop, self.source)
             with self._document(drop) as document:
-                names = set(document.schema().names)
                 document.require_whole()
-                return names
+                return set(document.schema().names)
         except Transient as error:
             if self.source.get("incomplete") != "skip" or error.code != "files.incomplete":
                 raise
