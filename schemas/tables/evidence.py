@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, CheckConstraint, Computed, Identity, SmallInteger, UniqueConstraint, event
+from sqlalchemy import DDL, CheckConstraint, Computed, Identity, Index, SmallInteger, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.tables.base import Base
+from schemas.tables.base import Base, tell_changes
 
 
 class SigningKey(Base):
@@ -36,7 +36,18 @@ class Entry(Base):
     """One entry per answer: `document` is the canonical JSON that the log commits to, the other columns serve look-ups."""
 
     __tablename__ = "entries"
-    __table_args__ = (UniqueConstraint("keyid", "nonce", name="uq_entries_keyid_nonce"), {"schema": "evidence"})
+    __table_args__ = (
+        UniqueConstraint("keyid", "nonce", name="uq_entries_keyid_nonce"),
+        # one answer per question: a repeated request id finds the first receipt (repetitions and dry runs carry a code)
+        Index(
+            "uq_entries_keyid_request_id",
+            "keyid",
+            "request_id",
+            unique=True,
+            postgresql_where=text("kind = 'answer' AND code IS NULL"),
+        ),
+        {"schema": "evidence"},
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, comment="Receipt id, UUID version 7.")
     at: Mapped[datetime]
@@ -137,3 +148,4 @@ for _model in INSERT_ONLY:
     _listen(_model, _FORBID_ON.format(table=f"evidence.{_model.__tablename__}"))
 _listen(Entry, _QUEUE)
 _listen(Entry, _QUEUE_ON)
+tell_changes(SigningKey)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Double, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.tables.base import Base
+from schemas.tables.base import Base, tell_changes
 
 _SCHEMA = {"schema": "exchange"}
 DEMAND_STATES = (
@@ -215,3 +215,7 @@ class GrantUse(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     subjects: Mapped[int] = mapped_column(server_default="0")
     calls: Mapped[int] = mapped_column(server_default="0")
+
+
+for _model in (ApplicationKey, Grant, GrantItem):
+    tell_changes(_model)

@@ -1,0 +1,1 @@
+"""Pydantic models of the HTTP interface; the OpenAPI document comes from here."""
