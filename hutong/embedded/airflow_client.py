@@ -119,10 +119,10 @@ class AirflowClient:
         return {task["task_id"]: task["state"] for task in found}
 
     def read_log(self, run: Run, task_id: str, attempt: int = 1) -> str:
-        """Return the log of one attempt at a task as text."""
+        """Return the log of one attempt at a task as text, errors with their causes."""
         path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/logs/{attempt}"
         content = self._call("GET", path)["content"]
-        return "\n".join(str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content)
+        return "\n".join(_render(line) for line in content)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
@@ -132,6 +132,13 @@ class AirflowClient:
         if not answer.ok:
             raise Terminal("airflow.refused", request=f"{method} {path.partition('?')[0]}", status=answer.status_code, detail=answer.text[:300])
         return answer.json()
+
+
+def _render(line: Any) -> str:
+    if not isinstance(line, dict):
+        return str(line)
+    causes = [f"  {cause.get('exc_type')}: {cause.get('exc_value')}" for cause in line.get("error_detail") or []]
+    return "\n".join([str(line.get("event", line)), *causes])
 
 
 def refresh() -> None:
