@@ -57,6 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
+    "errors": Entry("hutong.commands.errors:errors", "List error codes with their remedy. 错误代码与处理办法", connected=False),
     "sequencer": Entry("hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"),
 }
 

@@ -1,0 +1,64 @@
+# Everything a person does with this checkout. `make` or `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := schemas connectors catalog libraries exchange_api dags hutong benchmarks tests
+KEEP ?= 1
+SCALE ?= 1.0
+ROWS ?= 1000000
+
+.PHONY: help install assets browser demo run stop reset test check format bench lock
+
+help:  ## List what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed assets  ## Create .venv from requirements.lock and fetch the browser assets
+
+.venv/installed: requirements.lock requirements-bootstrap.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+assets: .venv/installed  ## Fetch htmx and the other browser assets (npm ci, no scripts)
+	@$(BIN)/python -m hutong.assets
+
+browser: .venv/installed  ## Install Chromium and a Chinese font for the browser tests, when this user may
+	@bash tests/portal/install_browser.sh
+
+demo: install  ## The whole main job: a city's departments in, a signed answer out (SCALE=1.0 KEEP=0 stops it afterwards)
+	$(BIN)/hutong demo --scale $(SCALE) $(if $(filter 0,$(KEEP)),--no-keep,--keep)
+
+run: install  ## Start PostgreSQL, Airflow and the exchange API in the background
+	$(BIN)/hutong up
+
+stop: .venv/installed  ## Stop them; data stays
+	$(BIN)/hutong down
+
+reset: .venv/installed  ## Stop them and delete all data below var/
+	$(BIN)/hutong reset
+
+test: install browser  ## Run every test on real PostgreSQL, Airflow, HTTP and Chromium
+	$(BIN)/python -m pytest
+
+check: .venv/installed  ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/lint-imports
+
+format: .venv/installed  ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## Measure loading and answering against their peers (ROWS=1000000)
+	$(BIN)/python -m benchmarks.ingest --rows $(ROWS) --peer dlt --peer copy
+	$(BIN)/python -m benchmarks.query --rows $(ROWS)
+
+lock: .venv/installed  ## Write requirements.lock and package-lock.json anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url - -o requirements-bootstrap.lock
+	$(BIN)/python -m hutong.assets --lock

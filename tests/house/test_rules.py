@@ -1,0 +1,67 @@
+"""Rules of the house that a reader of the text can judge: one commit, names, no promises, heavy tools behind one door."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import ROOT, Module, modules
+
+COMMITS_ELSEWHERE: dict[str, str] = {}  # module → why it must commit by itself
+FORBIDDEN_NAMES = re.compile(
+    r"(?:^|_)(?:utils?|helpers?|common|managers?|handlers?|processors?|misc|core|base_service|data2)(?:_|$)"
+)
+MACHINE = re.compile(r"(/work/|/root/|/home/[a-z]+/|pypi\.org|pythonhosted|registry\.npmjs|deb\.debian\.org)")
+
+
+def commits(module: Module) -> list[int]:
+    """Lines on which a module ends a transaction by itself."""
+    return [
+        node.lineno
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    ]
+
+
+def test_only_the_door_to_the_database_commits() -> None:
+    allowed = {"schemas/database.py", *COMMITS_ELSEWHERE}
+    assert {m.name: commits(m) for m in modules() if commits(m) and m.name not in allowed} == {}
+
+
+def test_a_planted_commit_is_caught() -> None:
+    assert commits(Module(Path("catalog/x.py"), "def f(session):\n    session.commit()\n")) == [2]
+
+
+def test_names_say_what_a_module_is() -> None:
+    stems = [(module.name, part) for module in modules() for part in (*module.path.parts[:-1], module.path.stem)]
+    assert [name for name, part in stems if FORBIDDEN_NAMES.search(part)] == []
+
+
+def test_a_planted_name_is_caught() -> None:
+    assert all(FORBIDDEN_NAMES.search(name) for name in ("utils", "date_helpers", "core", "grant_manager"))
+    assert not any(FORBIDDEN_NAMES.search(name) for name in ("scored", "commons", "grants", "handling"))
+
+
+def test_every_module_says_first_why_it_is_there() -> None:
+    assert [m.name for m in modules() if m.text.strip() and not ast.get_docstring(m.tree)] == []
+
+
+def test_no_machine_and_no_registry_is_named() -> None:
+    texts = [
+        p
+        for p in ROOT.rglob("*")
+        if p.suffix in {".py", ".md", ".yml", ".toml", ".lock", ".json", ".cfg", ".sh", ".html"} or p.name == "Makefile"
+    ]
+    ours = [p for p in texts if not {".venv", "var", "node_modules", ".git", "vendor"} & set(p.relative_to(ROOT).parts)]
+    named = [str(p.relative_to(ROOT)) for p in ours if p != Path(__file__) and MACHINE.search(p.read_text("utf-8"))]
+    assert named == []
+
+
+@pytest.mark.parametrize("text", ["see /root/x", "index-url https://pypi.org/simple"])
+def test_a_planted_machine_path_is_caught(text: str) -> None:
+    assert MACHINE.search(text)
+
+
+def test_there_is_no_init_below_tests() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []  # tests/catalog/__init__.py would shadow catalog
