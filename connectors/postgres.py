@@ -106,10 +106,17 @@ class PostgresWire:
                 yield cursor
         except adbc.Error as error:
             raise self._translated(error) from (None if self._secret_in(error) else error)
-        except pa.ArrowException as error:
-            raise Terminal("connector.failed", **self._facts(), reason="the driver cannot read a value") from error
-        except OSError as error:
-            raise Transient("connector.broken_off", **self._facts()) from error
+        except (pa.ArrowException, OSError) as error:
+            raise self._stopped(error) from error
+
+    def _stopped(self, error: Exception) -> HutongError:
+        """Name a failure in the middle of the stream, where the driver passes on the server's words but no SQLSTATE."""
+        words, passing = str(error), ("canceling statement", "conflict with recovery", "deadlock", "could not")
+        if "PGRES_FATAL_ERROR" in words and not any(sign in words for sign in passing):
+            return Terminal("connector.failed", **self._facts(), reason="the server stopped the statement")
+        if isinstance(error, OSError):
+            return Transient("connector.broken_off", **self._facts())
+        return Terminal("connector.failed", **self._facts(), reason="the driver cannot read a value")
 
     def _translated(self, error: adbc.Error) -> HutongError:
         """Name the failure; the vendor's words stay out because they may quote rows."""
