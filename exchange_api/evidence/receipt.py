@@ -16,7 +16,7 @@ from typing import Any
 from exchange_api.evidence import receipt_checks
 from exchange_api.evidence.canonical import canonical_json, parse_strict
 from exchange_api.evidence.receipt_checks import Broken, Receipt
-from exchange_api.signing import Request, Response
+from exchange_api.signing import Request, Response, content_digest
 from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import HutongError, Invalid
 from schemas.settings import HomeSettings
@@ -72,11 +72,19 @@ def compose_receipt(request: Request, response: Response, document: Mapping[str,
 
 def bare_receipt(document: Mapping[str, Any]) -> bytes:
     """Return the receipt file without bodies, from the hub's document alone: everything else stands in the entry."""
-    asked, answered = document["entry"]["request"], document["entry"]["response"]
-    question = {name: asked[name] for name in ("method", "authority", "path", "query", "headers")}
-    answer = {"status": answered["status"], "headers": answered["headers"], "body": None}
-    parts = {"request": {**question, "body": None}, "response": answer, "entry": document["entry"]}
-    return _write({"format": FORMAT, **parts, "proof": document["proof"]})
+    return _write(_from_entry(document))
+
+
+def earlier_receipt(request: Request, response: Response, document: Mapping[str, Any]) -> bytes:
+    """Return the receipt file of the first answer, for a question that was asked again with the same request id.
+
+    The entry speaks of the first messages, so all comes from it; the bodies at hand are put in where they have the entry's digests.
+    """
+    members = _from_entry(document)
+    for part, body in (("request", request.body), ("response", response.body)):
+        if members[part]["headers"].get("content-digest") == content_digest(body):
+            members[part]["body"] = _body(body)
+    return _write(members)
 
 
 def drop_bodies(data: bytes) -> bytes:
@@ -115,10 +123,23 @@ def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
 def _run(name: str, step: Callable[[Receipt], str], receipt: Receipt) -> Check:
     try:
         return Check(name, ok=True, detail=step(receipt))
-    except (Broken, HutongError, ValueError, TypeError) as wrong:  # a stranger's file: whatever does not fit is a finding
+    except (
+        Broken,
+        HutongError,
+        ValueError,
+        TypeError,
+    ) as wrong:  # a stranger's file: whatever does not fit is a finding
         return Check(name, ok=False, detail=str(wrong))
     except KeyError as missing:
         return Check(name, ok=False, detail=f"{missing} is missing")
+
+
+def _from_entry(document: Mapping[str, Any]) -> dict[str, Any]:
+    asked, answered = document["entry"]["request"], document["entry"]["response"]
+    question = {name: asked[name] for name in ("method", "authority", "path", "query", "headers")}
+    answer = {"status": answered["status"], "headers": answered["headers"], "body": None}
+    parts = {"request": {**question, "body": None}, "response": answer, "entry": document["entry"]}
+    return {"format": FORMAT, **parts, "proof": document["proof"]}
 
 
 def _body(body: bytes) -> dict[str, str]:

@@ -1,0 +1,237 @@
+"""The SDK against a small real hub: signed questions, verified answers, safe repetition, receipts that survive a crash."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, create_engine, select
+from sqlalchemy.orm import Session
+
+from exchange_api.client import HutongClient
+from exchange_api.evidence.keyring import ensure_active_key, roll_key
+from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
+from exchange_api.evidence.receipt import verify_receipt
+from exchange_api.evidence.receipts import require_document
+from exchange_api.evidence.sequencer import sequence_once
+from exchange_api.keys import jwks
+from exchange_api.signing import Request, Response, SoftwareSigner, sign_response, verify_request
+from schemas.errors import HutongError, Terminal, Transient
+from schemas.migrations import upgrade
+from schemas.tables.evidence import Entry as EntryRow
+
+PURPOSE = {"service_item": "110100-0001", "case": "2026-17"}
+SUBJECT = "110101199003070732"
+
+
+class Hub:
+    """As much of a hub as a client can see: keys, one caller, evidence; and faults to be had on demand."""
+
+    def __init__(self, session: Callable[[], Session], folder: Path, caller: SoftwareSigner) -> None:
+        self.session, self.folder, self.caller = session, folder, caller
+        self.faults: list[str] = []
+        self.authority = ""
+        with session() as opened, opened.begin():
+            self.signer = ensure_active_key(opened, folder)
+
+    def keys(self) -> dict[str, Any]:
+        """Return the published key set."""
+        with self.session() as opened:
+            return jwks(opened)
+
+    def sequence(self) -> int:
+        """Take everything recorded into the log."""
+        with self.session() as opened, opened.begin():
+            return sequence_once(opened, self.signer, "hub.example/log")
+
+    def answer(self, request: Request) -> Response:
+        """Verify, answer, sign, record; a repeated question is answered under its first receipt."""
+        with self.session() as opened, opened.begin():
+            verified = verify_request(
+                request, {self.caller.keyid: self.caller.public}.get, time.time(), {self.authority}
+            )
+            claim = verified.claim
+            status, document = self._document(opened, request)
+            earlier = opened.scalars(select(EntryRow.id).where(EntryRow.request_id == claim.request_id)).first()
+            entry_id = new_receipt_id()
+            receipt = str(earlier) if earlier else entry_id
+            headers = {"content-type": "application/json", "x-request-id": claim.request_id, "x-receipt": receipt}
+            response = Response(status, headers, json.dumps(document, ensure_ascii=False).encode())
+            signed = sign_response(response, request, self.signer, int(time.time()))
+            entry = Entry(
+                id=entry_id,
+                at=datetime.now(UTC),
+                kind="answer",
+                keyid=claim.keyid,
+                nonce=claim.nonce,
+                request_id=claim.request_id,
+                code="repeated" if earlier else None,
+                facts={"repeats": receipt} if earlier else {},
+                request=question_of(request, verified.key.jwk),
+                response=answer_of(response, signed),
+            )
+            record(opened, [entry])
+        return Response(status, {**headers, **signed.headers}, response.body)
+
+    def _document(self, opened: Session, request: Request) -> tuple[int, dict[str, Any]]:
+        if not request.path.startswith("/v1/receipts/"):
+            return 200, {"records": [{"subject": one, "found": True} for one in json.loads(request.body)["subjects"]]}
+        try:
+            return 200, require_document(opened, request.path.removeprefix("/v1/receipts/"))
+        except HutongError as refused:
+            return refused.status, {"code": refused.code}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """HTTP around the hub."""
+
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    def do_GET(self) -> None:
+        """Answer GET."""
+        if self.path == "/.well-known/jwks.json":
+            self._send(Response(200, {}, json.dumps(self.hub.keys()).encode()))
+        else:
+            self._answer()
+
+    def do_POST(self) -> None:
+        """Answer POST."""
+        self._answer()
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, headers["host"], self.path, "", headers, body)
+        fault = self.hub.faults.pop(0) if self.hub.faults else ""
+        if fault == "busy":
+            self._send(Response(503, {}, b"overloaded"))
+            return
+        response = self.hub.answer(request)
+        if fault == "drop":  # answered and recorded, but the answer never arrives
+            self.close_connection = True
+            return
+        if fault == "forge":
+            response = Response(200, response.headers, response.body.replace(b"true", b"null"))
+        self._send(response)
+
+    def _send(self, response: Response) -> None:
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(response.body)))
+        self.end_headers()
+        self.wfile.write(response.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def caller() -> SoftwareSigner:
+    """The application system's key."""
+    return SoftwareSigner.generate()
+
+
+@pytest.fixture
+def hub(new_database: Callable[[], URL], tmp_path: Path, caller: SoftwareSigner) -> Iterator[Hub]:
+    """A hub on a free loopback port with a database of its own."""
+    url = new_database()
+    upgrade(url)
+    engine = create_engine(url)
+    made = Hub(lambda: Session(engine, expire_on_commit=False), tmp_path / "keys", caller)
+    handler = type("BoundHandler", (Handler,), {"hub": made})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    made.authority = f"127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    engine.dispose()
+
+
+@pytest.fixture
+def client(hub: Hub, caller: SoftwareSigner, tmp_path: Path) -> HutongClient:
+    """A client that trusts the hub's keys as handed over at registration."""
+    found = HutongClient(f"http://{hub.authority}", caller.keyid, caller.pem(), hub.keys(), tmp_path / "receipts")
+    found.wire.pause_s = 0.01
+    return found
+
+
+def _ask(client: HutongClient) -> Any:
+    return client.query("population", "g1", PURPOSE, [SUBJECT], items=["name"])
+
+
+def test_a_question_is_answered_and_its_receipt_proves_it(hub: Hub, client: HutongClient, tmp_path: Path) -> None:
+    answer = _ask(client)
+    assert answer.ok
+    assert answer.document["records"][0]["subject"] == SUBJECT
+    assert client.collect_receipts(patience_s=0) == []  # not in the log yet
+    hub.sequence()
+    (path,) = client.collect_receipts()
+    assert path == tmp_path / "receipts" / f"{answer.receipt_id}.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert verify_receipt(path.read_bytes(), hub.keys()).verified
+    assert client.collect_receipts() == []
+
+
+def test_receipts_survive_a_crash_of_the_application(
+    hub: Hub, client: HutongClient, caller: SoftwareSigner, tmp_path: Path
+) -> None:
+    _ask(client)
+    hub.sequence()
+    reborn = HutongClient(f"http://{hub.authority}", caller.keyid, caller, hub.keys(), tmp_path / "receipts")
+    assert len(reborn.collect_receipts()) == 1
+
+
+def test_a_lost_answer_is_asked_again_and_gives_the_first_receipt(hub: Hub, client: HutongClient) -> None:
+    hub.faults = ["drop", "busy"]
+    answer = _ask(client)
+    assert answer.ok
+    assert hub.faults == []
+    hub.sequence()
+    (path,) = client.collect_receipts()
+    receipt = json.loads(path.read_bytes())
+    assert verify_receipt(path.read_bytes(), hub.keys()).verified
+    assert receipt["entry"]["id"] == answer.receipt_id
+    assert receipt["entry"]["code"] is None  # the first answer's entry, not the repetition's
+    assert receipt["response"]["body"] == {"text": answer.response.body.decode()}
+
+
+def test_a_forged_answer_is_not_believed(hub: Hub, client: HutongClient) -> None:
+    hub.faults = ["forge"] * 4
+    with pytest.raises(Terminal, match=r"client\.unverified.*digest\.wrong"):
+        _ask(client)
+
+
+def test_another_hub_is_not_believed(hub: Hub, caller: SoftwareSigner) -> None:
+    stranger = SoftwareSigner.generate()
+    trusted = {"keys": [{**stranger.public.jwk, "kid": stranger.keyid}]}
+    client = HutongClient(f"http://{hub.authority}", caller.keyid, caller, trusted)
+    client.wire.pause_s = 0.01
+    with pytest.raises(Terminal, match=r"signature\.unknown_key"):
+        _ask(client)
+
+
+def test_without_keys_handed_over_the_hubs_word_is_taken_even_after_a_roll(hub: Hub, caller: SoftwareSigner) -> None:
+    client = HutongClient(f"http://{hub.authority}", caller.keyid, caller)
+    assert _ask(client).ok
+    with hub.session() as opened, opened.begin():
+        roll_key(opened, hub.folder)
+        hub.signer = ensure_active_key(opened, hub.folder)
+    assert _ask(client).ok
+
+
+def test_an_absent_hub_is_named(caller: SoftwareSigner) -> None:
+    client = HutongClient("http://127.0.0.1:9", caller.keyid, caller)
+    client.wire.pause_s = 0.001
+    with pytest.raises(Transient, match=r"client\.unreachable.*127\.0\.0\.1:9"):
+        _ask(client)
