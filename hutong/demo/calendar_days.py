@@ -28,13 +28,13 @@ def iso(days: Days) -> Texts:
     return days.astype("datetime64[D]").astype("U10").astype(object)
 
 
-def odd(draw: np.random.Generator, dates: Texts) -> Texts:
-    """Return ISO dates as clerks type them: 20240305, 2024/3/5, 2024年3月5日, 2024.03.05."""
-    written = [_typed(text, form) for text, form in zip(dates, draw.integers(0, 4, len(dates)), strict=True)]
-    return np.array(written, object)
-
-
-def _typed(text: str, form: int) -> str:
+def odd_day(text: str) -> str:
+    """Return an ISO date as clerks type it: 20240305, 2024/3/5, 2024年3月5日 or 2024.03.05, by its day."""
     year, month, number = text.split("-")
-    forms = (f"{year}{month}{number}", f"{year}/{int(month)}/{int(number)}", f"{year}年{int(month)}月{int(number)}日", f"{year}.{month}.{number}")
-    return forms[form]
+    forms = (
+        f"{year}{month}{number}",
+        f"{year}/{int(month)}/{int(number)}",
+        f"{year}年{int(month)}月{int(number)}日",
+        f"{year}.{month}.{number}",
+    )
+    return forms[int(number) % 4]

@@ -16,8 +16,28 @@ from schemas.identifiers import append_organisation_check_digits, append_uscc_ch
 COLUMNS = (
     "uscc", "name", "entity_kind", "legal_representative", "address", "registered_capital", "established_date", "scope", "registrar", "state",
 )  # fmt: skip
-_SCOPES = ("技术开发、技术咨询、技术服务", "批发、零售日用百货、五金交电", "餐饮服务、食品销售", "普通货物道路运输、仓储服务", "建筑工程施工、园林绿化工程施工", "机械设备及配件制造、销售")
-_BODIES = ("图书馆", "博物馆", "市民中心", "实验小学", "第一幼儿园", "人民医院", "疾病预防控制中心", "林业工作站", "水文监测站", "档案馆", "体育中心", "质量检测院")
+_SCOPES = (
+    "技术开发、技术咨询、技术服务",
+    "批发、零售日用百货、五金交电",
+    "餐饮服务、食品销售",
+    "普通货物道路运输、仓储服务",
+    "建筑工程施工、园林绿化工程施工",
+    "机械设备及配件制造、销售",
+)
+_BODIES = (
+    "图书馆",
+    "博物馆",
+    "市民中心",
+    "实验小学",
+    "第一幼儿园",
+    "人民医院",
+    "疾病预防控制中心",
+    "林业工作站",
+    "水文监测站",
+    "档案馆",
+    "体育中心",
+    "质量检测院",
+)
 _STATES = ("01",) * 18 + ("04", "02")
 
 
@@ -31,7 +51,9 @@ def enterprises(draw: np.random.Generator, people: pd.DataFrame, scale: Scale) -
     found["legal_representative"] = heads["name"].to_numpy(object)
     found["representative_id"] = heads["citizen_id"].to_numpy(object)
     found["industry"] = pick(draw, tuple("ACEFGHIJKLMNPQR"), count)
-    found["registrar"] = pick(draw, ("兴和市市场监督管理局", "兴和市市场监督管理局滨江分局", "兴和市市场监督管理局高新区分局"), count)
+    found["registrar"] = pick(
+        draw, ("兴和市市场监督管理局", "兴和市市场监督管理局滨江分局", "兴和市市场监督管理局高新区分局"), count
+    )
     return found
 
 

@@ -19,10 +19,63 @@ _SURNAMES = (
 _MALE = tuple("伟强磊军洋勇杰涛明超刚平辉鹏华飞鑫波斌宇浩凯健俊帆帅旭宁龙林海峰建国文志远博瀚𬱖")
 _FEMALE = tuple("芳娜敏静丽艳娟霞秀英玲桂兰婷雪梅琳莹慧颖洁倩雯欣怡佳悦彤璐瑶晶妍茜薇蕾岚萍红淑珍龑")
 _MINORITY = ("阿依古丽·买买提", "迪丽努尔·艾合买提", "古力娜扎·吐尔逊", "扎西·次仁", "卓玛·央金", "巴特尔·孟和")
-_TRADES = ("科技", "贸易", "建筑工程", "餐饮管理", "物流", "机械制造", "纺织", "文化传媒", "农业开发", "医药", "电子", "环保", "装饰工程", "信息技术")
-_MARKS = ("恒", "信", "达", "瑞", "丰", "泰", "盛", "宏", "鼎", "嘉", "华", "兴", "远", "诚", "德", "润", "博", "睿", "安", "康")
+_TRADES = (
+    "科技",
+    "贸易",
+    "建筑工程",
+    "餐饮管理",
+    "物流",
+    "机械制造",
+    "纺织",
+    "文化传媒",
+    "农业开发",
+    "医药",
+    "电子",
+    "环保",
+    "装饰工程",
+    "信息技术",
+)
+_MARKS = (
+    "恒",
+    "信",
+    "达",
+    "瑞",
+    "丰",
+    "泰",
+    "盛",
+    "宏",
+    "鼎",
+    "嘉",
+    "华",
+    "兴",
+    "远",
+    "诚",
+    "德",
+    "润",
+    "博",
+    "睿",
+    "安",
+    "康",
+)
 _FORMS = ("有限公司", "有限责任公司", "股份有限公司")
-_ROADS = ("人民", "解放", "中山", "建设", "文化", "体育场", "延安", "滨河", "学院", "工业", "科技", "和平", "胜利", "花园", "湖滨", "望江")
+_ROADS = (
+    "人民",
+    "解放",
+    "中山",
+    "建设",
+    "文化",
+    "体育场",
+    "延安",
+    "滨河",
+    "学院",
+    "工业",
+    "科技",
+    "和平",
+    "胜利",
+    "花园",
+    "湖滨",
+    "望江",
+)
 
 
 def person_names(draw: np.random.Generator, females: NDArray[np.bool_]) -> Texts:
@@ -41,7 +94,9 @@ def person_names(draw: np.random.Generator, females: NDArray[np.bool_]) -> Texts
 def firm_names(draw: np.random.Generator, count: int) -> Texts:
     """Return `count` different names of firms of the city."""
     stems = pick(draw, _MARKS, count) + pick(draw, _MARKS, count) + pick(draw, _MARKS, count)
-    numbers = np.array([f"{n:04d}" for n in range(count)], object)  # an industrial park's habit, and it keeps them apart
+    numbers = np.array(
+        [f"{n:04d}" for n in range(count)], object
+    )  # an industrial park's habit, and it keeps them apart
     return "兴和" + stems + pick(draw, _TRADES, count) + "（" + numbers + "号）" + pick(draw, _FORMS, count)
 
 
@@ -49,7 +104,17 @@ def addresses(draw: np.random.Generator, areas: Texts) -> Texts:
     """Return one street address per area name."""
     count = len(areas)
     road = pick(draw, _ROADS, count) + pick(draw, ("路", "街", "大道", "巷"), count)
-    return "兴和市" + areas + road + numbers(draw, 1, 800, count) + "号" + numbers(draw, 1, 40, count) + "幢" + numbers(draw, 101, 2604, count) + "室"
+    return (
+        "兴和市"
+        + areas
+        + road
+        + numbers(draw, 1, 800, count)
+        + "号"
+        + numbers(draw, 1, 40, count)
+        + "幢"
+        + numbers(draw, 101, 2604, count)
+        + "室"
+    )
 
 
 def pick(draw: np.random.Generator, words: Any, count: int) -> Texts:
@@ -68,5 +133,7 @@ def _weighted() -> tuple[Texts, NDArray[np.float64]]:
     return np.array(names, object), weights / weights.sum()
 
 
-def _pair(draw: np.random.Generator, male: tuple[str, ...], female: tuple[str, ...], females: NDArray[np.bool_]) -> Texts:
+def _pair(
+    draw: np.random.Generator, male: tuple[str, ...], female: tuple[str, ...], females: NDArray[np.bool_]
+) -> Texts:
     return np.where(females, pick(draw, female, len(females)), pick(draw, male, len(females)))

@@ -21,7 +21,13 @@ _DECISIONS = {
     "03": ("纳税信用A级", "守合同重信用企业"),
     "04": ("拖欠农民工工资", "失信被执行人"),
 }
-_OFFICES = ("兴和市市场监督管理局", "兴和市住房和城乡建设局", "兴和市应急管理局", "兴和市人力资源和社会保障局", "兴和市交通运输局")
+_OFFICES = (
+    "兴和市市场监督管理局",
+    "兴和市住房和城乡建设局",
+    "兴和市应急管理局",
+    "兴和市人力资源和社会保障局",
+    "兴和市交通运输局",
+)
 # type name, issuer, its credit code (division 330199 does not exist), for persons
 CERTIFICATE_TYPES = (
     ("居民身份证", "兴和市公安局", "11330199999900038J", True),
@@ -39,7 +45,13 @@ def decisions(draw: np.random.Generator, subjects: pd.DataFrame, count: int, sca
     """Return `count` credit entries about `subjects` (code, name): permits, penalties, red and black lists."""
     kinds = pick(draw, ("01",) * 11 + ("02",) * 6 + ("03", "03", "04"), count)
     about = subjects.iloc[draw.integers(0, len(subjects), count)]
-    titles = np.array([_DECISIONS[kind][n % len(_DECISIONS[kind])] for kind, n in zip(kinds, draw.integers(0, 12, count), strict=True)], object)
+    titles = np.array(
+        [
+            _DECISIONS[kind][n % len(_DECISIONS[kind])]
+            for kind, n in zip(kinds, draw.integers(0, 12, count), strict=True)
+        ],
+        object,
+    )
     decided = between(draw, day(scale.today) - 6 * 365, day(scale.today) - 10, count)
     until = decided + draw.choice([365, 730, 1095, 1825], count)
     serial = np.char.zfill(np.arange(1, count + 1).astype("U6"), 6).astype(object)
@@ -68,7 +80,10 @@ def certificates(draw: np.random.Generator, persons: pd.DataFrame, firms: pd.Dat
     count = scale.certificates
     kind = draw.integers(0, len(CERTIFICATE_TYPES), count)
     personal = np.array([entry[3] for entry in CERTIFICATE_TYPES])[kind]
-    holders = {True: persons.iloc[draw.integers(0, len(persons), count)], False: firms.iloc[draw.integers(0, len(firms), count)]}
+    holders = {
+        True: persons.iloc[draw.integers(0, len(persons), count)],
+        False: firms.iloc[draw.integers(0, len(firms), count)],
+    }
     issued = between(draw, day(scale.today) - 8 * 365, day(scale.today) - 10, count)
     # a certificate that is valid today stays so for the whole year the city lives in
     valid = draw.random(count) < 0.85
@@ -78,8 +93,12 @@ def certificates(draw: np.random.Generator, persons: pd.DataFrame, firms: pd.Dat
             "certificate_identifier": _identifiers(kind, count),
             "certificate_type": _column(kind, 0),
             "certificate_number": "XH" + np.char.zfill(np.arange(1, count + 1).astype("U8"), 8).astype(object),
-            "holder_code": np.where(personal, holders[True]["code"].to_numpy(object), holders[False]["code"].to_numpy(object)),
-            "holder_name": np.where(personal, holders[True]["name"].to_numpy(object), holders[False]["name"].to_numpy(object)),
+            "holder_code": np.where(
+                personal, holders[True]["code"].to_numpy(object), holders[False]["code"].to_numpy(object)
+            ),
+            "holder_name": np.where(
+                personal, holders[True]["name"].to_numpy(object), holders[False]["name"].to_numpy(object)
+            ),
             "issuer": _column(kind, 1),
             "issued_date": iso(issued),
             "valid_from": iso(issued),
@@ -92,7 +111,10 @@ def certificates(draw: np.random.Generator, persons: pd.DataFrame, firms: pd.Dat
 
 
 def _identifiers(kind: np.ndarray, count: int) -> Texts:
-    issuer, type_code = _column(kind, 2), np.array([f"{n + 1:03d}" for n in range(len(CERTIFICATE_TYPES))], object)[kind]
+    issuer, type_code = (
+        _column(kind, 2),
+        np.array([f"{n + 1:03d}" for n in range(len(CERTIFICATE_TYPES))], object)[kind],
+    )
     serial = np.char.zfill(np.arange(1, count + 1).astype("U10"), 10).astype(object)
     texts = "1.2.156.3005.2." + issuer + type_code + "." + issuer + "." + serial + ".001"
     return np.array(append_certificate_check_digits(pa.array(texts.tolist(), pa.string())).to_pylist(), object)

@@ -13,7 +13,16 @@ from hutong.demo.scale import Scale
 from schemas.codes import divisions
 from schemas.identifiers import append_citizen_check_digits
 
-_SCHOOLS = ("兴和大学", "兴和师范学院", "江北理工大学", "滨海职业技术学院", "兴和第一中学", "兴和职业高级中学", "东湖财经大学", "南山医学院")
+_SCHOOLS = (
+    "兴和大学",
+    "兴和师范学院",
+    "江北理工大学",
+    "滨海职业技术学院",
+    "兴和第一中学",
+    "兴和职业高级中学",
+    "东湖财经大学",
+    "南山医学院",
+)
 _EDUCATION = ("21", "21", "31", "31", "14", "11", "61", "41", "71", "81")
 _MARITAL = ("20", "20", "20", "20", "10", "10", "40", "30", "21", "22")
 _RESIDENCE = ("01",) * 47 + ("02", "03", "04")
@@ -27,17 +36,23 @@ def residents(draw: np.random.Generator, scale: Scale) -> pd.DataFrame:
     areas = _areas(draw, wanted)
     born = between(draw, day(scale.today) - 95 * 365, day(scale.today) - 400, wanted)
     sequence = draw.integers(1, 1000, wanted)
-    ids = areas + np.char.replace(iso(born).astype("U10"), "-", "").astype(object) + sequence.astype("U3").astype(object)
-    first17 = areas + np.char.replace(iso(born).astype("U10"), "-", "").astype(object) + np.char.zfill(sequence.astype("U3"), 3).astype(object)
-    del ids
-    people = pd.DataFrame({"first17": first17, "birth_place": areas, "birth_date": iso(born), "female": sequence % 2 == 0})
+    first17 = (
+        areas
+        + np.char.replace(iso(born).astype("U10"), "-", "").astype(object)
+        + np.char.zfill(sequence.astype("U3"), 3).astype(object)
+    )
+    people = pd.DataFrame(
+        {"first17": first17, "birth_place": areas, "birth_date": iso(born), "female": sequence % 2 == 0}
+    )
     people = people.drop_duplicates("first17").head(count).reset_index(drop=True)
     full = append_citizen_check_digits(pa.array(people.pop("first17").to_list(), pa.string()))
     people.insert(0, "citizen_id", np.array(full.to_pylist(), object))
     females = people.pop("female").to_numpy(bool)
     people["name"] = person_names(draw, females)
     people["sex"] = np.where(females, "2", "1").astype(object)
-    people["ethnic_group"] = np.where(draw.random(count) < 0.9, "01", pick(draw, ("02", "03", "05", "08", "11", "15", "22"), count))
+    people["ethnic_group"] = np.where(
+        draw.random(count) < 0.9, "01", pick(draw, ("02", "03", "05", "08", "11", "15", "22"), count)
+    )
     people["address"] = addresses(draw, pick(draw, _own_areas(), count))
     people["residence_status"] = pick(draw, _RESIDENCE, count)
     return people
@@ -104,7 +119,9 @@ def _areas(draw: np.random.Generator, count: int) -> Texts:
 
 
 def _own_areas() -> list[str]:
-    return [division.name for division in divisions() if division.level == "county" and division.code.startswith("3301")]
+    return [
+        division.name for division in divisions() if division.level == "county" and division.code.startswith("3301")
+    ]
 
 
 def _adults(people: pd.DataFrame, scale: Scale, age: int) -> pd.Series:

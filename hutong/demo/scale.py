@@ -23,7 +23,7 @@ class Scale:
     @property
     def entities(self) -> int:
         """Return the number of legal entities."""
-        return max(60, round(5_000 * self.factor))
+        return max(240, round(5_000 * self.factor))
 
     @property
     def entries(self) -> int:
