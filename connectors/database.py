@@ -32,7 +32,9 @@ class Wire(Protocol):
 
 
 class DatabaseConnector(Connector):
-    """Reads `table` (with `schema`) or `query`; `columns`, `key`, `watermark`, `overlap` (seconds, or units of a numeric watermark) are optional."""
+    """Reads `table` (with `schema`) or `query`; options: columns, key, watermark, overlap (seconds, or units of a numeric watermark),
+    timeout_seconds (one statement, PostgreSQL), types (column → Arrow type, other dialects).
+    """
 
     def __init__(self, source: Mapping[str, Any], connection: Connection) -> None:
         super().__init__(source, connection)
@@ -154,7 +156,7 @@ class DatabaseConnector(Connector):
         if self.connection.url.get_backend_name() == "postgresql":
             from connectors.postgres import PostgresWire
 
-            return PostgresWire(self.connection)
+            return PostgresWire(self.connection, float(self.source.get("timeout_seconds") or 0))
         from connectors.sql import SqlWire
 
         return SqlWire(self.connection, self.batch_rows, self.source.get("types") or {})

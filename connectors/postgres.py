@@ -30,6 +30,9 @@ from connectors.base import Connection
 from schemas.errors import HutongError, Terminal, Transient
 
 BATCH_BYTES = 4 << 20
+LOCK_MS = 30_000
+# A server that vanishes is noticed in about a minute, not after the two hours TCP would wait.
+_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _REFUSED = (
     "authentication failed",
     "pg_hba.conf",
@@ -52,10 +55,10 @@ _PASSING = ("08", "53", "57", "40", "55")
 
 
 class PostgresWire:
-    """One PostgreSQL source; each call opens a read-only session and closes it."""
+    """One PostgreSQL source; each call opens a read-only session and closes it. timeout_seconds: longest statement, 0 for no limit."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, timeout_seconds: float = 0) -> None:
+        self._connection, self._timeout = connection, timeout_seconds
         self._found: dict[str, pa.Field] = {}
         dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # "%" in a literal stays single
         dialect._backslash_escapes = False  # standard_conforming_strings is set on in every session below
@@ -93,16 +96,21 @@ class PostgresWire:
 
     def _uri(self) -> str:
         url = self._connection.url.set(drivername="postgresql")
-        return url.update_query_dict({"connect_timeout": url.query.get("connect_timeout", "10")}).render_as_string(
-            hide_password=False
-        )
+        return url.set(query=_PATIENCE | dict(url.query)).render_as_string(hide_password=False)
+
+    def _settings(self) -> Iterator[str]:
+        limit = int(self._timeout * 1_000)
+        yield "SET standard_conforming_strings = on"
+        yield f"SET lock_timeout = {min(limit, LOCK_MS) if limit else LOCK_MS}"
+        yield f"SET statement_timeout = {limit}"
+        yield "SET TRANSACTION READ ONLY"
 
     @contextmanager
     def _session(self) -> Iterator[driver.Cursor]:
         try:
             with driver.connect(self._uri()) as session, session.cursor() as cursor:
-                cursor.execute("SET standard_conforming_strings = on")
-                cursor.execute("SET TRANSACTION READ ONLY")
+                for command in self._settings():
+                    cursor.execute(command)
                 yield cursor
         except adbc.Error as error:
             raise self._translated(error) from (None if self._secret_in(error) else error)
@@ -111,7 +119,9 @@ class PostgresWire:
 
     def _stopped(self, error: Exception) -> HutongError:
         """Name a failure in the middle of the stream, where the driver passes on the server's words but no SQLSTATE."""
-        words, passing = str(error), ("canceling statement", "conflict with recovery", "deadlock", "could not")
+        words, passing = str(error), ("conflict with recovery", "user request", "deadlock", "could not")
+        if "canceling statement due to statement timeout" in words:
+            return Transient("connector.timeout", **self._facts())
         if "PGRES_FATAL_ERROR" in words and not any(sign in words for sign in passing):
             return Terminal("connector.failed", **self._facts(), reason="the server stopped the statement")
         if isinstance(error, OSError):
@@ -127,6 +137,8 @@ class PostgresWire:
         if not state and "connect" in str(error).lower():
             refused = any(words in str(error) for words in _REFUSED)
             return Terminal("connector.refused", **facts) if refused else Transient("connector.unreachable", **facts)
+        if state in ("55P03", "57014"):
+            return Transient("connector.timeout", **facts)
         if state[:2] in _PASSING or (not state and isinstance(error, adbc.OperationalError)):
             return Transient("connector.broken_off", **facts)
         return Terminal("connector.failed", **facts, reason=f"SQLSTATE {state or 'unknown'}")

@@ -205,6 +205,16 @@ def test_a_dialect_without_its_driver_is_named() -> None:
         DatabaseConnector({"table": "t"}, Connection("x", "nosuchbase", extra={"url": "nosuchbase://h/d"}))
 
 
+def test_a_locked_or_slow_table_does_not_hold_the_task_for_ever(address: str) -> None:
+    with psycopg.connect(address) as session:
+        session.execute("LOCK TABLE hidden")
+        error = _refusal(_open(address, table="hidden", timeout_seconds=0.2))
+        session.rollback()
+    assert (type(error), error.code) == (Transient, "connector.timeout")
+    error = _refusal(_open(address, query="SELECT pg_sleep(60)::text AS slow", timeout_seconds=0.2))
+    assert (type(error), error.code) == (Transient, "connector.timeout")
+
+
 def test_a_server_that_goes_away_in_the_middle_is_worth_another_try(address: str) -> None:
     connector = _open(address, query="SELECT g, repeat('x', 1000) AS filler FROM generate_series(1, 300000) g")
     batches = connector.read(connector.slices()[0])
