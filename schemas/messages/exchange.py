@@ -20,7 +20,9 @@ class Purpose(Message):
     """用途: for which service item, and for which case."""
 
     service_item: Text = Field(description="Id of the service item (政务服务事项) the grant was given for.")
-    case: Text | None = Field(default=None, description="Number of the case (办件编号); required when the grant says so.")
+    case: Text | None = Field(
+        default=None, description="Number of the case (办件编号); required when the grant says so."
+    )
 
 
 class Question(Message):
@@ -33,7 +35,9 @@ class Question(Message):
 class RecordsQuestion(Question):
     """Ask for records."""
 
-    subjects: tuple[Subject, ...] = Field(description="1 to 100 keys of subjects, as many as the grant allows; never in a URL.")
+    subjects: tuple[Subject, ...] = Field(
+        description="1 to 100 keys of subjects, as many as the grant allows; never in a URL."
+    )
     items: Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Granted attributes to hand out; all of them when left out."
     )
@@ -70,9 +74,14 @@ class Source(BaseModel):
 class Record(BaseModel):
     """One record, or the word that there is none."""
 
-    subject: str
+    subject: str | None = None
+    identifier: str | None = Field(
+        default=None, description="In place of `subject` when asked by certificate identifier."
+    )
     found: bool
-    entry: str | None = Field(default=None, description="Key of a register's entry, when its parts are granted in full.")
+    entry: str | None = Field(
+        default=None, description="Key of a register's entry, when its parts are granted in full."
+    )
     values: dict[str, Any] | None = Field(default=None, description="Granted attributes in the granted form.")
     version: int | None = None
     recorded_at: str | None = None

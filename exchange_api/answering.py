@@ -1,0 +1,162 @@
+"""Why: the edge of the machine interface, one plain ASGI layer in front of everything under /v1/. It reads the question as it stood on the wire, has it
+answered (questions to libraries by delivery directly, because a framework's dispatch is the largest cost of the hot route; everything else by the
+application behind it), and lets nothing out but sealed answers: refusals, 404, 405, 422 and 500 included. No framework here; `app` puts it in place.
+"""
+
+import logging
+import re
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from exchange_api import delivery
+from exchange_api.answer import Answer, begin
+from exchange_api.hub import Hub
+from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
+from exchange_api.signing import Request
+from schemas.errors import HutongError, Invalid, Terminal
+from schemas.library import LIBRARIES
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Respond = Callable[[Hub, Answer], Awaitable[None]]
+
+log = logging.getLogger("hutong.exchange")
+DIRECT: dict[str, Respond] = {
+    **{f"/v1/libraries/{name}/query": partial(delivery.query, library_name=name) for name in LIBRARIES},
+    **{f"/v1/libraries/{name}/verify": partial(delivery.verify, library_name=name) for name in LIBRARIES},
+    "/v1/certificates/query": partial(delivery.certificates, library_name="certificate"),
+    "/v1/certificates/verify": partial(delivery.verify, library_name="certificate"),
+}
+"""Questions answered without the framework; `routers.machine` describes them for the API reference."""
+_OTHER_LIBRARY = re.compile(r"/v1/libraries/([^/]+)/(?:query|verify)")
+_PERSONAL = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
+_PUBLIC_LOG = "/v1/log/"
+
+
+class Answering:
+    """ASGI layer: everything under /v1/ leaves signed and recorded, anything else passes untouched."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            return await self.app(scope, receive, send)
+        hub: Hub = scope["app"].state.hub
+        request = _read_head(scope)
+        answer = begin(request)
+        try:
+            answer.request = replace(request, body=await _read_body(receive, hub.settings.api_max_body))
+            await self._respond(hub, answer, scope)
+        except ConnectionAbortedError:  # the caller left before the question was complete: there is nobody to answer
+            return None
+        except HutongError as refusal:
+            answer.refuse(refusal)
+        except Exception as failure:  # noqa: BLE001 - whatever went wrong, the caller gets a signed answer
+            _log_failure(answer, failure)
+            answer.refuse(Terminal("server.error"))
+        return await _send(send, await self._seal(hub, answer))
+
+    async def _respond(self, hub: Hub, answer: Answer, scope: Scope) -> None:
+        path = answer.request.path
+        direct = DIRECT.get(path)
+        if direct is not None:
+            if answer.request.method != "POST":
+                raise Invalid("route.method", method=answer.request.method, allowed="POST")
+            return await direct(hub, answer)
+        if _PERSONAL.search(path) or _PERSONAL.search(answer.request.query):
+            # evidence is kept for ever: what must not stand in a URL must not get into an entry either
+            hidden = [_PERSONAL.sub("-", part) for part in (path, answer.request.query)]
+            answer.request = replace(answer.request, path=hidden[0], query=hidden[1])
+            raise Invalid("url.personal")
+        if other := _OTHER_LIBRARY.fullmatch(path):
+            delivery.require_library(other[1])
+        await self._forward(answer, scope)
+        return None
+
+    async def _forward(self, answer: Answer, scope: Scope) -> None:
+        """Let the application behind answer, and take over what it says."""
+        body = answer.request.body
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        said: list[MutableMapping[str, Any]] = []
+
+        async def keep(message: MutableMapping[str, Any]) -> None:
+            said.append(message)
+
+        answer.code = "public"  # answered to anybody: no caller's signature was asked for
+        scope["hutong.answer"] = answer  # the application's refusals are written into it
+        await self.app(scope, receive, keep)
+        if answer.kind == "answer":
+            answer.take_over(
+                said[0]["status"], _plain(said[0]["headers"]), b"".join(one.get("body", b"") for one in said)
+            )
+
+    async def _seal(self, hub: Hub, answer: Answer) -> Sealed:
+        if answer.request.path.startswith(_PUBLIC_LOG) and answer.status == 200:
+            # the log proves itself; an entry per reading would make it grow by being read
+            answer.receipt = NOT_RECORDED
+            return sign(hub, answer)
+        return await seal(hub, answer)
+
+
+def _read_head(scope: Scope) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1").strip()
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    path = scope.get("raw_path") or scope["path"].encode()
+    return Request(
+        scope["method"],
+        headers.get("host", ""),
+        path.decode("latin-1"),
+        scope["query_string"].decode("latin-1"),
+        headers,
+        b"",
+    )
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
+            break
+    if message["type"] == "http.disconnect":
+        raise ConnectionAbortedError
+    if len(body) > limit:
+        raise Invalid("request.too_large", limit=limit)
+    return body
+
+
+async def _send(send: Send, sealed: Sealed) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sealed.headers.items()]
+    headers.append((b"content-length", str(len(sealed.body)).encode()))
+    await send({"type": "http.response.start", "status": sealed.status, "headers": headers})
+    await send({"type": "http.response.body", "body": sealed.body})
+
+
+def _plain(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+
+def _log_failure(answer: Answer, failure: Exception) -> None:
+    """Say where it failed, never with which values: messages of foreign errors may quote personal data."""
+    frame = traceback.extract_tb(failure.__traceback__)[-1]
+    log.error(
+        "receipt %s: %s at %s:%s",
+        answer.receipt,
+        type(failure).__name__,
+        frame.filename.rpartition("/")[2],
+        frame.lineno,
+    )

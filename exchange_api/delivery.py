@@ -1,0 +1,164 @@
+"""Why: the whole answer on one screen. authenticate → permit → find → mask, then (in `sealing`) sign → record evidence → send.
+
+Each step either goes on or raises a coded refusal; what was known until then is in the answer and so in its evidence. Called by `answering` for every
+question to a library. `compose` is the same way without proof of the caller: benchmarks measure it as the peer `handler`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+
+from exchange_api import records
+from exchange_api.answer import Answer
+from exchange_api.auth import authenticate
+from exchange_api.evidence.ledger import subject_hash
+from exchange_api.find import By
+from exchange_api.hub import Hub
+from exchange_api.permit import (
+    GrantedItem,
+    Permit,
+    check_comparable,
+    check_grant,
+    check_purpose,
+    check_subjects,
+    choose_items,
+)
+from exchange_api.problems import malformed
+from schemas.errors import Denied, Invalid
+from schemas.library import library
+from schemas.messages.exchange import CertificatesQuestion, Question, RecordsQuestion, VerifyQuestion
+
+Asked = TypeVar("Asked", bound=Question)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a permitted question comes to: which items of which records."""
+
+    permit: Permit
+    items: tuple[GrantedItem, ...]
+    keys: tuple[str, ...]
+    by: By = "subject"
+
+
+async def query(hub: Hub, answer: Answer, library_name: str) -> None:
+    """Answer POST /v1/libraries/{library}/query: the granted items of each subject, in the granted form."""
+    await _authenticate(hub, answer)
+    await compose_query(hub, answer, library_name)
+
+
+async def verify(hub: Hub, answer: Answer, library_name: str) -> None:
+    """Answer POST /v1/libraries/{library}/verify: yes or no per claimed value."""
+    await _authenticate(hub, answer)
+    asked = _read(answer, VerifyQuestion)
+    permit = await _permit(hub, answer, asked, library_name)
+    claimed = [name for claim in asked.claims for name in claim.values]
+    items = choose_items(permit, list(dict.fromkeys(claimed)))
+    check_comparable(items)
+    lookup = Lookup(permit, items, tuple(claim.subject for claim in asked.claims))
+    found = await _find(hub, answer, lookup)
+    if found is not None:
+        answer.document["verdicts"] = records.compare(asked.claims, found)
+
+
+async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
+    """Answer POST /v1/certificates/query: by holders or by certificate identifiers."""
+    await _authenticate(hub, answer)
+    asked = _read(answer, CertificatesQuestion)
+    if bool(asked.subjects) == bool(asked.identifiers):
+        raise Invalid("request.malformed", where="subjects, identifiers", reason="exactly one of the two must be given")
+    if asked.subjects:
+        return await _answer_records(hub, answer, asked, (library_name, asked.subjects, "subject"))
+    return await _answer_records(hub, answer, asked, (library_name, asked.identifiers, "entry"))
+
+
+async def compose_query(hub: Hub, answer: Answer, library_name: str) -> None:
+    """Do what `query` does once the caller is known: permit → find → mask."""
+    asked = _read(answer, RecordsQuestion)
+    await _answer_records(hub, answer, asked, (library_name, asked.subjects, "subject"))
+
+
+async def _answer_records(
+    hub: Hub, answer: Answer, asked: RecordsQuestion | CertificatesQuestion, what: tuple[str, tuple[str, ...], By]
+) -> None:
+    library_name, keys, by = what
+    permit = await _permit(hub, answer, asked, library_name)
+    lookup = Lookup(permit, choose_items(permit, asked.items), keys, by)
+    found = await _find(hub, answer, lookup)
+    if found is not None:
+        answer.document["records"] = await records.describe(hub.names, permit, lookup.items, (keys, by), found)
+
+
+async def _authenticate(hub: Hub, answer: Answer) -> None:
+    answer.know(await authenticate(answer.request, hub.keys, hub.authorities))
+
+
+def _read(answer: Answer, model: type[Asked]) -> Asked:
+    if not answer.request.headers.get("content-type", "").lower().startswith("application/json"):
+        raise Invalid("request.media_type")
+    try:
+        return model.model_validate_json(answer.request.body)
+    except ValidationError as wrong:
+        raise malformed(wrong) from None
+
+
+async def _permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -> Permit:
+    """Hold the question's grant and purpose against what was granted; what it names goes into the evidence first."""
+    answer.grant_id, answer.library = asked.grant, library_name
+    permit = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", library_name)
+    check_purpose(permit, asked.purpose)
+    answer.purpose = {name: value for name, value in asked.purpose if value is not None}
+    return permit
+
+
+async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> list[Any] | None:
+    """Check the subjects, set the quota aside and return the records as stored; None when it is a dry run."""
+    permit, items = lookup.permit, lookup.items
+    check_keys(lookup)
+    versions = sorted({item.version for item in items})
+    answer.document = {"library": permit.library, "grant": permit.id, "directory_versions": versions}
+    answer.directory_versions = versions
+    use = await hub.quota.reserve(permit, len(lookup.keys))
+    if _is_dry_run(answer):
+        hub.quota.release(use)
+        answer.code = "dry_run"
+        answer.document |= {"dry_run": True, "would_answer": {item.attribute: item.form for item in items}}
+        return None
+    answer.use = use
+    answer.subjects = [subject_hash(hub.secret, permit.library, key) for key in lookup.keys]
+    found = await hub.finder.find((permit.library, tuple(item.attribute for item in items), lookup.by), lookup.keys)
+    answer.batches = await records.batches_of(hub.names, items, found)
+    return found
+
+
+def check_keys(lookup: Lookup) -> None:
+    """Check number and form of what is looked up; a certificate identifier is only held against its length."""
+    if lookup.by == "subject":
+        return check_subjects(lookup.permit, lookup.keys)
+    if not 1 <= len(lookup.keys) <= lookup.permit.subjects_per_call:
+        raise Invalid("subjects.count", found=len(lookup.keys), allowed=lookup.permit.subjects_per_call)
+    if len(set(lookup.keys)) < len(lookup.keys):
+        position = next(i for i, key in enumerate(lookup.keys) if key in lookup.keys[:i])
+        raise Invalid("subject.repeated", position=position)
+    return None
+
+
+def _is_dry_run(answer: Answer) -> bool:
+    if not answer.request.query:
+        return False
+    given = parse_qs(answer.request.query, keep_blank_values=True)
+    if set(given) != {"dry-run"} or given["dry-run"] not in (["true"], ["false"]):
+        raise Invalid(
+            "request.malformed", where="the query string", reason="only dry-run=true or dry-run=false is known"
+        )
+    return given["dry-run"] == ["true"]
+
+
+def require_library(name: str) -> str:
+    """Return the library's name; raises Denied library.unknown."""
+    try:
+        return library(name).library
+    except KeyError:
+        raise Denied("library.unknown", known="population, legal_entity, credit, certificate") from None

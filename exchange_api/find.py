@@ -1,0 +1,73 @@
+"""Why: golden records by key, quickly. Concurrent look-ups of the same columns share one prepared statement and one round trip; only granted columns
+are read. Called by delivery; it writes nothing and masks nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+from exchange_api.grouping import Grouping
+from schemas.library import library
+
+By = Literal["subject", "entry"]
+Rows = list[Any]
+Wanted = tuple[str, tuple[str, ...], By]
+"""Library, columns, and the column to look up by."""
+
+
+class Finder:
+    """Looks records up for one worker over its pool."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._groups: dict[Wanted, Grouping[tuple[str, ...], Rows]] = {}
+
+    async def find(self, wanted: Wanted, keys: tuple[str, ...]) -> Rows:
+        """Return the records of these keys as rows with the wanted columns, `subject`, `sources`, `batches`, `version`, `recorded_at` (and `entry`)."""
+        group = self._groups.get(wanted)
+        if group is None:
+            group = self._groups[wanted] = Grouping(partial(self._look_up, statement(wanted), wanted[2]), limit=64)
+        return await group.submit(keys)
+
+    async def _look_up(self, sql: str, by: By, questions: Sequence[tuple[str, ...]]) -> list[Rows]:
+        if len(questions) == 1:
+            return [await self._pool.fetch(sql, questions[0])]
+        found: dict[str, Rows] = defaultdict(list)
+        for row in await self._pool.fetch(sql, list({key for keys in questions for key in keys})):
+            found[row[by]].append(row)
+        return [[row for key in keys for row in found.get(key, ())] for keys in questions]
+
+
+def statement(wanted: Wanted) -> str:
+    """Return the look-up's SQL; every name in it comes from the library's definition."""
+    name, columns, by = wanted
+    spec = library(name)
+    assert set(columns) <= set(spec.attribute_ids)
+    assert by in ("subject", spec.key)
+    keys = ("subject",) if spec.key == "subject" else ("subject", "entry")
+    order = "" if spec.key == "subject" else " ORDER BY entry"
+    listed = ", ".join((*keys, *(column for column in columns), "sources", "batches", "version", "recorded_at"))
+    return f"SELECT {listed} FROM library.{spec.library} WHERE {by} = ANY($1::text[]){order}"  # noqa: S608 - names of our own definition only
+
+
+class Names:
+    """Ids of resources and batches by the short numbers that golden records carry; both never change once given."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.resources: dict[int, str] = {}
+        self.batches: dict[int, str] = {}
+
+    async def learn(self, resources: Iterable[int], batches: Iterable[int]) -> None:
+        """Fetch the names not yet known."""
+        if missing := set(resources) - self.resources.keys():
+            rows = await self._pool.fetch(
+                "SELECT number, id FROM directory.resources WHERE number = ANY($1::int[])", list(missing)
+            )
+            self.resources.update((row["number"], row["id"]) for row in rows)
+        if missing := set(batches) - self.batches.keys():
+            rows = await self._pool.fetch(
+                "SELECT number, id FROM landing.batches WHERE number = ANY($1::int[])", list(missing)
+            )
+            self.batches.update((row["number"], row["id"]) for row in rows)

@@ -1,0 +1,158 @@
+"""Why: everything one worker of the machine interface keeps between questions: its pool, what it remembers of keys and grants, the group-commit
+recorder, the signing key. Opened once by `app`; delivery and sealing get it as their first argument.
+"""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import asyncpg  # type: ignore[import-untyped]
+from pydantic import Field
+
+from exchange_api.auth import RegisteredKey, load_key
+from exchange_api.evidence.ledger import subject_secret
+from exchange_api.find import Finder, Names
+from exchange_api.keys import KeySettings, active_signer, keys_folder
+from exchange_api.permit import Permit, load_permit
+from exchange_api.recording import Quota, Recorder
+from exchange_api.remembered import Remembered
+from exchange_api.signing import Signer
+from schemas.database import database_url, libpq_uri, transaction
+from schemas.errors import Transient
+from schemas.settings import HutongSettings
+from schemas.tables.base import CHANGES_CHANNEL
+
+log = logging.getLogger("hutong.exchange")
+RECONNECT_S = 0.5
+
+
+class ApiSettings(HutongSettings):
+    """How the machine interface is reached, and how much it takes."""
+
+    api_authorities: str = Field(
+        default="",
+        description="Host names (with port) the hub answers for, comma-separated; default: that of HUTONG_API_URL.",
+    )
+    api_url: str = Field(
+        default="http://127.0.0.1:8000", description="Address of the exchange API; set by `hutong up`."
+    )
+    api_pool_size: int = Field(default=8, ge=2, le=200, description="Database connections of one API worker.")
+    api_max_body: int = Field(default=1_048_576, ge=1024, description="Largest question in bytes.")
+
+    def authorities(self) -> frozenset[str]:
+        """Return the accepted authorities in lower case; an address on the loopback is also accepted as `localhost`."""
+        given = {one.strip().lower() for one in self.api_authorities.split(",") if one.strip()}
+        own = urlsplit(self.api_url).netloc.lower()
+        return frozenset(given or {own, own.replace("127.0.0.1", "localhost")})
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that is handed back without a second round trip: nothing here changes session state."""
+
+    def get_reset_query(self) -> str:
+        """Return no query."""
+        return ""
+
+
+class Hub:
+    """One worker's state. Use `async with Hub(settings) as hub`."""
+
+    def __init__(self, settings: ApiSettings | None = None) -> None:
+        self.settings = settings or ApiSettings()
+        self.authorities = self.settings.authorities()
+        self.secret = subject_secret(keys_folder())
+        self.keys_folder = KeySettings().keys_folder or "var/keys"
+        self.signer: Signer | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the pool and start listening; raises Transient database.unreachable."""
+        try:
+            self.pool: Any = await asyncpg.create_pool(
+                libpq_uri("exchange"), min_size=2, max_size=self.settings.api_pool_size, connection_class=Connection
+            )
+        except (OSError, asyncpg.PostgresError) as failure:
+            url = database_url("exchange")
+            raise Transient("database.unreachable", address=f"{url.host}:{url.port or 5432}") from failure
+        self.keys: Remembered[str, RegisteredKey] = Remembered(self._load_key)
+        self.permits: Remembered[str, Permit] = Remembered(self._load_permit)
+        self.finder, self.names, self.quota = Finder(self.pool), Names(self.pool), Quota(self.pool)
+        self.recorder = Recorder(self.pool, self.quota)
+        await self.load_signer()
+        started = asyncio.Event()
+        self._listener = asyncio.create_task(self._listen(started))
+        await started.wait()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening and close the pool."""
+        if self._listener:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+        await self.pool.close()
+
+    async def load_signer(self) -> None:
+        """Take the newest active key; without one every answer is an unsigned `key.none_active` until there is."""
+        self.signer = await asyncio.to_thread(_find_signer)
+
+    async def health(self) -> dict[str, bool]:
+        """Say what works: database, signing key, listening for changes."""
+        try:
+            is_there = await self.pool.fetchval("SELECT true", timeout=2) is True
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            is_there = False
+        return {"database": is_there, "signing_key": self.signer is not None, "listening": self.permits.is_listening}
+
+    async def _load_key(self, keyid: str) -> RegisteredKey | None:
+        return await load_key(self.pool, keyid)
+
+    async def _load_permit(self, grant_id: str) -> Permit | None:
+        return await load_permit(self.pool, grant_id)
+
+    async def _listen(self, started: asyncio.Event) -> None:
+        """Listen for changes as long as the worker lives; while the connection is away nothing is remembered."""
+        while True:
+            try:
+                await self._listen_once(started)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+                log.warning("cannot listen for changes (%s); trying again", type(failure).__name__)
+            self._set_listening(False)
+            started.set()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen_once(self, started: asyncio.Event) -> None:
+        connection: Any = await asyncpg.connect(libpq_uri("exchange"), timeout=10)
+        try:
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
+            await connection.add_listener(CHANGES_CHANNEL, self._changed)
+            await self.load_signer()
+            self._set_listening(True)
+            started.set()
+            await lost.wait()
+        finally:
+            connection.terminate()
+
+    def _set_listening(self, is_listening: bool) -> None:
+        for remembered in (self.keys, self.permits):
+            remembered.is_listening = is_listening
+            remembered.forget()
+
+    def _changed(self, *notice: Any) -> None:
+        if notice[-1] == "signing_keys":
+            self._rolling = asyncio.create_task(self.load_signer())
+            return
+        self.keys.forget()
+        self.permits.forget()
+
+
+def _find_signer() -> Signer | None:
+    try:
+        with transaction("exchange") as session:
+            return active_signer(session)
+    except Transient as missing:
+        log.error("%s", missing)  # noqa: TRY400 - the remedy says it all
+        return None

@@ -1,0 +1,154 @@
+"""Why: what a caller may have. A grant is loaded once, compiled (one masking function per attribute), and every question is held against it.
+Anything outside is refused by name, never dropped. Called by delivery; the desk `grants` writes what is read here.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+from exchange_api.masking import Form, Masking, compile_mask
+from schemas.errors import Denied, Invalid
+from schemas.identifiers import parse_citizen_id, parse_uscc
+from schemas.library import Library, library
+from schemas.messages.exchange import Purpose
+
+CHINA = timezone(timedelta(hours=8))
+FIND_GRANT = """
+SELECT g.*, (SELECT json_agg(json_build_object('attribute', i.attribute, 'form', i.form, 'version', i.resource_version_id) ORDER BY i.attribute)
+    FROM exchange.grant_items i WHERE i.grant_id = g.id) AS items
+FROM exchange.grants g WHERE g.id = $1
+"""
+_CITIZEN_ID = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedItem:
+    """One attribute, how its value may be shown, and where it stands among the library's attributes."""
+
+    attribute: str
+    form: Form
+    mask: Masking
+    position: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A grant as delivery needs it."""
+
+    id: str
+    application_id: str
+    library: str
+    service_item_id: str
+    state: str
+    suspended_by: tuple[str, ...]
+    is_case_required: bool
+    is_source_shown: bool
+    quota_per_day: int
+    subjects_per_call: int
+    valid_from: date
+    valid_until: date
+    items: dict[str, GrantedItem]
+
+
+async def load_permit(pool: Any, grant_id: str) -> Permit | None:
+    """Return the compiled grant, or None when there is none of this id."""
+    row = await pool.fetchrow(FIND_GRANT, grant_id)
+    if row is None:
+        return None
+    spec = library(row["library"])
+    items = [_item(spec, one) for one in json.loads(row["items"] or "[]")]
+    flags = {name: row[f"suspended_by_{name}"] for name in ("consumer", "provider", "platform")}
+    same = {name: row[name] for name in Permit.__slots__ if name not in ("items", "suspended_by")}
+    return Permit(
+        **same,
+        suspended_by=tuple(name for name, is_set in flags.items() if is_set),
+        items={item.attribute: item for item in sorted(items, key=lambda item: item.position)},
+    )
+
+
+def today() -> date:
+    """Return the day in China: the day that periods and quotas mean."""
+    return datetime.now(CHINA).date()
+
+
+def check_grant(permit: Permit | None, application_id: str, library_name: str) -> Permit:
+    """Return the permit if this application may use it now for this library; raises Denied grant.*. Another's grant is as unknown as none."""
+    if permit is None or permit.application_id != application_id:
+        raise Denied("grant.unknown")
+    if permit.library != library_name:
+        raise Denied("grant.other_library", grant=permit.id, granted=permit.library)
+    if permit.state != "active":
+        raise Denied("grant.not_active", grant=permit.id, state=permit.state)
+    if permit.suspended_by:
+        raise Denied("grant.suspended", grant=permit.id, by=", ".join(permit.suspended_by))
+    if not permit.valid_from <= today() <= permit.valid_until:
+        raise Denied(
+            "grant.outside_period", grant=permit.id, valid_from=permit.valid_from, valid_until=permit.valid_until
+        )
+    return permit
+
+
+def check_purpose(permit: Permit, purpose: Purpose) -> None:
+    """Hold the named purpose against the grant; raises Denied purpose.mismatch, Invalid purpose.case_missing or purpose.case_personal."""
+    if purpose.service_item != permit.service_item_id:
+        raise Denied("purpose.mismatch", grant=permit.id, granted=permit.service_item_id)
+    if permit.is_case_required and not purpose.case:
+        raise Invalid("purpose.case_missing", grant=permit.id)
+    if purpose.case and _CITIZEN_ID.search(purpose.case):
+        raise Invalid("purpose.case_personal")
+
+
+def choose_items(permit: Permit, wanted: Sequence[str] | None) -> tuple[GrantedItem, ...]:
+    """Return the granted items asked for (all when None), in the library's order; raises Denied item.not_granted, Invalid item.unknown."""
+    if wanted is None:
+        return tuple(permit.items.values())
+    known = library(permit.library).attribute_ids
+    facts = {"granted": ", ".join(permit.items), "library": permit.library, "grant": permit.id}
+    if unknown := [one for one in wanted if one not in known]:
+        raise Invalid("item.unknown", items=", ".join(unknown), **facts)
+    if outside := [one for one in wanted if one not in permit.items]:
+        raise Denied("item.not_granted", items=", ".join(outside), **facts)
+    return tuple(item for item in permit.items.values() if item.attribute in wanted)
+
+
+def check_comparable(items: Sequence[GrantedItem]) -> None:
+    """Refuse comparing what is granted masked: guessing would disclose the hidden part. Raises Denied item.form."""
+    if masked := [item.attribute for item in items if item.form == "masked"]:
+        raise Denied("item.form", items=", ".join(masked))
+
+
+def check_subjects(permit: Permit, subjects: Sequence[str]) -> None:
+    """Check number and form of subjects; raises Invalid subjects.count, subject.repeated, subject.malformed (by position, never by value)."""
+    if not 1 <= len(subjects) <= permit.subjects_per_call:
+        raise Invalid("subjects.count", found=len(subjects), allowed=permit.subjects_per_call)
+    spec, seen = library(permit.library), set[str]()
+    for position, subject in enumerate(subjects):
+        if subject in seen:
+            raise Invalid("subject.repeated", position=position)
+        seen.add(subject)
+        try:
+            _parse_subject(spec, subject)
+        except Invalid as wrong:
+            raise Invalid("subject.malformed", position=position, kind=spec.subject.name, cause=wrong.code) from None
+
+
+def _parse_subject(spec: Library, subject: str) -> None:
+    if spec.subject.check == "citizen_id":
+        parse_citizen_id(subject)
+    elif spec.subject.check == "uscc":
+        parse_uscc(subject)
+    else:
+        try:
+            parse_uscc(subject)
+        except Invalid:
+            parse_citizen_id(subject)
+
+
+def _item(spec: Library, row: dict[str, Any]) -> GrantedItem:
+    attribute = spec.attribute(row["attribute"])
+    position = spec.attribute_ids.index(attribute.id)
+    return GrantedItem(attribute.id, row["form"], compile_mask(attribute, row["form"]), position, row["version"])

@@ -1,0 +1,42 @@
+"""Why: keys and grants are asked for at every question and change seldom. Each worker remembers them, and forgets everything the moment the database
+says that something changed (NOTIFY), so that a suspension is effective at once. While nobody listens to the database nothing is remembered.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Remembered(Generic[Key, Value]):
+    """A cache in front of `load`; unknown keys (None) are not remembered. Holds at most `limit` values."""
+
+    def __init__(self, load: Callable[[Key], Awaitable[Value | None]], limit: int = 10_000) -> None:
+        self._load, self._limit = load, limit
+        self._values: dict[Key, Value] = {}
+        self._generation = 0
+        self.is_listening = False
+
+    def known(self, key: Key) -> Value | None:
+        """Return the value if it is remembered."""
+        return self._values.get(key)
+
+    async def get(self, key: Key) -> Value | None:
+        """Return the value, asking the database when it is not remembered."""
+        found = self._values.get(key)
+        if found is not None:
+            return found
+        generation = self._generation
+        loaded = await self._load(key)
+        # a change may have been announced while the old state was on its way here: then do not keep it
+        if loaded is not None and self.is_listening and generation == self._generation:
+            if len(self._values) >= self._limit:
+                self._values.clear()
+            self._values[key] = loaded
+        return loaded
+
+    def forget(self) -> None:
+        """Drop everything, also what is just being loaded."""
+        self._generation += 1
+        self._values.clear()
