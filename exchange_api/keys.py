@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,8 +19,8 @@ from exchange_api.signing import (
     public_key_from_pem,
     thumbprint,
 )
+from exchange_api.signing.folder import KeySettings, keys_folder
 from schemas.errors import Denied, Transient
-from schemas.settings import HomeSettings, HutongSettings
 from schemas.tables.evidence import SigningKey
 
 __all__ = [
@@ -39,19 +38,6 @@ __all__ = [
 ]
 
 _STEPS = {"next": ("active", "revoked"), "active": ("retired", "revoked"), "retired": ("revoked",), "revoked": ()}
-
-
-class KeySettings(HutongSettings):
-    """Where the hub's private keys lie."""
-
-    keys_folder: Path | None = Field(
-        default=None, description="Folder of the hub's private keys and of jwks.json, mode 0700; default var/keys."
-    )
-
-
-def keys_folder() -> Path:
-    """Return the folder of private keys (not necessarily there yet)."""
-    return KeySettings().keys_folder or HomeSettings().var / "keys"
 
 
 def create_key(session: Session, folder: Path | None = None) -> SigningKey:

@@ -17,9 +17,9 @@ from exchange_api.evidence import receipt_checks
 from exchange_api.evidence.canonical import canonical_json, parse_strict
 from exchange_api.evidence.receipt_checks import Broken, Receipt
 from exchange_api.signing import Request, Response, content_digest
+from exchange_api.signing.folder import keys_folder
 from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import HutongError, Invalid
-from schemas.settings import HomeSettings
 
 FORMAT = "hutong-receipt/1"
 
@@ -109,8 +109,8 @@ def verify_receipt(data: bytes, jwks: Mapping[str, Any]) -> Report:
 
 
 def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
-    """Return the trust root and where it came from: the given JWKS file, else the hub's own var/keys/jwks.json. Raises Invalid receipt.keys_missing."""
-    place = path or HomeSettings().var / "keys" / "jwks.json"
+    """Return the trust root and where it came from: the given JWKS file, else `jwks.json` in the hub's keys folder. Raises Invalid receipt.keys_missing."""
+    place = path or keys_folder() / "jwks.json"
     try:
         found: Any = json.loads(place.read_text("utf-8"))
     except (OSError, ValueError) as wrong:

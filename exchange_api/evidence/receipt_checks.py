@@ -126,12 +126,10 @@ def check_entry(receipt: Receipt) -> str:
             raise Broken(f"the entry holds another {name} of the question")
     if answered["status"] != receipt.response.status or answered["headers"] != receipt.response.headers:
         raise Broken("the entry holds another answer")
-    named = receipt.response.headers.get("x-receipt")
-    ids = {
-        receipt.entry.get("id"),
-        receipt.entry["facts"].get("repeats"),
-    }  # a repetition is answered under the first receipt
-    if receipt.entry.get("format") != "hutong-entry/1" or named not in ids:
+    named, facts = receipt.response.headers.get("x-receipt"), receipt.entry.get("facts")
+    # a repetition is answered under the first receipt, which its entry names
+    ids = [receipt.entry.get("id"), facts.get("repeats") if isinstance(facts, dict) else None]
+    if receipt.entry.get("format") != "hutong-entry/1" or named is None or named not in ids:
         raise Broken("the entry is not the one the answer names")
     return f"entry {receipt.entry['id']}"
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.keyring import ensure_active_key, revoke_key, roll_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
-from exchange_api.evidence.receipt import compose_receipt, drop_bodies, verify_receipt
+from exchange_api.evidence.receipt import compose_receipt, drop_bodies, read_jwks, verify_receipt
 from exchange_api.evidence.receipts import build_receipt, receipt_document, require_document
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.keys import jwks
@@ -208,3 +210,67 @@ def test_a_receipt_not_yet_in_the_log_is_pending(session: Session, tmp_path: Pat
     with pytest.raises(HutongError, match=r"receipt\.not_found"):
         require_document(session, new_receipt_id())
     assert receipt_document(session, "not-an-id") is None
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _places(part, (*path, name))
+
+
+def test_no_strange_value_anywhere_is_believed_or_breaks_the_verifier(session: Session, receipt: bytes) -> None:
+    keys, members = jwks(session), json.loads(receipt)
+    for path in _places(members):
+        for strange in (None, 0, -1, True, "", "x", "\n", [], [1], {}, {"x": 1}, 10**30):
+            changed = json.loads(receipt)
+            holder = changed
+            for name in path[:-1]:
+                holder = holder[name]
+            if path and holder[path[-1]] == strange and type(holder[path[-1]]) is type(strange):
+                continue
+            if path:
+                holder[path[-1]] = strange
+            else:
+                changed = strange
+            text = json.dumps(changed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+            report = verify_receipt(text.encode() + b"\n", keys)
+            is_dropped_body = strange is None and path[-1:] == ("body",)
+            assert report.verified == is_dropped_body, (path, strange)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"[]\n", b"null\n", b"\xff\xfe", b"[" * 100_000, b'{"a":1.0}\n', b'{"a":NaN}\n']
+)
+def test_nonsense_is_refused_as_a_file(data: bytes) -> None:
+    assert verify_receipt(data, {"keys": []}).failed == "format"
+
+
+def test_a_broken_trust_root_is_no_trust_root(receipt: bytes, tmp_path: Path) -> None:
+    short = {"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k"}
+    broken: tuple[dict[str, Any], ...] = ({}, {"keys": [{}]}, {"keys": [short]})
+    for keys in broken:
+        assert not verify_receipt(receipt, keys).verified
+    path = tmp_path / "jwks.json"
+    for text in ("", "[]", '{"keys": 1}'):
+        path.write_text(text)
+        with pytest.raises(HutongError, match=r"receipt\.keys_missing"):
+            read_jwks(path)
+    with pytest.raises(HutongError, match=r"receipt\.keys_missing"):
+        read_jwks(tmp_path / "absent.json")
+
+
+def test_the_verifier_needs_no_database_and_no_web_framework() -> None:
+    code = (
+        "import sys, exchange_api.evidence.receipt\n"
+        "print([m for m in ('sqlalchemy', 'psycopg', 'asyncpg', 'requests', 'fastapi', 'http_message_signatures') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_hub_writes_the_trust_root_it_verifies_with(session: Session, receipt: bytes, tmp_path: Path) -> None:
+    found, path = read_jwks(tmp_path / "jwks.json")
+    assert path == tmp_path / "jwks.json"
+    assert verify_receipt(receipt, found).verified
+    assert found == jwks(session)
