@@ -1,0 +1,178 @@
+"""Why: Great Expectations is the judge whose reports stewards know, and it is heavy, so it has one door. It judges rule bits, one expectation a rule, over one
+packed column: the rules are asked vectorised before (design: measured.md), the verdict, its report and its page are Great Expectations' own.
+
+Called by `libraries.ingest` and `quarantine`. The library is imported inside functions: it costs seconds. Its analytics are switched off first.
+"""
+
+import json
+import os
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from catalog.rules import Rule
+from libraries.duplicates import Rows
+from libraries.landing import Folder
+from libraries.masks import RULES_PER_COLUMN, Bits
+from libraries.texts import Flags
+
+_COMPLETE = {"result_format": "COMPLETE", "return_unexpected_index_query": False, "exclude_unexpected_values": True}
+_OUTSIDE = re.compile(
+    r"<script[^>]*\bsrc=[\"'](?:https?:)?//[^>]*>\s*</script>|<link[^>]*\bhref=[\"'](?:https?:)?//[^>]*>"
+    r"|<img[^>]*\bsrc=[\"'](?:https?:)?//[^>]*>|<a[^>]*\bhref=[\"']https?://[^>]*>.*?</a>",
+    re.DOTALL,
+)
+_STYLE = "<style>body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:4px 8px}</style>"
+
+
+@dataclass(frozen=True)
+class RuleVerdict:
+    """What Great Expectations says of one rule: rows evaluated and the numbers of all rows that fail; batch rules fail with no row."""
+
+    rule: Rule
+    evaluated: int
+    failed: int
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdicts of all rules in order, and whether the batch is large enough."""
+
+    rules: tuple[RuleVerdict, ...]
+    is_volume_right: bool
+    report: Any
+
+    def bad(self, rows: int) -> Flags:
+        """Return which of `rows` rows break at least one rule, row n at n - 1."""
+        found = np.zeros(rows, np.bool_)
+        for verdict in self.rules:
+            found[verdict.rows - 1] = True
+        return found
+
+
+def judge(name: str, rules: tuple[Rule, ...], bits: list[Bits], left_out: Rows, least_rows: int = 0) -> Verdict:
+    """Let Great Expectations judge a batch: bit n of a row's words says that it breaks rules[n].
+
+    left_out: numbers of rows not to be judged (dropped copies). least_rows: fewer rows than this fail the volume rule.
+    """
+    frame = _frame(bits, left_out)
+    context, suite = _suite(name, rules, least_rows)
+    batch = (
+        context.data_sources.add_pandas("landing")
+        .add_dataframe_asset(name)
+        .add_batch_definition_whole_dataframe("whole")
+        .get_batch({"dataframe": frame})
+    )
+    report = batch.validate(suite, result_format=_COMPLETE)
+    verdicts: dict[int, RuleVerdict] = {}
+    is_volume_right = True
+    for result in report.results:
+        number = result.expectation_config.kwargs.get("number")
+        if number is None:
+            is_volume_right = bool(result.success)
+        else:
+            verdicts[number] = _verdict(rules[number], result, len(frame))
+    return Verdict(tuple(verdicts[number] for number in range(len(rules))), is_volume_right, report)
+
+
+def keep_report(folder: Folder, verdict: Verdict) -> None:
+    """Write quality/result.json (row numbers of all failures, no values) and quality/index.html, the Data Docs page, without anything from outside."""
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    folder.clear("quality")
+    found = verdict.report.to_json_dict()
+    folder.write(json.dumps(found, ensure_ascii=False).encode(), "quality", "result.json")
+    suite = [result["expectation_config"] for result in found["results"]]
+    folder.write(json.dumps(suite, ensure_ascii=False, indent=1).encode(), "quality", "suite.json")
+    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(verdict.report))
+    page = _OUTSIDE.sub("", page if isinstance(page, str) else page[0]).replace("</head>", f"{_STYLE}</head>")
+    folder.write(page.encode(), "quality", "index.html")
+
+
+def score_of(verdict: Verdict) -> float:
+    """Return the score of a batch, 0 to 100: the mean over the quality indicators (GB/T 36344-2018) of the mean share of rows that hold each rule."""
+    shares: dict[str, list[float]] = {}
+    for found in verdict.rules:
+        share = 1 - found.failed / found.evaluated if found.evaluated else 1.0
+        shares.setdefault(found.rule.indicator, []).append(share)
+    if not shares:
+        return 100.0
+    return round(100 * sum(sum(of) / len(of) for of in shares.values()) / len(shares), 4)
+
+
+def _frame(bits: list[Bits], left_out: Rows) -> pd.DataFrame:
+    count = len(bits[0])
+    if not len(left_out):
+        columns, numbers = bits, pd.RangeIndex(1, count + 1)
+    else:
+        kept = np.ones(count, np.bool_)
+        kept[left_out - 1] = False
+        columns, numbers = [column[kept] for column in bits], pd.Index(np.flatnonzero(kept) + 1)
+    return pd.DataFrame({f"rules_{n}": column for n, column in enumerate(columns)}, index=numbers)
+
+
+def _verdict(rule: Rule, result: Any, rows: int) -> RuleVerdict:
+    if result.exception_info and result.exception_info.get("raised_exception"):
+        raise RuntimeError(f"Great Expectations failed on rule {rule.id}: {result.exception_info}")
+    failing = np.asarray(result.result.get("unexpected_index_list") or (), np.int64)
+    return RuleVerdict(rule, rows, len(failing), failing)
+
+
+def _suite(name: str, rules: tuple[Rule, ...], least_rows: int) -> tuple[Any, Any]:
+    gx, expect_rule_to_hold = _expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    expectations = [
+        expect_rule_to_hold(
+            column=f"rules_{number // RULES_PER_COLUMN}",
+            bit=number % RULES_PER_COLUMN,
+            number=number,
+            description=f"{rule.id} ({rule.kind}, {rule.indicator}, {rule.scope})",
+        )
+        for number, rule in enumerate(rules)
+    ]
+    volume = gx.expectations.ExpectTableRowCountToBeBetween(
+        min_value=least_rows, description=f"batch.volume: at least {least_rows} rows"
+    )
+    return context, context.suites.add(gx.ExpectationSuite(name=name, expectations=[*expectations, volume]))
+
+
+@cache
+def _expectations() -> tuple[Any, Any]:
+    """Import Great Expectations, analytics off, and make the one expectation of ours: a rule's bit is clear."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # its imports use modules Python is about to drop
+        import great_expectations as gx
+        from great_expectations.execution_engine import PandasExecutionEngine
+        from great_expectations.expectations.expectation import ColumnMapExpectation
+        from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
+
+    class RuleBitClear(ColumnMapMetricProvider):  # type: ignore[misc]
+        """Which rows have the bit clear."""
+
+        condition_metric_name = "column_values.rule_bit_clear"
+        condition_value_keys = ("bit",)
+        filter_column_isnull = False
+
+        @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        def _pandas(cls, column: Any, bit: int, **_kwargs: Any) -> Any:  # noqa: N805 — Great Expectations calls it with the class
+            return (column.to_numpy() & np.uint64(1 << bit)) == 0
+
+    class ExpectRuleToHold(ColumnMapExpectation):  # type: ignore[misc]
+        """A rule of the directory holds for every row."""
+
+        bit: int
+        number: int
+        map_metric = "column_values.rule_bit_clear"
+        success_keys = ("bit", "mostly")
+        args_keys = ("column", "bit")
+
+    return gx, ExpectRuleToHold

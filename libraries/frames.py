@@ -1,0 +1,124 @@
+"""Why: rules and libraries want a row group as declared: repaired, then in its types. A frame is one landed row group seen that way, every step
+vectorised and every repair counted. Called by `libraries.screening`, `masks` and `duplicates`.
+"""
+
+from collections import Counter
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from libraries.landing import ROW
+from libraries.normalise import REPAIRS, normalise, repair_of
+from libraries.texts import plain
+from libraries.typed import ATTRIBUTE_TYPES, cast_to
+from schemas.errors import Invalid, Terminal
+from schemas.library import Library, library
+from schemas.resource import Item, ResourceDocument
+
+_TYPED = ("D", "T", "N", "Y", "F", "B", "I")
+_FITS = {"date": ("D", "T"), "number": ("N", "Y", "F", "B", "I")}
+
+
+class Frame:
+    """One row group: `texts(item)` after normalisation, `typed(item)` in the declared type, `repairs` counted as "item.normalisation".
+
+    today: the day the batch landed, by which dates are judged, so that checking again gives the same verdict.
+    """
+
+    def __init__(self, table: pa.Table, document: ResourceDocument, today: date) -> None:
+        self.document, self.rows, self.today = document, table.num_rows, today
+        self.repairs: Counter[str] = Counter()
+        self._landed = {name: table.column(name) for name in table.column_names}
+        self._texts: dict[str, Any] = {}
+        self._typed: dict[str, Any] = {}
+        self._values = {item.id: self._repaired(item) for item in document.items}
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """Return the rows' numbers in the batch, from 1."""
+        return np.asarray(self._landed[ROW].to_numpy(), np.int64)
+
+    def texts(self, item_id: str) -> Any:
+        """Return an item as text, normalised; a missing value is null."""
+        if item_id not in self._texts:
+            self._texts[item_id] = plain(self._values[item_id])
+        return self._texts[item_id]
+
+    def typed(self, item_id: str) -> Any:
+        """Return an item in its declared type, null where it is missing or does not fit."""
+        if item_id not in self._typed:
+            self._typed[item_id] = cast_to(self.document.item(item_id).type, self._values[item_id])
+        return self._typed[item_id]
+
+    def key(self) -> Any:
+        """Return the source key of every row as text, its parts joined with "/"; null when a part is missing."""
+        assert self.document.source is not None
+        return _joined([self.texts(item) for item in self.document.source.key])
+
+    def output(self) -> pa.Table:
+        """Return the rows as the library takes them: key, subject, fed attributes in the library's order, row number."""
+        if self.document.library is None:
+            columns = {item.id: self.typed(item.id) for item in self.document.items}
+            return pa.table({**columns, ROW: self._landed[ROW]})
+        spec = library(self.document.library)
+        fed = {item.attribute: item for item in self.document.items if item.attribute}
+        columns = {name: self._attribute(spec, name, fed[name]) for name in spec.attribute_ids if name in fed}
+        subject = {"subject": self.texts(fed["subject"].id)} if "subject" in fed else {}
+        if spec.entry is not None:
+            subject = {"entry": _joined([plain(columns[name]) for name in spec.entry.from_]), **subject}
+        return pa.table({**subject, **columns, ROW: self._landed[ROW]})
+
+    def _repaired(self, item: Item) -> Any:
+        landed = self._landed.get(item.id)
+        if landed is None:
+            return pa.nulls(self.rows, pa.string())
+        values = landed.combine_chunks() if isinstance(landed, pa.ChunkedArray) else landed
+        if isinstance(values, pa.ChunkedArray):  # an empty chunked array stays one
+            values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+        if item.type in _TYPED and not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+            return values  # the source has types of its own: nothing to repair in a date or a number
+        values = plain(values)
+        for name in item.normalise:
+            values, changed = normalise(values, name)
+            if changed:
+                self.repairs[f"{item.id}.{name}"] += changed
+        return plain(values)
+
+    def _attribute(self, spec: Library, name: str, item: Item) -> Any:
+        kind = spec.attribute(name).type
+        return self.texts(item.id) if kind == "text" else self.typed(item.id).cast(ATTRIBUTE_TYPES[kind])
+
+
+def require_checkable(document: ResourceDocument) -> None:
+    """Refuse a version whose declared repairs or types cannot work. Raises Terminal `quality.unknown_normalisation`, `quality.bad_attribute`."""
+    spec = library(document.library) if document.library else None
+    for item in document.items:
+        for name in item.normalise:
+            _require_repair(document, item, name)
+        if spec is not None and item.attribute and item.attribute != "subject":
+            wanted = spec.attribute(item.attribute).type
+            if item.type not in _FITS.get(wanted, (item.type,)):
+                raise Terminal(
+                    "quality.bad_attribute", resource=document.id, item=item.id, type=item.type,
+                    attribute=item.attribute, wanted=wanted,
+                )  # fmt: skip
+
+
+def _require_repair(document: ResourceDocument, item: Item, name: str) -> None:
+    try:
+        found = repair_of(name)
+    except Invalid:
+        found = None
+    if found is None:
+        raise Terminal(
+            "quality.unknown_normalisation", resource=document.id, item=item.id, name=name, known=", ".join(REPAIRS)
+        )
+
+
+def _joined(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "/")

@@ -1,0 +1,208 @@
+"""Why: what a source said must stay as it was said, so that checking, replay and audit can always go back to it: immutable Parquet files and a
+manifest written last, on any pyarrow filesystem. `libraries.ingest`, `screening` and `merging` find a batch's files here.
+
+    <landing>/<resource>/<batch>/landed/part-NNNNN.parquet    as delivered, columns named by item, `_row` numbers the rows from 1
+                                /malformed.json               lines that fit no header, word for word
+                                /manifest.json                counts, SHA-256, schema fingerprint, watermark: its presence says "landed"
+                                /checked/part-NNNNN.parquet   the good rows, normalised and typed
+                                /quality/                     the suite, the verdict and its page
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as fs
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from schemas.errors import Terminal
+from schemas.settings import HomeSettings, HutongSettings
+
+ROW = "_row"
+GROUP_ROWS = 65_536
+
+
+class LandingSettings(HutongSettings):
+    """Where batches are kept."""
+
+    landing: str | None = Field(
+        default=None,
+        description="Folder or pyarrow filesystem URL (s3://bucket/prefix …) of landed batches; default <var>/landing.",
+    )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One batch's folder on the landing filesystem."""
+
+    filesystem: Any
+    path: str
+
+    def at(self, *parts: str) -> str:
+        """Return the path of something in the folder."""
+        return "/".join((self.path, *parts))
+
+    def files(self, part: str) -> list[str]:
+        """Return the paths of one part's Parquet files ("landed", "checked"), by name."""
+        found = self.filesystem.get_file_info(fs.FileSelector(self.at(part), allow_not_found=True))
+        return sorted(info.path for info in found if info.path.endswith(".parquet"))
+
+    def clear(self, part: str) -> None:
+        """Remove one part of the folder and make it anew, empty."""
+        if self.filesystem.get_file_info(self.at(part)).type != fs.FileType.NotFound:
+            self.filesystem.delete_dir(self.at(part))
+        self.filesystem.create_dir(self.at(part), recursive=True)
+
+    def write(self, content: bytes, *parts: str) -> None:
+        """Write a file whole or not at all: under a temporary name first."""
+        temporary = self.at(*parts) + ".tmp"
+        with self.filesystem.open_output_stream(temporary) as stream:
+            stream.write(content)
+        self.filesystem.move(temporary, self.at(*parts))
+
+    def read(self, *parts: str) -> bytes | None:
+        """Return a file's content, None when it is not there."""
+        if self.filesystem.get_file_info(self.at(*parts)).type != fs.FileType.File:
+            return None
+        with self.filesystem.open_input_stream(self.at(*parts)) as stream:
+            return bytes(stream.read())
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One Parquet file of a batch and the piece of the source it holds."""
+
+    name: str
+    rows: int
+    sha256: str
+    source: str | None = None
+    source_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What landed: written after every file, so that a batch with a manifest is whole. `schema`: item → Arrow type as delivered."""
+
+    batch: str
+    resource: str
+    version: str
+    rows: int
+    files: list[LandedFile]
+    schema: dict[str, str]
+    fingerprint: str
+    watermark: str | None = None
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    malformed: int = 0
+
+
+def folder_of(path: str) -> Folder:
+    """Return the folder of a batch by its `landing.batches.path` (relative to the landing root)."""
+    root = LandingSettings().landing or str(HomeSettings().var / "landing")
+    if "://" in root:
+        filesystem, base = fs.FileSystem.from_uri(root)
+    else:
+        filesystem, base = fs.LocalFileSystem(), root
+        filesystem.create_dir(base, recursive=True)
+    return Folder(fs.SubTreeFileSystem(base, filesystem), path)
+
+
+def fingerprint_of(schema: Mapping[str, str]) -> str:
+    """Return a short identity of the delivered columns and types."""
+    return hashlib.sha256(json.dumps(dict(sorted(schema.items()))).encode()).hexdigest()[:16]
+
+
+def write_part(folder: Folder, name: str, batches: Iterator[pa.RecordBatch]) -> int:
+    """Write batches of one schema as `name` (path below the folder), in row groups of about GROUP_ROWS; return the rows.
+
+    The file appears under its name only when it is whole. No batch, no file.
+    """
+    temporary, rows = folder.at(name) + ".tmp", 0
+    with ExitStack() as stack:
+        writer = None
+        for table in _grouped(batches):
+            writer = writer or stack.enter_context(
+                pq.ParquetWriter(temporary, table.schema, filesystem=folder.filesystem, compression="snappy")
+            )
+            writer.write_table(table, row_group_size=2 * GROUP_ROWS)
+            rows += table.num_rows
+    if rows:
+        folder.filesystem.move(temporary, folder.at(name))
+    return rows
+
+
+def groups_of(folder: Folder, part: str) -> Iterator[tuple[str, int]]:
+    """Yield (path, row group) of every row group of one part, in row order."""
+    for path in folder.files(part):
+        with folder.filesystem.open_input_file(path) as source:
+            count = pq.ParquetFile(source).num_row_groups
+        for group in range(count):
+            yield path, group
+
+
+def rows_in(folder: Folder, path: str, group: int) -> int:
+    """Return how many rows a row group holds."""
+    with folder.filesystem.open_input_file(path) as source:
+        return int(pq.ParquetFile(source).metadata.row_group(group).num_rows)
+
+
+def read_group(folder: Folder, path: str, group: int) -> pa.Table:
+    """Return one row group."""
+    with folder.filesystem.open_input_file(path) as source:
+        return pq.ParquetFile(source).read_row_group(group).combine_chunks()
+
+
+def digest_of(folder: Folder, name: str) -> str:
+    """Return the SHA-256 of a file of the folder, in hex."""
+    digest = hashlib.sha256()
+    with folder.filesystem.open_input_stream(folder.at(name)) as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_manifest(folder: Folder, manifest: Manifest) -> None:
+    """Say that the batch is whole. Nothing of it is written after this."""
+    folder.write(json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode(), "manifest.json")
+
+
+def read_manifest(folder: Folder) -> Manifest | None:
+    """Return the manifest of a batch, None when landing did not end."""
+    content = folder.read("manifest.json")
+    if content is None:
+        return None
+    values = json.loads(content)
+    return Manifest(**{**values, "files": [LandedFile(**file) for file in values["files"]]})
+
+
+def as_facts(manifest: Manifest) -> dict[str, Any]:
+    """Return the manifest as the batch's row keeps it."""
+    return asdict(manifest)
+
+
+def require_undamaged(folder: Folder, batch_id: str) -> None:
+    """Hold every landed file against the manifest. Raises Terminal `landing.damaged`."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise Terminal("landing.damaged", batch=batch_id, file="manifest.json")
+    for file in manifest.files:
+        if file.rows and (
+            folder.at(file.name) not in folder.files("landed") or digest_of(folder, file.name) != file.sha256
+        ):
+            raise Terminal("landing.damaged", batch=batch_id, file=file.name)
+
+
+def _grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Gather small batches (REST pages) until a row group is worth it."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= GROUP_ROWS:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)

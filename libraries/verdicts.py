@@ -1,0 +1,136 @@
+"""Why: a verdict must survive the task that failed on it: quarantine, rule results, score and state are committed together, before anything is raised.
+Only `libraries.ingest` comes here.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import timedelta, timezone
+
+import numpy as np
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from catalog.rules import rules_of
+from libraries import batches, landing, quarantine, screening
+from libraries.batches import Task
+from libraries.checking import Verdict, judge, keep_report, score_of
+from libraries.frames import require_checkable
+from libraries.screening import Look, Screened
+from schemas.errors import Terminal
+from schemas.tables.landing import Batch, RuleResult
+
+_CHINA = timezone(timedelta(hours=8))
+VOLUME = "batch.volume"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch as checked, not yet written down: how it was looked at, what was found, how many rows stayed good."""
+
+    look: Look
+    screened: Screened
+    verdict: Verdict
+    good: int
+    least_rows: int
+
+
+def look_of(task: Task) -> Look:
+    """Return how the batch is to be looked at. Raises Terminal `quality.unknown_normalisation`, `quality.bad_attribute`, `landing.damaged`."""
+    require_checkable(task.document)
+    folder = landing.folder_of(task.batch.path or "")
+    landing.require_undamaged(folder, task.batch.id)
+    rules = tuple(rule for rule in rules_of(task.document) if rule.kind != "volume")
+    landed_at = task.batch.landed_at or batches.now()
+    return Look(folder, task.document, rules, landed_at.astimezone(_CHINA).date())
+
+
+def examine(task: Task, least_rows: int) -> Checked:
+    """Screen a landed batch, let it be judged, and leave the good rows in checked/. Nothing is written to the database."""
+    look = look_of(task)
+    screened = screening.screen(look)
+    verdict = judge(task.batch.id, look.rules, screened.bits, screened.repeated, least_rows)
+    good = ~verdict.bad(screened.rows)
+    good[screened.repeated - 1] = False
+    kept = screening.keep_only(look, screened, good)
+    if kept != int(good.sum()):
+        raise RuntimeError(f"{task.batch.id}: {int(good.sum())} rows judged good, {kept} written")
+    keep_report(look.folder, verdict)
+    return Checked(look, screened, verdict, kept, least_rows)
+
+
+def least_rows_of(session: Session, task: Task) -> int:
+    """Return how many rows a whole snapshot must have, from the last merged one and the declared drop; 0 where there is nothing to hold against."""
+    last = batches.latest(session, task.batch.resource_id, before=task.batch)
+    if task.source.mode != "snapshot" or batches.is_replay(task.batch) or last is None or not last.rows_in:
+        return 0
+    declared = [check.options.get("drop") for check in task.document.checks if check.kind == "volume"]
+    drop = next((float(value) for value in declared if value is not None), task.document.quality.volume_drop)
+    return math.ceil(last.rows_in * (1 - drop))
+
+
+def record(session: Session, batch_id: str, checked: Checked) -> Terminal | None:
+    """Write the verdict down; return why the batch is rejected, None when it may merge. What an unfinished check wrote is replaced."""
+    batch = batches.get(session, batch_id, lock=True).batch
+    quarantine.clear(session, batch_id)
+    session.execute(delete(RuleResult).where(RuleResult.batch_id == batch_id))
+    held = _hold(session, batch_id, checked)
+    session.add_all(_results(batch_id, checked))
+    batch.rows_in = checked.screened.rows + held - _bad(checked)
+    batch.rows_good, batch.rows_quarantined = checked.good, held
+    batch.repairs, batch.score = checked.screened.repairs, score_of(checked.verdict)
+    batch.state, batch.checked_at = "checked", batches.now()
+    batch.error_code, batch.error_facts = None, None
+    error = _rejection(batch, checked)
+    if error is not None:
+        batches.reject(session, batch_id, error)
+    return error
+
+
+def _bad(checked: Checked) -> int:
+    return int(checked.verdict.bad(checked.screened.rows).sum())
+
+
+def _hold(session: Session, batch_id: str, checked: Checked) -> int:
+    look = checked.look
+    rows = np.flatnonzero(checked.verdict.bad(checked.screened.rows)) + 1
+    reasons, first = quarantine.reasons_of(checked.verdict, rows), 0
+    landed = screening.landed_rows(look.folder, rows)
+    for table, frame in zip(landed, screening.frames_with(look, rows), strict=True):
+        quarantine.hold(session, batch_id, table, frame, reasons.slice(first, frame.rows))
+        first += frame.rows
+    malformed = json.loads(look.folder.read("malformed.json") or b"[]")
+    quarantine.hold_malformed(session, batch_id, malformed)
+    return len(rows) + len(malformed)
+
+
+def _results(batch_id: str, checked: Checked) -> list[RuleResult]:
+    found = [
+        RuleResult(
+            batch_id=batch_id, rule=of.rule.id, indicator=of.rule.indicator, scope=of.rule.scope,
+            evaluated=of.evaluated, failed=of.failed,
+        )
+        for of in checked.verdict.rules
+    ]  # fmt: skip
+    if checked.least_rows:
+        failed = int(not checked.verdict.is_volume_right)
+        found.append(
+            RuleResult(
+                batch_id=batch_id, rule=VOLUME, indicator="completeness", scope="batch", evaluated=1, failed=failed
+            )
+        )
+    return found
+
+
+def _rejection(batch: Batch, checked: Checked) -> Terminal | None:
+    rows, bad = batch.rows_in or 0, batch.rows_quarantined or 0
+    if not checked.verdict.is_volume_right:
+        return Terminal("quality.volume", batch=batch.id, rows=rows, least=checked.least_rows)
+    allowed = checked.look.document.quality.reject_above
+    if not rows or bad / rows <= allowed:
+        return None
+    worst = sorted(checked.verdict.rules, key=lambda found: -found.failed)[:3]
+    named = ", ".join(f"{found.rule.id} {found.failed}" for found in worst if found.failed)
+    return Terminal(
+        "quality.rejected", batch=batch.id, bad=bad, rows=rows, allowed=round(100 * allowed, 2), worst=named or "-"
+    )
