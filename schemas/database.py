@@ -53,7 +53,8 @@ def engine(role: Role = "owner") -> Engine:
 
 def libpq_uri(role: Role = "owner") -> str:
     """Return the plain `postgresql://` URI for tools that speak libpq themselves (ADBC, asyncpg takes role by server_settings)."""
-    return database_url(role).set(drivername="postgresql").render_as_string(hide_password=False)
+    # libpq takes a plus for a plus: spaces of the role option must be written %20
+    return database_url(role).set(drivername="postgresql").render_as_string(hide_password=False).replace("+", "%20")
 
 
 @contextmanager

@@ -87,11 +87,11 @@ CREATE TABLE evidence.entries (
 	CONSTRAINT uq_entries_keyid_nonce UNIQUE (keyid, nonce)
 );
 
-CREATE UNIQUE INDEX uq_entries_keyid_request_id ON evidence.entries (keyid, request_id) WHERE kind = 'answer' AND code IS NULL;
-
 CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
 
 CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
+
+CREATE UNIQUE INDEX uq_entries_keyid_request_id ON evidence.entries (keyid, request_id) WHERE kind = 'answer' AND code IS NULL;
 
 COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
 
@@ -157,7 +157,7 @@ CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evi
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
 
 CREATE TABLE library.population_claims (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	sex TEXT, 
 	ethnic_group TEXT, 
@@ -178,10 +178,11 @@ CREATE TABLE library.population_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_population_claims PRIMARY KEY (subject, source)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE TABLE library.population_past_claims (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	sex TEXT, 
 	ethnic_group TEXT, 
@@ -208,7 +209,7 @@ CREATE TABLE library.population_past_claims (
 CREATE INDEX ix_population_past_claims_subject ON library.population_past_claims (subject);
 
 CREATE TABLE library.population (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	sex TEXT, 
 	ethnic_group TEXT, 
@@ -228,10 +229,11 @@ CREATE TABLE library.population (
 	version INTEGER DEFAULT '1' NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	CONSTRAINT pk_population PRIMARY KEY (subject)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE TABLE library.population_history (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	sex TEXT, 
 	ethnic_group TEXT, 
@@ -256,7 +258,7 @@ CREATE TABLE library.population_history (
 CREATE INDEX ix_population_history_subject ON library.population_history (subject);
 
 CREATE TABLE library.legal_entity_claims (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	entity_kind TEXT, 
 	legal_representative TEXT, 
@@ -274,10 +276,11 @@ CREATE TABLE library.legal_entity_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_legal_entity_claims PRIMARY KEY (subject, source)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE TABLE library.legal_entity_past_claims (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	entity_kind TEXT, 
 	legal_representative TEXT, 
@@ -301,7 +304,7 @@ CREATE TABLE library.legal_entity_past_claims (
 CREATE INDEX ix_legal_entity_past_claims_subject ON library.legal_entity_past_claims (subject);
 
 CREATE TABLE library.legal_entity (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	entity_kind TEXT, 
 	legal_representative TEXT, 
@@ -318,10 +321,11 @@ CREATE TABLE library.legal_entity (
 	version INTEGER DEFAULT '1' NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	CONSTRAINT pk_legal_entity PRIMARY KEY (subject)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE TABLE library.legal_entity_history (
-	subject TEXT NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
 	entity_kind TEXT, 
 	legal_representative TEXT, 
@@ -343,8 +347,8 @@ CREATE TABLE library.legal_entity_history (
 CREATE INDEX ix_legal_entity_history_subject ON library.legal_entity_history (subject);
 
 CREATE TABLE library.credit_claims (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	entry_kind TEXT, 
 	document_number TEXT, 
 	subject_name TEXT, 
@@ -362,11 +366,12 @@ CREATE TABLE library.credit_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_credit_claims PRIMARY KEY (entry, source)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE TABLE library.credit_past_claims (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	entry_kind TEXT, 
 	document_number TEXT, 
 	subject_name TEXT, 
@@ -390,8 +395,8 @@ CREATE TABLE library.credit_past_claims (
 CREATE INDEX ix_credit_past_claims_entry ON library.credit_past_claims (entry);
 
 CREATE TABLE library.credit (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	entry_kind TEXT, 
 	document_number TEXT, 
 	subject_name TEXT, 
@@ -408,13 +413,14 @@ CREATE TABLE library.credit (
 	version INTEGER DEFAULT '1' NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	CONSTRAINT pk_credit PRIMARY KEY (entry)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE INDEX ix_credit_subject ON library.credit (subject);
 
 CREATE TABLE library.credit_history (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	entry_kind TEXT, 
 	document_number TEXT, 
 	subject_name TEXT, 
@@ -436,8 +442,8 @@ CREATE TABLE library.credit_history (
 CREATE INDEX ix_credit_history_entry ON library.credit_history (entry);
 
 CREATE TABLE library.certificate_claims (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	certificate_identifier TEXT, 
 	certificate_type TEXT, 
 	certificate_number TEXT, 
@@ -454,11 +460,12 @@ CREATE TABLE library.certificate_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_certificate_claims PRIMARY KEY (entry, source)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE TABLE library.certificate_past_claims (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	certificate_identifier TEXT, 
 	certificate_type TEXT, 
 	certificate_number TEXT, 
@@ -481,8 +488,8 @@ CREATE TABLE library.certificate_past_claims (
 CREATE INDEX ix_certificate_past_claims_entry ON library.certificate_past_claims (entry);
 
 CREATE TABLE library.certificate (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	certificate_identifier TEXT, 
 	certificate_type TEXT, 
 	certificate_number TEXT, 
@@ -498,13 +505,14 @@ CREATE TABLE library.certificate (
 	version INTEGER DEFAULT '1' NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (entry)
-);
+)
+ WITH (fillfactor = 90);
 
 CREATE INDEX ix_certificate_subject ON library.certificate (subject);
 
 CREATE TABLE library.certificate_history (
-	entry TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	entry TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
 	certificate_identifier TEXT, 
 	certificate_type TEXT, 
 	certificate_number TEXT, 
@@ -781,9 +789,9 @@ CREATE TABLE exchange.grants (
 	CONSTRAINT fk_grants_service_item_id FOREIGN KEY(service_item_id) REFERENCES directory.service_items (id)
 );
 
-CREATE INDEX ix_grants_application_id ON exchange.grants (application_id);
-
 CREATE INDEX ix_grants_demand_id ON exchange.grants (demand_id);
+
+CREATE INDEX ix_grants_application_id ON exchange.grants (application_id);
 
 CREATE OR REPLACE FUNCTION exchange.tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_notify('hutong_changes', TG_TABLE_NAME); RETURN NULL; END $$;

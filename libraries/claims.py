@@ -1,0 +1,175 @@
+"""Why: a claim is what one source says of one record: (key, source) → values, asserted at, batch. Here a unit of a batch becomes claims: new ones are
+added, changed ones replace the source's former word, withdrawn ones leave; what stood before goes to past claims. Called by `libraries.merging`.
+
+A null in a newer claim takes the source's older value back: the claim is replaced whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from sqlalchemy.orm import Session
+
+from libraries import sql
+from libraries.fingerprint import hash_column
+from schemas.database import libpq_uri
+from schemas.library import Library, library
+
+COPY_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """Who says it (the resource's number), in which batch (its number), when, of which library."""
+
+    library: str
+    source: int
+    batch: int
+    asserted_at: datetime
+
+    @property
+    def spec(self) -> Library:
+        """Return the library's definition."""
+        return library(self.library)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Return the placeholders of this library's statements, with this source and batch as literals."""
+        return {**sql.words(self.library), "source": str(self.source), "batch": str(self.batch)}
+
+
+@dataclass(frozen=True)
+class KnownClaims:
+    """What a source is already known to say: keys and the hashes of their rows."""
+
+    keys: Any
+    key_hash: Any
+    row_hash: Any
+
+
+_KNOWN = "SELECT {key}, row_hash FROM {claims} WHERE source = {source}"
+
+
+def read_known(assertion: Assertion) -> KnownClaims:
+    """Read keys and row hashes of all current claims of a source, as Arrow straight from the server."""
+    statement = _KNOWN.format_map(assertion.words)
+    keys, key_hash, row_hash = [], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    with adbc.connect(libpq_uri("ingest"), autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        for batch in cursor.fetch_record_batch():
+            keys.append(batch.column(0))
+            key_hash.append(hash_column(batch.column(0)))
+            row_hash.append(np.asarray(batch.column(1)))
+    return KnownClaims(
+        pa.chunked_array(keys, pa.string()).combine_chunks(), np.concatenate(key_hash), np.concatenate(row_hash)
+    )
+
+
+def without(known: KnownClaims, keys: list[str]) -> KnownClaims:
+    """Return what is known of all records but these."""
+    if not keys:
+        return known
+    stays = pc.invert(pc.is_in(known.keys, value_set=pa.array(keys, pa.string())))
+    mask = np.asarray(stays.to_numpy(zero_copy_only=False))
+    return KnownClaims(known.keys.filter(stays), known.key_hash[mask], known.row_hash[mask])
+
+
+def has_claims(session: Session, assertion: Assertion) -> bool:
+    """Tell whether the source ever merged a batch into this library; if not, none of its claims need be looked for."""
+    return bool(sql.run(session, _EVER, assertion.words).scalar())
+
+
+_EVER = """
+    SELECT EXISTS (SELECT FROM landing.batches b JOIN directory.resources r ON r.id = b.resource_id
+                   WHERE r.number = {source} AND b.state IN ('merged', 'retracted'))
+        OR EXISTS (SELECT FROM {claims} WHERE source = {source})
+"""
+
+_STAGE = """
+    CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {record}, row_hash FROM {claims} WITH NO DATA;
+    CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT {key} FROM {claims} WITH NO DATA;
+    CREATE TEMP TABLE touched ON COMMIT DROP AS SELECT {key} FROM {claims} WITH NO DATA
+"""
+
+
+def stage(session: Session, assertion: Assertion, rows: Any, gone: Any) -> None:
+    """Put a unit's rows and withdrawn keys before the server: temporary tables `incoming` and `gone` that end with the transaction."""
+    for statement in _STAGE.split(";"):
+        sql.run(session, statement, assertion.words)
+    copy_rows(session, "incoming", rows)
+    copy_rows(session, "gone", pa.table({assertion.spec.key: gone}))
+    sql.run(session, "ANALYZE incoming ({key})", assertion.words)
+
+
+def copy_rows(session: Session, target: str, rows: Any) -> None:
+    """Copy an Arrow table into the columns of the same names, inside the session's transaction."""
+    if not rows.num_rows:
+        return
+    options = pacsv.WriteOptions(include_header=False)
+    raw = session.connection().connection.driver_connection
+    assert raw is not None
+    with raw.cursor().copy(f"COPY {target} ({', '.join(rows.column_names)}) FROM STDIN (FORMAT csv)") as copy:
+        for batch in _pieces(rows):
+            sink = pa.BufferOutputStream()
+            pacsv.write_csv(batch, sink, options)
+            copy.write(memoryview(sink.getvalue()))
+
+
+def _pieces(rows: Any) -> Iterator[Any]:
+    yield from rows.to_batches(max_chunksize=COPY_ROWS)
+
+
+_DROP_UNCHANGED = """
+    DELETE FROM incoming i USING {claims} c
+    WHERE c.{key} = i.{key} AND c.source = {source} AND (c.row_hash = i.row_hash OR c.asserted_at > :asserted_at)
+"""
+_CHANGE = """
+    WITH moved AS (
+        UPDATE {claims} c SET {set_body}, row_hash = i.row_hash, version = c.version + 1, batch = {batch}, asserted_at = :asserted_at
+        FROM incoming i WHERE c.{key} = i.{key} AND c.source = {source}
+        RETURNING old.*)
+    INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, :now, {batch} FROM moved
+"""
+_ADD = """
+    INSERT INTO {claims} ({claim})
+    SELECT {i_record}, {source}, i.row_hash, {first_version}, {batch}, :asserted_at FROM incoming i
+"""
+_ONLY_NEW = " WHERE NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source = {source})"
+_NEXT_VERSION = (
+    "1 + COALESCE((SELECT max(p.version) FROM {past_claims} p WHERE p.{key} = i.{key} AND p.source = {source}), 0)"
+)
+_WITHDRAW = """
+    WITH moved AS (
+        DELETE FROM {claims} c USING gone i WHERE c.{key} = i.{key} AND c.source = {source} AND c.asserted_at <= :asserted_at
+        RETURNING c.*)
+    INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, :now, {batch} FROM moved
+"""
+
+
+@dataclass(frozen=True)
+class Asserted:
+    """How many claims a unit added, changed and withdrew."""
+
+    added: int
+    changed: int
+    withdrawn: int
+
+
+def assert_claims(session: Session, assertion: Assertion, now: datetime, *, first: bool) -> Asserted:
+    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones. `first`: the source had none before."""
+    words, times = assertion.words, {"now": now, "asserted_at": assertion.asserted_at}
+    if first:
+        added = sql.run(session, _ADD, {**words, "first_version": "1"}, asserted_at=assertion.asserted_at).rowcount
+        return Asserted(added, 0, 0)
+    words["first_version"] = _NEXT_VERSION.format_map(words)
+    sql.run(session, _DROP_UNCHANGED, words, asserted_at=assertion.asserted_at)
+    changed = sql.run(session, _CHANGE, words, **times).rowcount
+    added = sql.run(session, _ADD + _ONLY_NEW, words, asserted_at=assertion.asserted_at).rowcount
+    withdrawn = sql.run(session, _WITHDRAW, words, **times).rowcount
+    return Asserted(added, changed, withdrawn)

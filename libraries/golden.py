@@ -1,0 +1,134 @@
+"""Why: the winning word. A golden record takes each attribute from the claim with the highest authority that has a value; ties go to the most recent
+assertion, then to the lower source number, so that the order in which sources arrive never matters. Called by `libraries.merging` after the claims.
+
+The order is one number per claim and authority list: rank of the department, then recency in milliseconds, then source; the smallest with a value
+wins. A record with one claim needs none of this: its claim is the golden record.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from libraries import sql
+from libraries.claims import Assertion
+from libraries.history import KEEP, NEXT_VERSION
+from schemas.library import Library
+
+UNRANKED = 63  # departments the authority list does not name come after all it names
+_ORDER = (
+    "(({rank})::bigint << 57) | ((4398046511103 - (EXTRACT(EPOCH FROM c.asserted_at) * 1000)::bigint) << 15) | c.source"
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How many golden records a unit added, changed and removed."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+def rank_of(department: str, authority: tuple[str, ...]) -> int:
+    """Return a department's place in an authority list, 0 first; UNRANKED when it is not named."""
+    return authority.index(department) if department in authority else UNRANKED
+
+
+def order_of(authority: tuple[str, ...], departments: Mapping[int, str]) -> str:
+    """Return the SQL number that orders the claims `c` for one authority list: rank, then recency, then source; smallest wins."""
+    ranked = [(source, rank_of(department, authority)) for source, department in sorted(departments.items())]
+    cases = " ".join(f"WHEN {source} THEN {rank}" for source, rank in ranked if rank != UNRANKED)
+    return _ORDER.format(rank=f"CASE c.source {cases} ELSE {UNRANKED} END" if cases else str(UNRANKED))
+
+
+_FOUND = """
+    INSERT INTO {golden} ({record}, sources, batches, version, recorded_at)
+    SELECT {i_record}, {own_sources}, {own_batches}, {first_version}, :now FROM incoming i
+"""
+_PREPARE = "CREATE TEMP TABLE verdict ON COMMIT DROP AS SELECT {record}, sources, batches FROM {golden} WITH NO DATA"
+_TOUCH = """
+    INSERT INTO touched
+    SELECT i.{key} FROM incoming i WHERE EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source <> {source})
+    UNION ALL SELECT {key} FROM gone
+"""
+_SOLE = """
+    INSERT INTO verdict ({record}, sources, batches) SELECT {i_record}, {own_sources}, {own_batches} FROM incoming i
+    WHERE NOT EXISTS (SELECT FROM touched t WHERE t.{key} = i.{key})
+"""
+_JUDGE = """
+    WITH spoken AS MATERIALIZED (SELECT c.*, {orders} FROM touched JOIN {claims} c USING ({key})),
+    best AS (SELECT {key}, {best} FROM spoken GROUP BY {key})
+    INSERT INTO verdict ({record}, sources, batches)
+    SELECT {key}, {chosen}, ARRAY[{sources}]::smallint[], ARRAY[{batches}]::integer[]
+    FROM spoken JOIN best USING ({key}) GROUP BY {key}, {best_names}
+"""
+_CHANGE = """
+    WITH moved AS (
+        UPDATE {golden} g SET {set_body}, sources = i.sources, batches = i.batches, version = g.version + 1,
+            recorded_at = GREATEST(:now, g.recorded_at)
+        FROM verdict i
+        WHERE g.{key} = i.{key} AND ({g_body}, g.sources, g.batches) IS DISTINCT FROM ({i_body}, i.sources, i.batches)
+        RETURNING old.*)
+"""
+_ADD = """
+    INSERT INTO {golden} ({record}, sources, batches, version, recorded_at)
+    SELECT {i_record}, i.sources, i.batches, {first_version}, :now FROM verdict i
+    WHERE NOT EXISTS (SELECT FROM {golden} g WHERE g.{key} = i.{key})
+"""
+_REMOVE = """
+    WITH moved AS (
+        DELETE FROM {golden} g USING gone i
+        WHERE g.{key} = i.{key} AND NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key})
+        RETURNING g.*)
+"""
+
+
+def judge(session: Session, assertion: Assertion, departments: Mapping[int, str], now: datetime) -> Judged:
+    """Make the golden records of all staged keys say what the claims now say. Afterwards `touched` holds the keys that more than one source knows."""
+    words = {**assertion.words, **_own(assertion), **_judging(assertion.spec, departments)}
+    words["first_version"] = NEXT_VERSION.format_map(words)
+    if len(departments) > 1:
+        sql.run(session, _TOUCH, words)
+    else:
+        sql.run(session, "INSERT INTO touched SELECT {key} FROM gone", words)
+    sql.run(session, _PREPARE, words)
+    sql.run(session, _SOLE, words)
+    sql.run(session, _JUDGE, words)
+    changed = sql.run(session, _CHANGE + KEEP, words, now=now).rowcount
+    added = sql.run(session, _ADD, words, now=now).rowcount
+    removed = sql.run(session, _REMOVE + KEEP, words, now=now).rowcount
+    return Judged(added, changed, removed)
+
+
+def found(session: Session, assertion: Assertion, now: datetime) -> Judged:
+    """Make the staged rows golden as they are: the quick way for the first batch of a library that no other source feeds."""
+    words = {**assertion.words, **_own(assertion)}
+    words["first_version"] = NEXT_VERSION.format_map(words)
+    return Judged(sql.run(session, _FOUND, words, now=now).rowcount, 0, 0)
+
+
+def _own(assertion: Assertion) -> dict[str, str]:
+    """Return sources and batches of a record of which `incoming i` is the only claim."""
+    cases = "CASE WHEN i.{} IS NOT NULL THEN {} END"
+    ids = assertion.spec.attribute_ids
+    sources = ", ".join(cases.format(a, assertion.source) for a in ids)
+    batches = ", ".join(cases.format(a, assertion.batch) for a in ids)
+    return {"own_sources": f"ARRAY[{sources}]::smallint[]", "own_batches": f"ARRAY[{batches}]::integer[]"}
+
+
+def _judging(spec: Library, departments: Mapping[int, str]) -> dict[str, str]:
+    """Return the words that find, per attribute, the best claim with a value, and take value, source and batch from it."""
+    lists = list(dict.fromkeys([(), *(attribute.authority for attribute in spec.attributes)]))
+    order = {attribute.id: f"order_{lists.index(attribute.authority)}" for attribute in spec.attributes}
+    if spec.key != "subject":
+        order = {"subject": "order_0", **order}
+    return {
+        "orders": ", ".join(f"{order_of(authority, departments)} AS order_{n}" for n, authority in enumerate(lists)),
+        "best": ", ".join(f"min({order[a]}) FILTER (WHERE {a} IS NOT NULL) AS best_{a}" for a in order),
+        "best_names": ", ".join(f"best_{a}" for a in order),
+        "chosen": ", ".join(f"max({a}) FILTER (WHERE {order[a]} = best_{a})" for a in order),
+        "sources": ", ".join(f"best_{a} & 32767" for a in spec.attribute_ids),
+        "batches": ", ".join(f"max(batch) FILTER (WHERE {order[a]} = best_{a})" for a in spec.attribute_ids),
+    }

@@ -1,0 +1,165 @@
+"""Why: good rows become what is true. One batch's rows turn into claims, golden records, history and conflicts, one transaction per hash partition,
+two at a time, readers never blocked. Called by `libraries.ingest`; any step may be repeated: a merged batch is left alone, a half-merged one finished.
+
+Locks, so that two sources may merge into one library at once: one per resource for the whole merge, one per library and hash partition for the time
+of its transaction. The partitions' commits need not reach the disk on their own: the last commit, which says `merged`, carries them all with it.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import exists, func, select, text
+from sqlalchemy.orm import Session
+
+from libraries import batches, claims, conflicts, golden
+from libraries.candidates import PARTITIONS, Unit, read_candidates, units_of
+from libraries.claims import Asserted, Assertion
+from libraries.landing import folder_of
+from schemas.database import transaction
+from schemas.errors import Terminal
+from schemas.library import LIBRARIES
+from schemas.tables.directory import Resource, ResourceVersion
+from schemas.tables.landing import Batch, QuarantinedRow
+
+CONNECTIONS = 2
+_RESOURCE_LOCK, _PARTITION_LOCK = 7_311_002, 7_311_003
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge did: rows read, claims and golden records touched, contradictions found."""
+
+    batch: str
+    rows: int = 0
+    duplicates: int = 0
+    claims_added: int = 0
+    claims_changed: int = 0
+    claims_withdrawn: int = 0
+    golden_added: int = 0
+    golden_changed: int = 0
+    golden_removed: int = 0
+    conflicts_found: int = 0
+    conflicts_closed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Merge:
+    """What every unit of one merge needs to know; `first`: the source had no claim in this library before."""
+
+    assertion: Assertion
+    first: bool
+
+
+def merge_batch(batch_id: str) -> MergeReport:
+    """Merge a checked batch into its library and mark it merged; a merged one is left alone.
+
+    Raises Invalid `landing.unknown_batch`; Terminal `landing.wrong_state`, `merge.overtaken`, `merge.no_library`, `merge.key_missing`, `merge.unfit_value`.
+    """
+    started = time.perf_counter()
+    with transaction("ingest") as session:
+        task = batches.get(session, batch_id)
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:a, hashtext(:b))"), {"a": _RESOURCE_LOCK, "b": task.document.id}
+        )
+        task = batches.get(session, batch_id, lock=True)
+        if task.batch.state in batches.DONE:
+            return MergeReport(batch_id)
+        merge = _begin(session, task)
+        report = replace(_merge(merge, task, _held(session, task)), seconds=round(time.perf_counter() - started, 3))
+        task.batch.state, task.batch.merged_at = "merged", batches.now()
+        task.batch.error_code = task.batch.error_facts = None
+    return report
+
+
+def _begin(session: Session, task: batches.Task) -> _Merge:
+    batches.require_alive(task.batch)
+    if task.batch.state != "checked":
+        raise Terminal("landing.wrong_state", batch=task.batch.id, state=task.batch.state, needed="checked")
+    if task.document.library is None:
+        raise Terminal("merge.no_library", resource=task.document.id)
+    source = session.scalars(select(Resource.number).where(Resource.id == task.document.id)).one()
+    asserted = asserted_at(task.batch)
+    assertion = Assertion(task.document.library, source, task.batch.number, asserted)
+    overtaken = select(Batch.id).where(
+        Batch.resource_id == task.document.id, Batch.state == "merged", Batch.landed_at > task.batch.landed_at
+    )
+    newer = session.scalars(overtaken.order_by(Batch.number).limit(1)).first()
+    if newer is not None and task.source.mode == "snapshot":
+        raise Terminal("merge.overtaken", batch=task.batch.id, newer=newer)
+    return _Merge(assertion, not claims.has_claims(session, assertion))
+
+
+def asserted_at(batch: Batch) -> datetime:
+    """Return when the source said it: when the batch landed, to the millisecond, because ties are judged at that grain."""
+    moment = batch.landed_at or batch.created_at
+    return moment - timedelta(microseconds=moment.microsecond % 1000)
+
+
+def _departments(session: Session, library: str) -> dict[int, str]:
+    """Return the number and department of every resource that feeds the library and has something checked or merged."""
+    query = (
+        select(Resource.number, Resource.department_id)
+        .join(ResourceVersion, ResourceVersion.resource_id == Resource.id)
+        .where(ResourceVersion.document["library"].astext == library)
+        .where(exists().where(Batch.resource_id == Resource.id, Batch.state.in_(("checked", *batches.DONE))))
+        .distinct()
+    )
+    return {row.number: row.department_id for row in session.execute(query)}
+
+
+def _held(session: Session, task: batches.Task) -> list[str]:
+    """Return the keys of the batch's quarantined rows: their records are not gone, only held back, and keep what was right before."""
+    item = next((i.id for i in task.document.items if i.attribute == "subject"), "")
+    query = select(QuarantinedRow.record_key, func.btrim(QuarantinedRow.values[item].astext)).where(
+        QuarantinedRow.batch_id == task.batch.id
+    )
+    return [key for row in session.execute(query) for key in row if key]
+
+
+def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
+    spec = merge.assertion.spec
+    snapshot = task.source.mode == "snapshot" and not merge.first
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        known = pool.submit(claims.read_known, merge.assertion) if snapshot else None
+        candidates = read_candidates(folder_of(task.batch.path or ""), spec)
+        units = units_of(candidates, claims.without(known.result(), held) if known else None, spec)
+        done = list(pool.map(lambda unit: _merge_unit(merge, unit), units))
+    total = {name: sum(counts[name] for counts in done) for name in (done[0] if done else {})}
+    return MergeReport(task.batch.id, len(candidates), candidates.duplicates, **total)
+
+
+def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
+    """Merge one unit in one transaction."""
+    assertion = merge.assertion
+    with transaction("ingest") as session:
+        now = _lock(session, assertion.library, unit.partitions)
+        departments = _departments(
+            session, assertion.library
+        )  # asked under the lock: a source may have come since the merge began
+        claims.stage(session, assertion, unit.rows, unit.gone)
+        asserted = claims.assert_claims(session, assertion, now, first=merge.first)
+        found = conflicts.Contradictions(0, 0)
+        if merge.first and len(departments) == 1:
+            judged = golden.found(session, assertion, now)
+        else:
+            judged = golden.judge(session, assertion, departments, now)
+            found = conflicts.record_conflicts(session, assertion, departments, now)
+    counts: dict[str, Asserted | golden.Judged | conflicts.Contradictions] = {
+        "claims": asserted,
+        "golden": judged,
+        "conflicts": found,
+    }
+    return {f"{kind}_{name}": count for kind, part in counts.items() for name, count in asdict(part).items()}
+
+
+def _lock(session: Session, library: str, partitions: tuple[int, ...]) -> Any:
+    """Take the library's partitions, lowest first, and return the time from then on; nothing that another merge commits later bears an earlier one."""
+    session.execute(text("SET LOCAL synchronous_commit = off"))
+    base = LIBRARIES.index(library) * PARTITIONS
+    for partition in sorted(partitions):
+        session.execute(text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": _PARTITION_LOCK, "b": base + partition})
+    return session.scalar(select(func.clock_timestamp()))
