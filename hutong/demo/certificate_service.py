@@ -22,12 +22,18 @@ def build(port: int, token: str, data: Path) -> ThreadingHTTPServer:
     def answer(path: str, query: Query) -> Answer:
         if path.startswith("/files/") and path.endswith(".pdf"):
             paper = papers.get(path[len("/files/") : -len(".pdf")])
-            return (200, {"Content-Type": "application/pdf"}, certificate_pdf(SimpleNamespace(**paper))) if paper else as_json(404, {"message": "无此证照"})
+            return (
+                (200, {"Content-Type": "application/pdf"}, certificate_pdf(SimpleNamespace(**paper)))
+                if paper
+                else as_json(404, {"message": "无此证照"})
+            )
         if path != "/catalogue/certificates":
             return as_json(404, {"message": "接口不存在"})
         size, start = min(whole_number(query, "limit", 500), LARGEST_PAGE), int(query.get("after", "0"))
         end = start + size
-        return as_json(200, {"total": len(rows), "items": rows[start:end], "next": str(end) if end < len(rows) else None})
+        return as_json(
+            200, {"total": len(rows), "items": rows[start:end], "next": str(end) if end < len(rows) else None}
+        )
 
     return serve(port, token, Patience(rate=10, burst=8), answer)
 

@@ -40,7 +40,7 @@ class Delivery:
     good: pd.DataFrame
     draw: np.random.Generator
     faults: list[Fault] = field(default_factory=list)
-    repairs: Counter[str] = field(default_factory=Counter)
+    habits: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.good = plain(self.good)
@@ -66,7 +66,6 @@ class Delivery:
         able = self.sent[item].notna().to_numpy() & (True if where is None else where)
         rows = self._choose(count, able)
         self._change(rows, item, change)
-        self.repairs[normalisation] += len(rows)
         sent, good = self.keys(rows, self.sent), self.keys(rows, self.good)
         for record, subject in zip(sent, good, strict=True):
             self.faults.append(Fault(kind, self.document.id, record, f"repaired:{normalisation}", subject, (), item))
@@ -104,7 +103,7 @@ class Delivery:
         rows = np.flatnonzero(self.sent[item].notna().to_numpy())
         before = self.sent[item].to_numpy(object)[rows]
         self._change(rows, item, change)
-        self.repairs[normalisation] += int((self.sent[item].to_numpy(object)[rows] != before).sum())
+        self.habits[f"{item}.{normalisation}"] += int((self.sent[item].to_numpy(object)[rows] != before).sum())
 
     def claims(self) -> pd.DataFrame:
         """Return the rows that must reach the library, as the library must hold them."""

@@ -41,7 +41,11 @@ class Patience:
 
 def as_json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
     """Return an answer with a JSON body."""
-    return status, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, json.dumps(body, ensure_ascii=False).encode()
+    return (
+        status,
+        {"Content-Type": "application/json; charset=utf-8", **(headers or {})},
+        json.dumps(body, ensure_ascii=False).encode(),
+    )
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -20,7 +20,9 @@ def build(port: int, token: str, data: Path) -> ThreadingHTTPServer:
             return as_json(404, {"code": 404, "message": "接口不存在"})
         number, size = whole_number(query, "pageNum", 1), min(whole_number(query, "pageSize", 100), LARGEST_PAGE)
         page = rows[(number - 1) * size : number * size]
-        return as_json(200, {"code": 200, "message": "success", "data": {"total": len(rows), "pageNum": number, "rows": page}})
+        return as_json(
+            200, {"code": 200, "message": "success", "data": {"total": len(rows), "pageNum": number, "rows": page}}
+        )
 
     return serve(port, token, Patience(rate=8, burst=6), answer)
 

@@ -61,7 +61,13 @@ def prepare(folder: Path, scale: Scale) -> Sources:
 
 def _identity(scale: Scale) -> dict[str, Any]:
     catalogue = hashlib.sha256("".join(d.model_dump_json() for d in documents().values()).encode()).hexdigest()
-    return {"edition": EDITION, "seed": scale.seed, "factor": scale.factor, "today": scale.today.isoformat(), "catalogue": catalogue}
+    return {
+        "edition": EDITION,
+        "seed": scale.seed,
+        "factor": scale.factor,
+        "today": scale.today.isoformat(),
+        "catalogue": catalogue,
+    }
 
 
 def _write_all(city: City, sources: Sources) -> list[Fault]:
@@ -74,9 +80,20 @@ def _write_all(city: City, sources: Sources) -> list[Fault]:
     police.to_parquet(sources.of("public_security") / "resident.parquet", index=False)
     writing.write_sqlite(sent["civil_affairs.marriage"], sources.of("civil_affairs") / "hydj.db", "T_HYDJ")
     writing.write_sqlite(sent["education.graduate"], sources.of("education") / "xjxl.db", "graduates")
-    writing.write_workbook(sent["human_resources.insured"], sources.of("human_resources") / "参保人员_202601.xlsx", "参保人员", "公民身份号码")
-    writing.write_csv(writing.columns(sent["organisation_office.institution"]), sources.of("organisation_office") / "jgsy_202601.csv", "utf-8-sig")
-    writing.write_lines(writing.columns(sent["market_regulation.enterprise"]), sources.of("market_regulation") / "enterprises.ndjson")
+    writing.write_workbook(
+        sent["human_resources.insured"],
+        sources.of("human_resources") / "参保人员_202601.xlsx",
+        "参保人员",
+        "公民身份号码",
+    )
+    writing.write_csv(
+        writing.columns(sent["organisation_office.institution"]),
+        sources.of("organisation_office") / "jgsy_202601.csv",
+        "utf-8-sig",
+    )
+    writing.write_lines(
+        writing.columns(sent["market_regulation.enterprise"]), sources.of("market_regulation") / "enterprises.ndjson"
+    )
     bureau = sent["certificate_bureau.certificate"]
     index = writing.columns(bureau)
     index["fileUrl"] = "/files/" + bureau.sent["certificate_number"] + ".pdf"
@@ -92,7 +109,9 @@ def _write_credit(city: City, folder: Path) -> list[Fault]:
     frame, resource = writing.columns(delivery), delivery.document.id
     edges = [len(frame) * n // CREDIT_FILES for n in range(CREDIT_FILES + 1)]
     for number in range(CREDIT_FILES):
-        writing.write_csv(frame.iloc[edges[number] : edges[number + 1]], folder / f"sgs_2026{number + 1:02d}.csv", "gb18030")
+        writing.write_csv(
+            frame.iloc[edges[number] : edges[number + 1]], folder / f"sgs_2026{number + 1:02d}.csv", "gb18030"
+        )
     shutil.copyfile(folder / "sgs_202603.csv", folder / "sgs_202603_补报.csv")
     assert delivery.document.source is not None
     broken = pd.DataFrame({name: city.half_written[item] for name, item in delivery.document.source.mapping.items()})
@@ -112,7 +131,7 @@ def _write_answers(city: City, faults: list[Fault], sources: Sources) -> None:
         "scale": {"seed": city.scale.seed, "factor": city.scale.factor, "today": city.scale.today.isoformat()},
         "kinds": dict(sorted(Counter(fault.kind for fault in faults).items())),
         "rows": {name: len(delivery.sent) for name, delivery in city.deliveries.items()},
-        "repairs": {name: dict(sorted(delivery.repairs.items())) for name, delivery in city.deliveries.items()},
+        "habits": {name: dict(sorted(delivery.habits.items())) for name, delivery in city.deliveries.items()},
         "faults": [asdict(fault) for fault in faults],
     }
     sources.answer_key.write_text(json.dumps(document, ensure_ascii=False, indent=1), "utf-8")

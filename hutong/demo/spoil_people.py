@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hutong.demo.delivery import Delivery
 from hutong.demo.calendar_days import odd_day
+from hutong.demo.delivery import Delivery
 from hutong.demo.scale import Scale
 from schemas.codes import code_table
 
