@@ -103,7 +103,7 @@ def alone(batch_id: str) -> Iterator[None]:
         yield
 
 
-def ids_of(resource_id: str) -> Select[tuple[str]]:
+def ids_of(resource_id: str) -> Select[str]:
     """Return the query for the ids of a resource's batches."""
     return select(Batch.id).where(Batch.resource_id == resource_id)
 

@@ -83,15 +83,16 @@ def judge(name: str, rules: tuple[Rule, ...], bits: list[Bits], left_out: Rows, 
 
 def keep_report(folder: Folder, verdict: Verdict) -> None:
     """Write quality/result.json (row numbers of all failures, no values) and quality/index.html, the Data Docs page, without anything from outside."""
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view.view import DefaultJinjaPageView
 
     folder.clear("quality")
     found = verdict.report.to_json_dict()
     folder.write(json.dumps(found, ensure_ascii=False).encode(), "quality", "result.json")
     suite = [result["expectation_config"] for result in found["results"]]
     folder.write(json.dumps(suite, ensure_ascii=False, indent=1).encode(), "quality", "suite.json")
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(verdict.report))
+    view: Any = DefaultJinjaPageView()
+    page = view.render(ValidationResultsPageRenderer().render(verdict.report))
     page = _OUTSIDE.sub("", page if isinstance(page, str) else page[0]).replace("</head>", f"{_STYLE}</head>")
     folder.write(page.encode(), "quality", "index.html")
 
@@ -110,7 +111,7 @@ def score_of(verdict: Verdict) -> float:
 def _frame(bits: list[Bits], left_out: Rows) -> pd.DataFrame:
     count = len(bits[0])
     if not len(left_out):
-        columns, numbers = bits, pd.RangeIndex(1, count + 1)
+        columns, numbers = bits, pd.Index(np.arange(1, count + 1))
     else:
         kept = np.ones(count, np.bool_)
         kept[left_out - 1] = False
@@ -151,22 +152,27 @@ def _expectations() -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its imports use modules Python is about to drop
         import great_expectations as gx
-        from great_expectations.execution_engine import PandasExecutionEngine
+        from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
         from great_expectations.expectations.expectation import ColumnMapExpectation
-        from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
+        from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+            column_condition_partial,
+        )
+        from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+            ColumnMapMetricProvider,
+        )
 
-    class RuleBitClear(ColumnMapMetricProvider):  # type: ignore[misc]
+    class RuleBitClear(ColumnMapMetricProvider):
         """Which rows have the bit clear."""
 
         condition_metric_name = "column_values.rule_bit_clear"
         condition_value_keys = ("bit",)
         filter_column_isnull = False
 
-        @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        @column_condition_partial(engine=PandasExecutionEngine)
         def _pandas(cls, column: Any, bit: int, **_kwargs: Any) -> Any:  # noqa: N805 — Great Expectations calls it with the class
             return (column.to_numpy() & np.uint64(1 << bit)) == 0
 
-    class ExpectRuleToHold(ColumnMapExpectation):  # type: ignore[misc]
+    class ExpectRuleToHold(ColumnMapExpectation):
         """A rule of the directory holds for every row."""
 
         bit: int

@@ -69,7 +69,7 @@ def collect(task: Task, since: Any, before: Mapping[str, str], connection: Conne
 
 def record_refused(session: Session, batch: Batch, refused: list[dict[str, Any]]) -> list[str]:
     """Keep which files were seen and not taken; return the names of those refused for the first time."""
-    new = []
+    new: list[str] = []
     for file in refused:
         row = {"resource_id": batch.resource_id, "batch_id": batch.id, **file}
         added = session.execute(insert(RefusedFile).values(**row).on_conflict_do_nothing().returning(RefusedFile.name))

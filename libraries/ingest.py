@@ -53,9 +53,9 @@ def land(batch_id: str, connection: Connection | None = None) -> None:
         except HutongError as error:
             _keep(batch_id, error)
             raise
-        error = _record_landed(batch_id, task, manifest)
-    if error is not None:
-        raise error
+        rejection = _record_landed(batch_id, task, manifest)
+    if rejection is not None:
+        raise rejection
 
 
 def check(batch_id: str) -> None:
@@ -78,9 +78,9 @@ def check(batch_id: str) -> None:
             _keep(batch_id, error)
             raise
         with transaction("ingest") as session:
-            error = verdicts.record(session, batch_id, checked)
-    if error is not None:
-        raise error
+            rejection = verdicts.record(session, batch_id, checked)
+    if rejection is not None:
+        raise rejection
 
 
 def merge(batch_id: str) -> None:

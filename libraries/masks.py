@@ -128,7 +128,8 @@ def _not_after(rule: Rule, frame: Frame) -> Flags:
 
 def _not_in_future(rule: Rule, frame: Frame) -> Flags:
     today = pa.scalar(frame.today)
-    return np.logical_or.reduce([flags(pc.greater(frame.typed(item), today)) for item in rule.items])
+    found: Flags = np.logical_or.reduce([flags(pc.greater(frame.typed(item), today)) for item in rule.items])
+    return found
 
 
 def _state_matches_validity(rule: Rule, frame: Frame) -> Flags:
@@ -143,7 +144,8 @@ def _one_of(rule: Rule, frame: Frame) -> Flags:
         allowed = pa.array([str(value) for value in rule.options["values"]], pa.string())
         texts = frame.texts(rule.items[0])
         return present(texts) & ~flags(pc.is_in(texts, value_set=allowed))
-    return np.logical_and.reduce([~present(frame.texts(item)) for item in rule.items])
+    found: Flags = np.logical_and.reduce([~present(frame.texts(item)) for item in rule.items])
+    return found
 
 
 JUDGES: dict[str, Judge] = {

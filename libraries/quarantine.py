@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from libraries import batches
@@ -57,7 +57,7 @@ def hold_malformed(session: Session, batch_id: str, lines: Iterable[Mapping[str,
         for line in lines
     ]
     if rows:
-        session.execute(QuarantinedRow.__table__.insert(), rows)
+        session.execute(insert(QuarantinedRow), rows)
 
 
 def clear(session: Session, batch_id: str) -> None:
