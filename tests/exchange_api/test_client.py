@@ -17,7 +17,7 @@ from exchange_api.client import HutongClient
 from exchange_api.evidence.keyring import ensure_active_key, roll_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
 from exchange_api.evidence.receipt import verify_receipt
-from exchange_api.evidence.receipts import require_document
+from exchange_api.evidence.receipts import build_receipt, require_document
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.keys import jwks
 from exchange_api.signing import Request, Response, SoftwareSigner, sign_response, verify_request
@@ -235,3 +235,59 @@ def test_an_absent_hub_is_named(caller: SoftwareSigner) -> None:
     client.wire.pause_s = 0.001
     with pytest.raises(Transient, match=r"client\.unreachable.*127\.0\.0\.1:9"):
         _ask(client)
+
+
+# --- the whole exchange -----------------------------------------------------------------------------------------------
+
+
+def test_the_real_exchange_answers_and_refuses_with_receipts_that_verify(exchange_site: Any, tmp_path: Path) -> None:
+    site = exchange_site
+    client = HutongClient(site.url, site.signer.keyid, site.signer, site.jwks, tmp_path / "receipts")
+    person = site.people[0]
+    answer = client.query("population", "SQ-2026-000001", site.purpose, [person], items=["name"])
+    refusal = client.query("population", "SQ-2026-000004", site.purpose, [person])
+    assert (answer.ok, refusal.ok) == (True, False)
+    assert answer.document["records"][0]["values"]["name"]
+    key_file = next(Path(site.environment["HUTONG_KEYS_FOLDER"]).glob("*.pem"))
+    with Session(site.engine) as opened, opened.begin():
+        assert sequence_once(opened, SoftwareSigner.from_pem(key_file.read_bytes()), "hutong.local/log") >= 2
+    receipts = client.collect_receipts()
+    assert {path.stem for path in receipts} == {answer.receipt_id, refusal.receipt_id}
+    for path in receipts:
+        data = path.read_bytes()
+        assert verify_receipt(data, site.jwks).verified
+        assert person.encode() not in json.dumps(json.loads(data)["entry"]).encode()
+        assert not verify_receipt(data.replace(b'"status":', b'"status": '), site.jwks).verified
+
+
+def _unsigned(site: Any) -> Request:
+    signed = site.question(site.asking())
+    return Request(signed.method, signed.authority, signed.path, "", {"content-type": "application/json"}, signed.body)
+
+
+def _other_body(site: Any) -> Request:
+    signed = site.question(site.asking())
+    return Request(signed.method, signed.authority, signed.path, "", signed.headers, b"{}")
+
+
+def _strange_key(site: Any) -> Request:
+    return site.question(site.asking(), signer=SoftwareSigner.generate())  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [(_unsigned, "signature.missing"), (_other_body, "digest.wrong"), (_strange_key, "signature.unknown_key")],
+)
+def test_refusals_before_any_trust_leave_receipts_that_verify(
+    exchange_site: Any, make: Callable[[Any], Request], code: str
+) -> None:
+    site = exchange_site
+    response = site.send(make(site))
+    assert json.loads(response.body)["code"] == code
+    key_file = next(Path(site.environment["HUTONG_KEYS_FOLDER"]).glob("*.pem"))
+    with Session(site.engine) as opened, opened.begin():
+        assert sequence_once(opened, SoftwareSigner.from_pem(key_file.read_bytes()), "hutong.local/log")
+        receipt = build_receipt(opened, response.headers["x-receipt"])
+    report = verify_receipt(receipt, site.jwks)
+    assert report.verified, report
+    assert json.loads(receipt)["entry"]["code"] == code
