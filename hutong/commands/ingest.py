@@ -50,7 +50,7 @@ def _all() -> list[str]:
         documents = [found.document for found in directory.published(session) if found.document.source]
     if not documents:
         raise Invalid("directory.unknown_resource", resource="*")
-    order = {name: place for place, name in enumerate(LIBRARIES)}
+    order: dict[str, int] = {name: place for place, name in enumerate(LIBRARIES)}
     return [d.id for d in sorted(documents, key=lambda d: (order.get(str(d.library), len(order)), d.id))]
 
 
