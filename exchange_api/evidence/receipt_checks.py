@@ -233,7 +233,7 @@ def _trusted(jwks: Mapping[str, Any]) -> tuple[dict[str, PublicKey], dict[str, M
     periods: dict[str, Mapping[str, Any]] = {}
     for jwk in jwks.get("keys", []):
         try:
-            key = public_key_from_jwk(jwk, jwk.get("kid"))
+            key = public_key_from_jwk(jwk, jwk.get("kid") if isinstance(jwk, dict) else None)
         except Invalid:
             continue  # a kind of key this version does not know cannot vouch for anything
         keys[key.keyid], periods[key.keyid] = key, jwk

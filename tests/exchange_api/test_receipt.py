@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import http_message_signatures as library
 import pytest
 from sqlalchemy.orm import Session
 
@@ -248,7 +249,7 @@ def test_nonsense_is_refused_as_a_file(data: bytes) -> None:
 
 def test_a_broken_trust_root_is_no_trust_root(receipt: bytes, tmp_path: Path) -> None:
     short = {"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k"}
-    broken: tuple[dict[str, Any], ...] = ({}, {"keys": [{}]}, {"keys": [short]})
+    broken: tuple[dict[str, Any], ...] = ({}, {"keys": [{}]}, {"keys": [short]}, {"keys": ["k"]})
     for keys in broken:
         assert not verify_receipt(receipt, keys).verified
     path = tmp_path / "jwks.json"
@@ -274,3 +275,37 @@ def test_the_hub_writes_the_trust_root_it_verifies_with(session: Session, receip
     assert path == tmp_path / "jwks.json"
     assert verify_receipt(receipt, found).verified
     assert found == jwks(session)
+
+
+class _Message:
+    """A question in the shape the general library signs."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.method, self.url, self.headers = "POST", "http://hub.example:8443/v1/certificates/query", headers
+
+
+def test_a_question_signed_in_another_spelling_has_a_receipt_too(session: Session, tmp_path: Path) -> None:
+    caller, now = SoftwareSigner.generate(), datetime.now(UTC).replace(microsecond=0)
+    message = _Message({"content-type": "application/json", "x-request-id": str(uuid4())})
+    keys = library.MappingKeyResolver(public_keys={}, private_keys={caller.keyid: caller.pem()})
+    library.HTTPMessageSigner(signature_algorithm=library.algorithms.ED25519, key_resolver=keys).sign(
+        message,
+        key_id=caller.keyid,
+        created=now,
+        expires=now + timedelta(seconds=60),
+        nonce=new_receipt_id(),
+        label="sig1",
+        tag="hub-req",
+        covered_component_ids=("x-request-id", "@query", "@path", "@authority", "@method", "content-type"),
+        body=b"{}",
+    )
+    headers = {name.lower(): value for name, value in message.headers.items()}
+    asked = Request("POST", "hub.example:8443", "/v1/certificates/query", "", headers, b"{}")
+    request, response = _answer(session, asked, caller, tmp_path)
+    sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN)
+    data = build_receipt(session, response.headers["x-receipt"], (request, response))
+    assert json.loads(data)["entry"]["request"]["base"]
+    report = verify_receipt(data, jwks(session))
+    assert report.verified, report
+    moved = _with(data, lambda m: m["request"].update(path="/v1/certificates/verify"))
+    assert verify_receipt(moved, jwks(session)).failed == "request_signature"
