@@ -1,7 +1,8 @@
 """When: one DAG per published resource, id = resource id, made from the directory's snapshot. Airflow reads this file; a task reads only its own DAG.
 
 Few tasks, each worth its half second: land (plan, read, write Parquet), check (rules, quarantine, verdict), merge (claims, golden records, publish).
-Only the batch id travels between them. What is done lies in libraries/; whether a failure is tried again, in dags/steps.py."""
+Only the batch id travels between them. What is done lies in libraries/; whether a failure is tried again, in dags/steps.py.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,9 @@ from airflow.sdk import DAG, Asset, get_parsing_context, task
 from catalog.snapshot import read_snapshot
 from dags import steps
 
-land, check, merge = (task(step) for step in (steps.land, steps.check, steps.merge))  # once, not once per resource: parsing is a budget
+land, check, merge = (
+    task(step) for step in (steps.land, steps.check, steps.merge)
+)  # once, not once per resource: parsing is a budget
 
 
 def collect(resource: dict[str, Any]) -> DAG:

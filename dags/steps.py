@@ -1,20 +1,12 @@
-"""Why: what every task of every DAG does around the library's own function: lend it the connection Airflow knows, and turn the type of a failure into
-Airflow's decision. Only files of dags/ import this; the heavy rooms are imported inside, so that parsing stays cheap."""
+"""Why: what the tasks of a resource's DAG call. Only files of dags/ import this; the heavy rooms are imported inside, so that parsing stays cheap."""
 
-import json
-import os
-from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import TypeVar
 
-from airflow.sdk import Connection, get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk import get_current_context
 
-from schemas.errors import HutongError, Language, Transient
-
-T = TypeVar("T")
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
+from dags.connections import lend_connection
+from dags.failures import decide
 
 
 def land(resource_id: str, connection_id: str | None) -> str:
@@ -43,30 +35,6 @@ def merge(batch_id: str) -> str:
     return batch_id
 
 
-def decide(work: Callable[[], T]) -> T:
-    """Return what `work` returns. Only a transient failure is tried again by Airflow: neither wrong input nor a bug mends itself by waiting."""
-    try:
-        return work()
-    except Transient:
-        raise
-    except HutongError as error:
-        words = " / ".join(f"{error.title(language)} {error.remedy(language)}" for language in LANGUAGES)
-        raise AirflowFailException(f"[{error.code}] {words}") from error
-    except Exception as error:
-        raise AirflowFailException(f"{type(error).__name__}: not a catalogued failure, so not tried again; the traceback says more") from error
-
-
 def _open_ingest() -> ModuleType:
-    """Import the heavy room here, so that parsing stays cheap and a broken import is a named failure of this task."""
+    """Import the heavy room in the task; a broken import is a named failure of this task alone."""
     return decide(lambda: import_module("libraries.ingest"))
-
-
-def lend_connection(connection_id: str) -> None:
-    """Put a connection of Airflow's secrets backends where connectors look first, for this process only. One it does not know is left to them."""
-    try:
-        found = Connection.get(connection_id)
-    except AirflowNotFoundException:
-        return
-    fields = ("conn_type", "host", "login", "password", "schema", "port", "extra")
-    known = {name: value for name in fields if (value := getattr(found, name)) is not None}
-    os.environ[f"AIRFLOW_CONN_{connection_id.upper()}"] = json.dumps(known)

@@ -1,7 +1,8 @@
 """Why: the one command people type. It only knows which module holds which sub-command and imports that module when it is called, so that
 `hutong --help` answers at once and a missing part of the house hides nothing else. Called by the `hutong` script and `python -m hutong`.
 
-To add a sub-command: write `hutong/commands/<name>.py` with a function (or a `typer.Typer` for a family) and add one line to COMMANDS."""
+To add a sub-command: write `hutong/commands/<name>.py` with a function (or a `typer.Typer` for a family) and add one line to COMMANDS.
+"""
 
 import importlib
 import importlib.util
@@ -43,11 +44,19 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "up": Entry("hutong.commands.services:up", "Start PostgreSQL, Airflow and the exchange API. 启动全部服务", connected=False),
+    "up": Entry(
+        "hutong.commands.services:up", "Start PostgreSQL, Airflow and the exchange API. 启动全部服务", connected=False
+    ),
     "down": Entry("hutong.commands.services:down", "Stop them; data stays. 停止服务，保留数据", connected=False),
-    "status": Entry("hutong.commands.services:status", "Show what runs, where, and since when. 查看服务状态", connected=False),
+    "status": Entry(
+        "hutong.commands.services:status", "Show what runs, where, and since when. 查看服务状态", connected=False
+    ),
     "logs": Entry("hutong.commands.services:logs", "Show the log of a service. 查看服务日志", connected=False),
-    "reset": Entry("hutong.commands.services:reset", "Stop everything and delete all data below var/. 停止并清除全部数据", connected=False),
+    "reset": Entry(
+        "hutong.commands.services:reset",
+        "Stop everything and delete all data below var/. 停止并清除全部数据",
+        connected=False,
+    ),
     "migrate": Entry("hutong.commands.migrate:migrate", "Bring the database to the newest tables. 升级数据库结构"),
     "demo": Entry("hutong.commands.demo:demo", "Run the demonstration city. 运行演示城市"),
     "catalog": Entry("hutong.commands.catalog:app", "Import, list, show and publish resources. 资源目录"),
@@ -57,8 +66,12 @@ COMMANDS: dict[str, Entry] = {
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
-    "errors": Entry("hutong.commands.errors:errors", "List error codes with their remedy. 错误代码与处理办法", connected=False),
-    "sequencer": Entry("hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"),
+    "errors": Entry(
+        "hutong.commands.errors:errors", "List error codes with their remedy. 错误代码与处理办法", connected=False
+    ),
+    "sequencer": Entry(
+        "hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"
+    ),
 }
 
 
@@ -95,7 +108,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    _show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")] = False,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
 ) -> None:
     """Hutong (互通): data sharing between departments, every answer signed and evidenced."""
 
@@ -106,8 +121,8 @@ def main() -> None:
         app()
     except HutongError as error:
         for language in ("zh", "en"):
-            print(f"{error.title(language)} {error.remedy(language)}", file=sys.stderr)
-        print(f"[{error.code}]", file=sys.stderr)
+            typer.echo(f"{error.title(language)} {error.remedy(language)}", err=True)
+        typer.echo(f"[{error.code}]", err=True)
         sys.exit(1)
 
 

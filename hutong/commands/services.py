@@ -1,5 +1,6 @@
 """Why: start, stop and look at the services from a shell. Called by `hutong up | down | status | logs | reset`; the work is in hutong/embedded."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,19 @@ from rich.console import Console
 from rich.table import Table
 
 from hutong.embedded import leftovers
-from hutong.embedded.environment import MARK
-from hutong.embedded.home import Home, find_home, read_json, read_secrets
+from hutong.embedded.environment import MARK, connect, disconnect
+from hutong.embedded.home import CODE, Home, find_home, read_json, read_secrets
 from hutong.embedded.settings import EmbeddedSettings
-from hutong.embedded.supervisor import Supervisor, only_one
 from schemas.errors import Terminal
 
-MARKS = {"ready": "[green]●[/]", "done": "[green]✓[/]", "starting": "[yellow]…[/]", "waiting": "[dim]·[/]", "crashed": "[red]✗[/]", "stopped": "[dim]○[/]"}
+MARKS = {
+    "ready": "[green]●[/]",
+    "done": "[green]✓[/]",
+    "starting": "[yellow]…[/]",
+    "waiting": "[dim]·[/]",
+    "crashed": "[red]✗[/]",
+    "stopped": "[dim]○[/]",
+}
 console = Console(highlight=False, soft_wrap=True)
 
 NoAirflow = Annotated[bool, typer.Option("--no-airflow", help="Without Airflow. 不启动 Airflow")]
@@ -29,27 +36,18 @@ Foreground = Annotated[bool, typer.Option("--foreground", help="Stay here and st
 
 def up(foreground: Foreground = False, no_airflow: NoAirflow = False, no_api: NoApi = False) -> None:
     """Start everything and return when all is ready; what runs already is left alone. 启动全部服务"""
+    disconnect()
     home = find_home()
     home.prepare()
     if leftovers.read_supervisor(home):
         _follow(home, None)
         console.print("Already running. 服务已在运行。")
-        return _print_addresses(home)
-    if foreground:
-        return _run_here(home, no_airflow, no_api)
-    (home.run / "status.json").unlink(missing_ok=True)
-    options = ["--no-airflow"] * no_airflow + ["--no-api"] * no_api
-    with (home.log / "supervisor.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hutong.embedded.supervisor", *options],
-            cwd=home.root,
-            env=_environment(home),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _follow(home, process)
+    elif foreground:
+        _run_here(home, no_airflow, no_api)
+        return
+    else:
+        _start(home, no_airflow, no_api)
+    connect(home)
     _print_addresses(home)
 
 
@@ -68,7 +66,11 @@ def down() -> None:
     ended = leftovers.end_leftovers(home, settings.stop_timeout)
     if ended:
         console.print(f"Ended what a crash had left: {', '.join(ended)}. 已清理残留进程。")
-    console.print("Stopped; data stays in var/. 已停止，数据保留在 var/。" if supervisor or ended else "Nothing was running. 没有服务在运行。")
+    console.print(
+        "Stopped; data stays in var/. 已停止，数据保留在 var/。"
+        if supervisor or ended
+        else "Nothing was running. 没有服务在运行。"
+    )
 
 
 def status() -> None:
@@ -78,7 +80,9 @@ def status() -> None:
     if not leftovers.read_supervisor(home):
         if document["state"] not in ("stopped", "failed"):
             left = ", ".join(leftovers.find_leftovers(home)) or "nothing"
-            console.print(f"The supervisor is gone, left running: {left}. Run `hutong down` or `hutong up`. 监管进程已消失，请运行 `hutong down`。")
+            console.print(
+                f"The supervisor is gone, left running: {left}. Run `hutong down` or `hutong up`. 监管进程已消失，请运行 `hutong down`。"
+            )
         elif document["failure"]:
             console.print(str(_failure(document)), style="red")
         console.print("Stopped. 已停止。")
@@ -87,7 +91,12 @@ def status() -> None:
     for column in ("service", "state", "pid", "restarts"):
         table.add_column(column)
     for name, service in document["services"].items():
-        table.add_row(name, f"{MARKS[service['state']]} {service['state']}", str(service["pid"] or ""), str(service["restarts"] or ""))
+        table.add_row(
+            name,
+            f"{MARKS[service['state']]} {service['state']}",
+            str(service["pid"] or ""),
+            str(service["restarts"] or ""),
+        )
     console.print(table)
     _print_addresses(home)
     raise typer.Exit(0 if document["state"] == "ready" else 1)
@@ -96,13 +105,17 @@ def status() -> None:
 def logs(
     name: Annotated[str, typer.Argument(help="Service, as `hutong status` names it. 服务名")] = "supervisor",
     lines: Annotated[int, typer.Option("--lines", "-n", min=1)] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive; end with Ctrl-C. 持续显示")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as lines arrive; end with Ctrl-C. 持续显示")
+    ] = False,
 ) -> None:
     """Show the end of a service's log. 查看服务日志"""
     home = find_home()
     path = home.log / f"{name}.log"
     if not path.is_file():
-        raise Terminal("embedded.no_such_log", name=name, names=", ".join(sorted(p.stem for p in home.log.glob("*.log"))) or "-")
+        raise Terminal(
+            "embedded.no_such_log", name=name, names=", ".join(sorted(p.stem for p in home.log.glob("*.log"))) or "-"
+        )
     with path.open(errors="replace") as file:
         for line in deque(file, maxlen=lines):
             sys.stdout.write(line)
@@ -125,16 +138,30 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask. 不再询
     console.print("Everything deleted. 已全部删除。")
 
 
+def _start(home: Home, no_airflow: bool, no_api: bool) -> None:
+    (home.run / "status.json").unlink(missing_ok=True)
+    options = ["--no-airflow"] * no_airflow + ["--no-api"] * no_api
+    with (home.log / "supervisor.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 — our own command line, no shell
+            [sys.executable, "-m", "hutong.embedded.supervisor", *options],
+            cwd=home.root,
+            env=_environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _follow(home, process)
+
+
 def _environment(home: Home) -> dict[str, str]:
-    import os
-
-    from hutong.embedded.home import CODE
-
     path = os.pathsep.join(part for part in (str(CODE), os.environ.get("PYTHONPATH", "")) if part)
     return {k: v for k, v in os.environ.items() if k != MARK} | {"HUTONG_ROOT": str(home.root), "PYTHONPATH": path}
 
 
 def _run_here(home: Home, no_airflow: bool, no_api: bool) -> None:
+    from hutong.embedded.supervisor import Supervisor, only_one
+
     def listen(document: dict[str, Any]) -> None:
         console.print(_line(document))
         if document["state"] == "ready":
@@ -165,7 +192,10 @@ def _follow(home: Home, process: subprocess.Popen[bytes] | None) -> None:
 
 
 def _line(document: dict[str, Any]) -> str:
-    return "  ".join(f"{MARKS[service['state']]} {name}" for name, service in document["services"].items()) or document["state"]
+    return (
+        "  ".join(f"{MARKS[service['state']]} {name}" for name, service in document["services"].items())
+        or document["state"]
+    )
 
 
 def _failure(document: dict[str, Any]) -> Terminal:

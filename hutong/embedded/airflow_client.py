@@ -1,5 +1,6 @@
 """Why: the demonstration and the tests trigger runs in the real scheduler and follow them, through Airflow's public REST API (v2) with a token, as any
-other program would. Called by hutong/demo and tests; nothing on the data path needs it."""
+other program would. Called by hutong/demo and tests; nothing on the data path needs it.
+"""
 
 import time
 import uuid
@@ -21,9 +22,13 @@ PAGE = 500
 class AirflowSettings(HutongSettings):
     """How to reach Airflow's API."""
 
-    airflow_url: str = Field(default="http://127.0.0.1:8080", description="Airflow's pages and API; set by `hutong up`.")
+    airflow_url: str = Field(
+        default="http://127.0.0.1:8080", description="Airflow's pages and API; set by `hutong up`."
+    )
     airflow_user: str = Field(default="admin", description="Login of Airflow's API.")
-    airflow_password: str | None = Field(default=None, description="Its password; default: the one `hutong up` made (var/state/secrets.json).")
+    airflow_password: str | None = Field(
+        default=None, description="Its password; default: the one `hutong up` made (var/state/secrets.json)."
+    )
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,9 @@ class AirflowClient:
         self.session = requests.Session()
         self.session.trust_env = False  # loopback, never through a proxy
         password = settings.airflow_password or read_secrets(find_home())["airflow_admin"]
-        token = self._call("POST", "/auth/token", {"username": settings.airflow_user, "password": password})["access_token"]
+        token = self._call("POST", "/auth/token", {"username": settings.airflow_user, "password": password})[
+            "access_token"
+        ]
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def list_dags(self) -> list[str]:
@@ -63,7 +70,10 @@ class AirflowClient:
 
     def list_import_errors(self) -> list[str]:
         """Return what Airflow could not parse, one message per file."""
-        return [f"{error['filename']}: {error['stack_trace']}" for error in self._call("GET", "/api/v2/importErrors")["import_errors"]]
+        return [
+            f"{error['filename']}: {error['stack_trace']}"
+            for error in self._call("GET", "/api/v2/importErrors")["import_errors"]
+        ]
 
     def wait_for_dags(self, dag_ids: Iterable[str], timeout: float = 60) -> None:
         """Wait until Airflow knows all `dag_ids`, asking it to read the DAG files now. Raises Terminal `airflow.dag_missing`."""
@@ -78,7 +88,11 @@ class AirflowClient:
         """Start a run of each DAG, all under one new run id, and return that id."""
         run_id = f"hutong__{uuid.uuid4().hex}"
         for dag_id in dag_ids:
-            self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}})
+            self._call(
+                "POST",
+                f"/api/v2/dags/{dag_id}/dagRuns",
+                {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}},
+            )
         return run_id
 
     def list_runs(self, run_id: str, dag_ids: list[str]) -> list[Run]:
@@ -87,7 +101,9 @@ class AirflowClient:
         for start in range(0, len(dag_ids), PAGE):
             body = {"dag_ids": dag_ids[start : start + PAGE], "page_limit": PAGE, "order_by": "-id"}
             found = self._call("POST", "/api/v2/dags/~/dagRuns/list", body)["dag_runs"]
-            runs += [Run(run["dag_id"], run["dag_run_id"], run["state"]) for run in found if run["dag_run_id"] == run_id]
+            runs += [
+                Run(run["dag_id"], run["dag_run_id"], run["state"]) for run in found if run["dag_run_id"] == run_id
+            ]
         return runs
 
     def follow(self, run_id: str, dag_ids: Iterable[str], timeout: float = 600) -> Iterator[list[Run]]:
@@ -101,10 +117,14 @@ class AirflowClient:
             if len(runs) == len(wanted) and all(run.has_ended for run in runs):
                 return
             if time.monotonic() > until:
-                raise Transient("airflow.slow", count=len(wanted) - sum(run.has_ended for run in runs), seconds=round(timeout))
+                raise Transient(
+                    "airflow.slow", count=len(wanted) - sum(run.has_ended for run in runs), seconds=round(timeout)
+                )
             time.sleep(0.5)
 
-    def run(self, dag_ids: Iterable[str], listener: Callable[[list[Run]], None] = lambda runs: None, timeout: float = 600) -> dict[str, str]:
+    def run(
+        self, dag_ids: Iterable[str], listener: Callable[[list[Run]], None] = lambda _: None, timeout: float = 600
+    ) -> dict[str, str]:
         """Trigger these DAGs once, tell `listener` every change, and return the final state per DAG id (`success` or `failed`)."""
         wanted = list(dag_ids)
         self.wait_for_dags(wanted)
@@ -130,7 +150,12 @@ class AirflowClient:
         except requests.RequestException as error:
             raise Transient("airflow.unreachable", address=self.address) from error
         if not answer.ok:
-            raise Terminal("airflow.refused", request=f"{method} {path.partition('?')[0]}", status=answer.status_code, detail=answer.text[:300])
+            raise Terminal(
+                "airflow.refused",
+                request=f"{method} {path.partition('?')[0]}",
+                status=answer.status_code,
+                detail=answer.text[:300],
+            )
         return answer.json()
 
 

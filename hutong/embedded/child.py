@@ -33,7 +33,7 @@ class Child:
         account = self.unit.account
         with self.log.open("ab") as output:
             os.fchmod(output.fileno(), 0o600)
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 — our own command line, no shell
                 self.unit.command,
                 env=self.unit.environment if self.unit.environment is not None else environment,
                 cwd=self.unit.folder or folder,
@@ -82,7 +82,9 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(max(0.1, until - time.monotonic()))
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived their leader; a pid still naming a group is not given away
+            os.killpg(
+                self.process.pid, signal.SIGKILL
+            )  # workers that outlived their leader; a pid still naming a group is not given away
         if self.is_alive:
             kill_group(self.process.pid)
         self.process.wait()

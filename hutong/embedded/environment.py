@@ -1,24 +1,33 @@
 """Why: one place computes what the children are told, and lets any `hutong` command in a shell find the running services with nothing exported.
-The supervisor calls `compute`; the command line calls `connect`; what the user has exported always wins."""
+The supervisor calls `compute`; the command line calls `connect`; what the user has exported always wins.
+"""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from hutong.embedded.home import CODE, Home, find_home, read_json, read_secrets, write_json
-from hutong.embedded.settings import EmbeddedSettings
+
+if TYPE_CHECKING:  # costs pydantic, which `hutong --help` can do without
+    from hutong.embedded.settings import EmbeddedSettings
 
 MARK = "HUTONG_SUPERVISED"
 """Environment variable every child and its descendants carry, with the root as value: how leftovers are recognised."""
 
+CONNECTED = "HUTONG_CONNECTED"
+"""Names of the variables `connect` has set in this process or a parent of it."""
 
-def compute(home: Home, settings: EmbeddedSettings, ports: dict[str, int]) -> dict[str, str]:
+
+def compute(home: Home, settings: "EmbeddedSettings", ports: dict[str, int]) -> dict[str, str]:
     """Return the HUTONG_* and Airflow variables of this installation; contains secrets."""
     secrets = read_secrets(home)
     server = f"127.0.0.1:{ports.get('postgres')}"
     database = settings.database_url or f"postgresql+psycopg://hutong:{secrets['postgres']}@{server}/hutong"
     airflow = settings.airflow_database_url or (
-        beside(database) if settings.database_url else f"postgresql+psycopg://airflow:{secrets['airflow_database']}@{server}/airflow"
+        beside(database)
+        if settings.database_url
+        else f"postgresql+psycopg://airflow:{secrets['airflow_database']}@{server}/airflow"
     )
     return {
         "HUTONG_ROOT": str(home.root),
@@ -46,9 +55,15 @@ def beside(url: str) -> str:
     return parts._replace(path=f"/{quote(parts.path.strip('/') or 'hutong')}_airflow").geturl()
 
 
+def libpq(url: str) -> str:
+    """Return a SQLAlchemy URL as libpq reads it: without the driver's name."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
 def for_child(home: Home, computed: dict[str, str]) -> dict[str, str]:
     """Return the whole environment of a child: ours over the user's, the packages importable, loopback never through a proxy."""
-    own = os.environ | computed | {MARK: str(home.root), "PYTHONUNBUFFERED": "1"}
+    own = dict(os.environ) | computed | {MARK: str(home.root), "PYTHONUNBUFFERED": "1"}
     own["PYTHONPATH"] = os.pathsep.join(part for part in (str(CODE), os.environ.get("PYTHONPATH", "")) if part)
     for name in ("NO_PROXY", "no_proxy"):
         own[name] = ",".join(part for part in (os.environ.get(name, ""), "127.0.0.1", "localhost") if part)
@@ -64,8 +79,16 @@ def connect(home: Home | None = None) -> None:
     """Set what the running services left, for variables the user has not set. Without services nothing happens but HUTONG_ROOT."""
     home = home or find_home()
     os.environ.setdefault("HUTONG_ROOT", str(home.root))
-    for name, value in (read_json(_path(home)) or {}).items():
-        os.environ.setdefault(name, value)
+    left: dict[str, str] = read_json(_path(home)) or {}
+    given = {name: value for name, value in left.items() if name not in os.environ}
+    os.environ.update(given)
+    os.environ[CONNECTED] = ",".join(filter(None, (os.environ.get(CONNECTED), *given)))
+
+
+def disconnect() -> None:
+    """Take back what `connect` set, here or in a parent process: to `hutong up` it would look like the user's wish for fixed ports and an external server."""
+    for name in os.environ.pop(CONNECTED, "").split(","):
+        os.environ.pop(name, None)
 
 
 def _path(home: Home) -> Path:

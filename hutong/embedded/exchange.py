@@ -1,11 +1,11 @@
 """Why: the hub's own processes as watched children: tables migrated first, then the exchange API with the portal, and the one evidence sequencer.
-Called by the supervisor. A part whose module is not installed is left out."""
+Called by the supervisor. A part whose module is not installed is left out.
+"""
 
 import sys
 from importlib.util import find_spec
 
-import requests
-
+from hutong.embedded.probe import answers
 from hutong.embedded.unit import Unit
 
 
@@ -18,7 +18,7 @@ def hub(port: int, with_api: bool) -> list[Unit]:
         after = ("migrate",)
     if with_api and _exists("exchange_api.app"):
         run = ("-m", "uvicorn", "exchange_api.app:app", "--host", "127.0.0.1", "--port", str(port), "--no-access-log")
-        units.append(Unit("api", (sys.executable, *run), after=after, probe=lambda: _answers(port)))
+        units.append(Unit("api", (sys.executable, *run), after=after, probe=lambda: answers(port)))
     if with_api and _exists("hutong.commands.sequencer") and _exists("exchange_api.evidence.sequencer"):
         units.append(Unit("sequencer", (sys.executable, "-m", "hutong", "sequencer"), after=after))
     return units
@@ -28,11 +28,4 @@ def _exists(module: str) -> bool:
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
-        return False
-
-
-def _answers(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2, proxies={"no_proxy": "*"}).status_code < 500
-    except requests.RequestException:
         return False

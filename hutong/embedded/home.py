@@ -1,5 +1,6 @@
 """Why: every file the embedded services write has one place below var/ of one installation, so two checkouts never meet.
-Used by everything in hutong/embedded and by the service commands."""
+Used by everything in hutong/embedded and by the service commands.
+"""
 
 import json
 import os

@@ -1,6 +1,7 @@
 """Why: after a crash of the supervisor itself (kill -9, out of memory) its children live on. Whoever comes next — `up` or `down` — finds them and ends
 them, and never anybody else: a process is ours only when number and start time are those we wrote down, or when it carries our mark with our root.
-Called by the supervisor and the service commands."""
+Called by the supervisor and the service commands.
+"""
 
 import contextlib
 import os

@@ -1,5 +1,6 @@
 """Why: which units one `up` starts, and the environment they share, decided in one place from settings, ports and what is installed.
-Called by the supervisor."""
+Called by the supervisor.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -25,12 +26,25 @@ def draw_plan(home: Home, settings: EmbeddedSettings, with_airflow: bool, with_a
     """Return the plan of this installation. Raises Terminal `embedded.port_taken`, `embedded.folder_closed`."""
     with_airflow = with_airflow and airflow.is_installed()
     embedded = settings.database_url is None
-    fixed = {"airflow": settings.airflow_port, "api": settings.api_port} | ({"postgres": settings.postgres_port} if embedded else {})
+    fixed = {"airflow": settings.airflow_port, "api": settings.api_port} | (
+        {"postgres": settings.postgres_port} if embedded else {}
+    )
     ports = choose_ports(home, fixed)
     environment = compute(home, settings, ports)
-    wanted = ["hub"] * embedded + ["airflow"] * with_airflow + ["login"] * (embedded and with_airflow and not settings.airflow_database_url)
+    wanted = (
+        ["hub"] * embedded
+        + ["airflow"] * with_airflow
+        + ["login"] * (embedded and with_airflow and not settings.airflow_database_url)
+    )
     units = postgres.server(home, ports["postgres"]) if embedded else []
-    units.append(Unit("databases", (sys.executable, "-m", "hutong.embedded.databases", *wanted), kind="step", after=("postgres",) * embedded))
+    units.append(
+        Unit(
+            "databases",
+            (sys.executable, "-m", "hutong.embedded.databases", *wanted),
+            kind="step",
+            after=("postgres",) * embedded,
+        )
+    )
     units += exchange.hub(ports["api"], with_api)
     units += airflow.engine(home, ports["airflow"]) if with_airflow else []
     return Plan(units, environment, _addresses(units, environment))

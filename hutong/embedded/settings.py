@@ -8,15 +8,28 @@ from schemas.settings import HutongSettings
 class EmbeddedSettings(HutongSettings):
     """Ports, an external database, and patience of the supervisor."""
 
-    postgres_port: int | None = Field(default=None, description="Fixed port of the embedded PostgreSQL; otherwise a free one is found and remembered.")
-    airflow_port: int | None = Field(default=None, description="Fixed port of Airflow's pages and API; otherwise a free one is found and remembered.")
-    api_port: int | None = Field(default=None, description="Fixed port of portal and exchange API; otherwise a free one is found and remembered.")
-    database_url: str | None = Field(default=None, description="External PostgreSQL; when set, no embedded server is started.")
+    postgres_port: int | None = Field(
+        default=None, description="Fixed port of the embedded PostgreSQL; otherwise a free one is found and remembered."
+    )
+    airflow_port: int | None = Field(
+        default=None, description="Fixed port of Airflow's pages and API; otherwise a free one is found and remembered."
+    )
+    api_port: int | None = Field(
+        default=None, description="Fixed port of portal and exchange API; otherwise a free one is found and remembered."
+    )
+    database_url: str | None = Field(
+        default=None, description="External PostgreSQL; when set, no embedded server is started."
+    )
     airflow_database_url: str | None = Field(
-        default=None, description="Airflow's metadata database; default: `airflow` in the embedded server, `<name>_airflow` beside an external one."
+        default=None,
+        description="Airflow's metadata database; default: `airflow` in the embedded server, `<name>_airflow` beside an external one.",
     )
     start_timeout: float = Field(default=180, gt=0, description="Seconds each service may take to become ready.")
-    stop_timeout: float = Field(default=30, gt=0, description="Seconds a service gets to stop by itself before it is killed.")
+    stop_timeout: float = Field(
+        default=30, gt=0, description="Seconds a service gets to stop by itself before it is killed."
+    )
     restarts: int = Field(
-        default=0, ge=0, description="How often a crashed Airflow part, API or sequencer is restarted before everything is stopped cleanly."
+        default=0,
+        ge=0,
+        description="How often a crashed Airflow part, API or sequencer is restarted before everything is stopped cleanly.",
     )

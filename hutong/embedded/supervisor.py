@@ -1,6 +1,7 @@
 """Why: somebody has to notice when one of the services dies. The supervisor starts the units of a plan in their order, all that can run side by side at once,
 watches them, and when one crashes, Ctrl-C or SIGTERM comes, stops everything in reverse order and says who was at fault.
-Run by `hutong up`: in the foreground, or detached as `python -m hutong.embedded.supervisor`."""
+Run by `hutong up`: in the foreground, or detached as `python -m hutong.embedded.supervisor`.
+"""
 
 import contextlib
 import fcntl
@@ -28,7 +29,7 @@ Listener = Callable[[dict[str, Any]], None]
 class Supervisor:
     """One run of the services of one installation, from start to clean stop."""
 
-    def __init__(self, home: Home, settings: EmbeddedSettings, listener: Listener = lambda status: None) -> None:
+    def __init__(self, home: Home, settings: EmbeddedSettings, listener: Listener = lambda _: None) -> None:
         self.home, self.settings, self.listener = home, settings, listener
         self.children: dict[str, Child] = {}
         self.addresses: dict[str, str] = {}
@@ -120,10 +121,16 @@ class Supervisor:
             "state": self.state,
             "addresses": self.addresses,
             "services": {
-                name: {"state": child.state, "pid": child.identity["pid"] if child.identity and child.is_alive else None, "restarts": child.restarts}
+                name: {
+                    "state": child.state,
+                    "pid": child.identity["pid"] if child.identity and child.is_alive else None,
+                    "restarts": child.restarts,
+                }
                 for name, child in self.children.items()
             },
-            "failure": {"code": self.failure.code, "facts": {k: str(v) for k, v in self.failure.facts.items()}} if self.failure else None,
+            "failure": {"code": self.failure.code, "facts": {k: str(v) for k, v in self.failure.facts.items()}}
+            if self.failure
+            else None,
         }
         if status != self._last:
             self._last = status
@@ -155,7 +162,7 @@ def main(arguments: list[str]) -> int:
             return 2
         failure = Supervisor(home, EmbeddedSettings()).run("--no-airflow" not in arguments, "--no-api" not in arguments)
     if failure:
-        print(failure, flush=True)
+        sys.stdout.write(f"{failure}\n")
     return 1 if failure else 0
 
 

@@ -1,5 +1,6 @@
 """Why: the supervisor sees services and preparation steps alike: something to start after others, with a log, that becomes ready.
-Built by postgres, airflow and exchange; run by the supervisor."""
+Built by postgres, airflow and exchange; run by the supervisor.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

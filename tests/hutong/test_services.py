@@ -1,0 +1,228 @@
+"""`hutong up | down | status | logs | reset` on real processes: what an operator relies on when something dies."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from hutong.embedded.home import read_json, write_json
+from tests.hutong.installation import Installation, wait_until
+
+Make = Callable[..., Installation]
+NOBODY_ELSE = 0o077
+
+
+def test_data_survives_down_and_up(installation: Installation) -> None:
+    said = installation.up().stdout
+    port = read_json(installation.home.var / "ports.json")["postgres"]
+    assert f"127.0.0.1:{port}/hutong" in said
+    with installation.connect() as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    assert installation.run("status").returncode == 0
+    assert "Stopped" in installation.run("down").stdout
+    assert installation.is_quiet
+    assert installation.run("status").returncode == 1
+    installation.up()
+    assert read_json(installation.home.var / "ports.json")["postgres"] == port
+    with installation.connect() as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_up_when_up_and_down_when_down_change_nothing(installation: Installation) -> None:
+    assert "Nothing was running" in installation.run("down").stdout
+    installation.up()
+    before = installation.process("postgres").pid
+    assert "Already running" in installation.up().stdout
+    assert installation.process("postgres").pid == before
+
+
+def test_the_server_wants_its_password_and_secrets_are_for_their_owner_only(installation: Installation) -> None:
+    installation.up()
+    with installation.connect() as connection:
+        address = connection.info
+        host, port = address.host, address.port
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host=host, port=port, user="hutong", dbname="hutong")
+    for file in (
+        *installation.home.state.iterdir(),
+        *installation.home.log.glob("postgres*"),
+        *installation.home.run.glob("*.json"),
+    ):
+        assert file.stat().st_mode & NOBODY_ELSE == 0, file
+
+
+def test_a_crash_of_the_server_stops_everything_and_names_the_culprit(installation: Installation) -> None:
+    installation.up()
+    with installation.connect() as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    supervisor = psutil.Process(read_json(installation.home.run / "supervisor.json")["pid"])
+    installation.process("postgres").kill()
+    supervisor.wait(30)
+    assert installation.is_quiet
+    said = installation.run("status").stdout
+    assert "SIGKILL" in said
+    assert "postgres.log" in said
+    installation.up()
+    with installation.connect() as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_what_a_killed_supervisor_leaves_is_found_and_ended(installation: Installation, command: str) -> None:
+    installation.up()
+    left = installation.process("postgres")
+    psutil.Process(read_json(installation.home.run / "supervisor.json")["pid"]).kill()
+    wait_until(lambda: "gone" in installation.run("status").stdout)
+    assert left.is_running()
+    if command == "up":
+        installation.up()
+        with installation.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    else:
+        assert "postgres" in installation.run("down").stdout
+        assert installation.is_quiet
+    assert not left.is_running()
+
+
+def test_a_stranger_with_a_remembered_number_is_left_alone(installation: Installation) -> None:
+    installation.home.prepare()
+    stranger = subprocess.Popen(["sleep", "300"])
+    try:
+        identity = {
+            "pid": stranger.pid,
+            "started": psutil.Process(stranger.pid).create_time() - 100,
+            "signal": signal.SIGTERM,
+        }
+        write_json(installation.home.run / "children.json", {"postgres": identity})
+        write_json(installation.home.run / "supervisor.json", identity)
+        assert "Nothing was running" in installation.run("down").stdout
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_lock_file_with_a_strangers_number_does_not_stop_the_server(installation: Installation) -> None:
+    installation.up()
+    data = Path(read_json(installation.home.state / "postgres.json")["data"])
+    installation.run("down")
+    (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n0\n5432\n\n127.0.0.1\n\n")
+    installation.up()
+
+
+def test_two_installations_side_by_side_do_not_meet(new_installation: Make) -> None:
+    first, second = new_installation(), new_installation()
+    first.up()
+    second.up()
+    ports = [read_json(i.home.var / "ports.json")["postgres"] for i in (first, second)]
+    assert ports[0] != ports[1]
+    with first.connect() as connection:
+        connection.execute("CREATE TABLE only_here (x int)")
+    with second.connect() as connection:
+        assert connection.execute("SELECT to_regclass('only_here')").fetchone() == (None,)
+    first.run("down")
+    with second.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_fixed_port_is_used_and_a_taken_one_refused_by_name(installation: Installation) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused = installation.run("up", "--no-airflow", "--no-api", HUTONG_POSTGRES_PORT=port)
+        assert refused.returncode == 1
+        assert f"{port}" in refused.stderr
+        assert "HUTONG_POSTGRES_PORT" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    installation.up(HUTONG_POSTGRES_PORT=port)
+    with installation.connect() as connection:
+        assert connection.info.port == int(port)
+
+
+def test_ctrl_c_stops_everything_in_the_foreground(installation: Installation) -> None:
+    process = installation.start("up", "--foreground", "--no-airflow", "--no-api")
+    wait_until(lambda: installation.status["state"] == "ready")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert installation.is_quiet
+    assert installation.status["state"] == "stopped"
+
+
+def test_an_external_server_is_used_as_it_is(new_installation: Make) -> None:
+    server, hub = new_installation(), new_installation()
+    server.up()
+    url = read_json(server.home.state / "environment.json")["HUTONG_DATABASE_URL"]
+    said = hub.up(HUTONG_DATABASE_URL=url)
+    assert "postgres" not in hub.status["services"]
+    assert "Stop with" in said.stdout
+    assert not (hub.home.var / "postgres").exists()
+    assert read_json(hub.home.state / "environment.json")["HUTONG_DATABASE_URL"] == url
+
+
+def test_an_external_server_that_is_down_is_named(installation: Installation) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    refused = installation.run(
+        "up", "--no-airflow", "--no-api", HUTONG_DATABASE_URL=f"postgresql+psycopg://u:p@127.0.0.1:{port}/hub"
+    )
+    assert refused.returncode == 1
+    assert "databases" in refused.stderr
+    assert f"127.0.0.1:{port}" in installation.run("logs", "databases").stdout
+    assert installation.is_quiet
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root meets a closed folder: run the tests as root to include it")
+def test_root_in_a_closed_folder_keeps_its_folder_closed(new_installation: Make) -> None:
+    installation = new_installation(mode=0o700)
+    installation.up()
+    with installation.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    data = Path(read_json(installation.home.state / "postgres.json")["data"])
+    assert installation.home.root not in data.parents
+    assert installation.home.root.stat().st_mode & 0o777 == 0o700
+    installation.run("reset", "--yes")
+    assert not data.exists()
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="changes to an ordinary account, which only root may: run the tests as root to include it"
+)
+def test_an_ordinary_user_needs_no_rights(new_installation: Make) -> None:
+    import pwd
+
+    account = pwd.getpwnam("nobody")
+    installation = new_installation()
+    os.chown(installation.home.root, account.pw_uid, account.pw_gid)
+    command = installation.command("up", "--no-airflow", "--no-api")
+    as_nobody = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    if subprocess.run(["python3", "-c", ""], **as_nobody, check=False).returncode != 0:
+        pytest.skip(
+            "the interpreter lies in a folder closed to others: install Python outside /root to include this test"
+        )
+    done = subprocess.run(
+        command, env=installation.variables({"HOME": "/tmp"}), capture_output=True, text=True, check=False, **as_nobody
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert installation.process("postgres").username() == "nobody"
+
+
+def test_logs_of_a_service_that_does_not_exist_name_those_that_do(installation: Installation) -> None:
+    installation.up()
+    refused = installation.run("logs", "nonsense")
+    assert refused.returncode == 1
+    assert "postgres" in refused.stderr
+
+
+def test_reset_deletes_everything(installation: Installation) -> None:
+    installation.up()
+    assert installation.run("reset", "--yes").returncode == 0
+    assert not installation.home.var.exists()
+    assert installation.is_quiet
