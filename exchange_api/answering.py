@@ -13,7 +13,7 @@ from typing import Any
 
 from exchange_api import delivery
 from exchange_api.answer import Answer, begin
-from exchange_api.hub import Hub
+from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
 from exchange_api.signing import Request
 from schemas.errors import HutongError, Invalid, Terminal
@@ -38,6 +38,10 @@ _PERSONAL = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 _PUBLIC_LOG = "/v1/log/"
 
 
+class Gone(Exception):
+    """The caller left."""
+
+
 class Answering:
     """ASGI layer: everything under /v1/ leaves signed and recorded, anything else passes untouched."""
 
@@ -54,10 +58,12 @@ class Answering:
         try:
             answer.request = replace(request, body=await _read_body(receive, hub.settings.api_max_body))
             await self._respond(hub, answer, scope)
-        except ConnectionAbortedError:  # the caller left before the question was complete: there is nobody to answer
+        except Gone:  # the caller left before the question was complete: there is nobody to answer
             return None
         except HutongError as refusal:
             answer.refuse(refusal)
+        except LOST:
+            answer.refuse(hub.lost())
         except Exception as failure:  # noqa: BLE001 - whatever went wrong, the caller gets a signed answer
             _log_failure(answer, failure)
             answer.refuse(Terminal("server.error"))
@@ -133,7 +139,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
         if len(body) > limit:
             break
     if message["type"] == "http.disconnect":
-        raise ConnectionAbortedError
+        raise Gone
     if len(body) > limit:
         raise Invalid("request.too_large", limit=limit)
     return body

@@ -26,6 +26,14 @@ from schemas.tables.base import CHANGES_CHANNEL
 
 log = logging.getLogger("hutong.exchange")
 RECONNECT_S = 0.5
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
+"""What a database that went away looks like through the pool."""
 
 
 class ApiSettings(HutongSettings):
@@ -74,8 +82,7 @@ class Hub:
                 libpq_uri("exchange"), min_size=2, max_size=self.settings.api_pool_size, connection_class=Connection
             )
         except (OSError, asyncpg.PostgresError) as failure:
-            url = database_url("exchange")
-            raise Transient("database.unreachable", address=f"{url.host}:{url.port or 5432}") from failure
+            raise self.lost() from failure
         self.keys: Remembered[str, RegisteredKey] = Remembered(self._load_key)
         self.permits: Remembered[str, Permit] = Remembered(self._load_permit)
         self.finder, self.names, self.quota = Finder(self.pool), Names(self.pool), Quota(self.pool)
@@ -93,6 +100,11 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._listener
         await self.pool.close()
+
+    def lost(self) -> Transient:
+        """Return the refusal for when the database went away."""
+        url = database_url("exchange")
+        return Transient("database.unreachable", address=f"{url.host}:{url.port or 5432}")
 
     async def load_signer(self) -> None:
         """Take the newest active key; without one every answer is an unsigned `key.none_active` until there is."""

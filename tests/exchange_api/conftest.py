@@ -10,20 +10,25 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import http_message_signatures as library
 import pytest
+from http_message_signatures import algorithms
 from sqlalchemy import URL, Engine, create_engine, insert, select, update
 from sqlalchemy.orm import Session
 
+from exchange_api import applications
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.keys import jwks
-from exchange_api.signing import Request, Response, SoftwareSigner, sign_request
+from exchange_api.signing import Request, Response, SoftwareSigner, public_key_from_jwk, sign_request
+from exchange_api.signing.messages import is_bindable
 from schemas.identifiers import citizen_id_check_digit, organisation_code_check_digit, uscc_check_digit
+from schemas.library import library as library_definition
 from schemas.migrations import upgrade
 from schemas.tables import directory, evidence, exchange, landing
 from schemas.tables.library import golden_table
@@ -36,6 +41,24 @@ COMPANY = f"{COMPANY}{uscc_check_digit(COMPANY)}"
 CERTIFICATE = "1.2.156.3005.2.11100000000013338W001.12330106MB1234567X.0000001.001.K"
 UNKNOWN_PERSON = f"33010619900308001{citizen_id_check_digit('33010619900308001')}"
 PURPOSE = {"service_item": "housing.rental_subsidy", "case": "BJ-2026-0001"}
+
+
+class Message:
+    """A question in the shape the general library reads."""
+
+    def __init__(self, request: Request) -> None:
+        query = f"?{request.query}" if request.query else ""
+        self.method, self.url = request.method, f"http://{request.authority}{request.path}{query}"
+        self.headers = dict(request.headers)
+
+
+@dataclass
+class Reply:
+    """An answer in the shape the general library reads."""
+
+    status_code: int
+    headers: dict[str, str]
+    request: Message
 
 
 @dataclass
@@ -61,7 +84,14 @@ class Exchange:
         body = changes.get("body", b"" if document is None else json.dumps(document, ensure_ascii=False).encode())
         headers = {"content-type": "application/json", "x-request-id": str(uuid.uuid4())} | changes.get("headers", {})
         headers = {name: value for name, value in headers.items() if value is not None}
-        request = Request(changes.get("method", "POST"), changes.get("authority", self.authority), path, changes.get("query", ""), headers, body)
+        request = Request(
+            changes.get("method", "POST"),
+            changes.get("authority", self.authority),
+            path,
+            changes.get("query", ""),
+            headers,
+            body,
+        )
         created = changes.get("created", int(time.time()))
         signed = sign_request(request, changes.get("signer", self.signer), created, changes.get("expires"))
         return Request(request.method, request.authority, path, request.query, headers | signed, body)
@@ -72,16 +102,37 @@ class Exchange:
         with contextlib.closing(connection):
             target = request.path + (f"?{request.query}" if request.query else "")
             connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in {"host": request.authority, **request.headers, "content-length": str(len(request.body))}.items():
+            for name, value in {
+                "host": request.authority,
+                **request.headers,
+                "content-length": str(len(request.body)),
+            }.items():
                 connection.putheader(name, value)
             connection.endheaders(request.body)
             answer = connection.getresponse()
             return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 
-    def ask(self, document: Any, path: str = "/v1/libraries/population/query", **changes: Any) -> tuple[Request, Response]:
+    def ask(
+        self, document: Any, path: str = "/v1/libraries/population/query", **changes: Any
+    ) -> tuple[Request, Response]:
         """Sign, send, and return both."""
         request = self.question(document, path, **changes)
         return request, self.send(request)
+
+    def check(self, request: Request, response: Response) -> Any:
+        """Hold an answer against this very question with the general library, find its evidence entry, and return it."""
+        keyid = response.headers["signature-input"].partition('keyid="')[2].partition('"')[0]
+        (jwk,) = [one for one in self.jwks["keys"] if one["kid"] == keyid]
+        keys = library.MappingKeyResolver(public_keys={keyid: public_key_from_jwk(jwk, keyid).pem()}, private_keys={})
+        verifier = library.HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=keys)
+        reply = Reply(response.status, dict(response.headers), Message(request))
+        (result,) = verifier.verify(reply, expect_tag="hub-resp", expect_label="hub", body=response.body)
+        assert {'"@status"', '"content-digest"', '"x-request-id"', '"x-receipt"', '"@path";req'} <= set(
+            result.covered_components
+        )
+        if is_bindable(request):
+            assert '"signature";req;key="sig1"' in result.covered_components
+        return self.entry(response.headers["x-receipt"])
 
     def entry(self, receipt: str) -> Any:
         """The evidence entry behind a receipt."""
@@ -97,7 +148,9 @@ class Exchange:
     def used(self, grant_id: str) -> int:
         """How many subjects of the grant's quota are used."""
         with Session(self.engine) as session:
-            found = session.scalars(select(exchange.GrantUse.subjects).where(exchange.GrantUse.grant_id == grant_id)).all()
+            found = session.scalars(
+                select(exchange.GrantUse.subjects).where(exchange.GrantUse.grant_id == grant_id)
+            ).all()
             return sum(found)
 
     @staticmethod
@@ -106,62 +159,104 @@ class Exchange:
         return {"grant": grant, "purpose": PURPOSE, "subjects": PEOPLE[:1] if subjects is None else subjects, **more}
 
 
+BASIC = {"name": "full", "birth_date": "full", "marital_status": "full"}
+MASKED = {"name": "masked", "birth_date": "masked", "marital_status": "yes_no", "phone": "masked"}
+CERTIFICATE_ITEMS = {"certificate_identifier": "full", "certificate_type": "full", "holder_name": "masked"}
+NAME = {"name": "full"}
 GRANTS: dict[str, dict[str, Any]] = {
-    "SQ-2026-000001": {"library": "population", "items": {"name": "full", "birth_date": "full", "marital_status": "full"}},
-    "SQ-2026-000002": {"library": "population", "items": {"name": "masked", "birth_date": "masked", "marital_status": "yes_no", "phone": "masked"}, "is_source_shown": False},
-    "SQ-2026-000003": {"library": "population", "items": {"name": "full"}, "suspended_by_provider": True},
-    "SQ-2026-000004": {"library": "population", "items": {"name": "full"}, "state": "revoked"},
-    "SQ-2026-000005": {"library": "population", "items": {"name": "full"}, "valid_until": date(2026, 1, 31)},
-    "SQ-2026-000006": {"library": "population", "items": {"name": "full"}, "quota_per_day": 3},
-    "SQ-2026-000007": {"library": "population", "items": {"name": "full"}, "application_id": "market.portal"},
-    "SQ-2026-000008": {"library": "population", "items": {"name": "full"}, "is_case_required": False, "subjects_per_call": 2},
-    "SQ-2026-000009": {"library": "certificate", "items": {"certificate_identifier": "full", "certificate_type": "full", "holder_name": "masked"}},
-    "SQ-2026-000010": {"library": "legal_entity", "items": {"name": "full", "registered_capital": "full"}},
-    "SQ-2026-000011": {"library": "population", "items": {"name": "full"}},
-}  # fmt: skip
+    "SQ-2026-000001": {"items": BASIC},
+    "SQ-2026-000002": {"items": MASKED, "is_source_shown": False},
+    "SQ-2026-000003": {"items": NAME, "suspended_by_provider": True},
+    "SQ-2026-000004": {"items": NAME, "state": "revoked"},
+    "SQ-2026-000005": {"items": NAME, "valid_until": date(2026, 1, 31)},
+    "SQ-2026-000006": {"items": NAME, "quota_per_day": 3},
+    "SQ-2026-000007": {"items": NAME, "application_id": "market.portal"},
+    "SQ-2026-000008": {"items": NAME, "is_case_required": False, "subjects_per_call": 2},
+    "SQ-2026-000009": {"items": CERTIFICATE_ITEMS, "library": "certificate"},
+    "SQ-2026-000010": {"items": {"name": "full", "registered_capital": "full"}, "library": "legal_entity"},
+    "SQ-2026-000011": {"items": NAME},
+}
+RESOURCE, VERSION, BATCH = "public_security.resident", "public_security.resident@1", "public_security.resident/run-1"
+DEMAND = "XQ-2026-000001"
 
 
-def seed(session: Session, keys: dict[str, SoftwareSigner]) -> None:
+def seed(session: Session, signers: dict[str, SoftwareSigner]) -> None:
     """Departments, a resource with a batch, a service item, a demand, applications, grants, records."""
-    for one in ("public_security", "housing", "market_regulation", "certificate_bureau"):
-        session.add(directory.Department(id=one, name=one, short_name=one))
-    session.flush()
-    session.add(directory.Resource(id="public_security.resident", number=1, department_id="public_security"))
-    session.add(directory.ServiceItem(id=PURPOSE["service_item"], name="公租房租赁补贴", department_id="housing"))
-    session.flush()
-    session.add(directory.ResourceVersion(id="public_security.resident@1", resource_id="public_security.resident", version=1, state="published", document={}, digest="0"))
-    session.flush()
-    session.add(landing.Batch(id="public_security.resident/run-1", number=7, resource_id="public_security.resident", resource_version_id="public_security.resident@1", run_id="run-1", state="merged"))
+    _seed_directory(session)
     for application, department in (("housing.desk", "housing"), ("market.portal", "market_regulation")):
-        session.add(exchange.Application(id=application, name=application, department_id=department))
-        session.flush()
-        key = keys[application].public
-        session.add(exchange.ApplicationKey(keyid=key.keyid, application_id=application, algorithm=key.algorithm, public_jwk=key.jwk))
-    session.add(exchange.Demand(id="XQ-2026-000001", department_id="housing", application_id="housing.desk", service_item_id=PURPOSE["service_item"], purpose="p", basis="b", created_by="test"))
+        applications.register(session, application, application, department)
+        applications.register_key(session, application, signers[application].public.jwk)
+    item = PURPOSE["service_item"]
+    session.add(
+        exchange.Demand(
+            id=DEMAND, department_id="housing", service_item_id=item, purpose="p", basis="b", created_by="test"
+        )
+    )
     session.flush()
     for grant_id, wanted in GRANTS.items():
-        items = wanted["items"]
-        plain = {"application_id": "housing.desk", "valid_from": date(2026, 1, 1), "valid_until": date.today() + timedelta(days=365), "quota_per_day": 100_000}
-        values = plain | {name: value for name, value in wanted.items() if name != "items"}
-        session.add(exchange.Grant(id=grant_id, demand_id="XQ-2026-000001", service_item_id=PURPOSE["service_item"], **values))
-        session.flush()
-        for attribute, form in items.items():
-            session.add(exchange.GrantItem(grant_id=grant_id, attribute=attribute, form=form, resource_version_id="public_security.resident@1", item_id=attribute))
-    session.flush()
-    people = [
-        {"subject": subject, "name": f"欧阳小{n}", "birth_date": date(1990, 3, 7), "marital_status": "20" if n % 2 else None, "phone": f"138{n:08d}",
-         "sources": [1] * 14, "batches": [7] * 14, "version": 1}
-        for n, subject in enumerate(PEOPLE)
-    ]  # fmt: skip
-    session.execute(insert(golden_table("population")), people)
-    session.execute(insert(golden_table("legal_entity")), [{"subject": COMPANY, "name": "兴和机械有限公司", "registered_capital": "500.50", "sources": [1] * 11, "batches": [7] * 11, "version": 2}])
-    certificates = [
-        {"entry": f"{CERTIFICATE}{n}", "certificate_identifier": f"{CERTIFICATE}{n}", "subject": PEOPLE[0], "certificate_type": "不动产权证书", "holder_name": "欧阳小一",
-         "sources": [1] * 10, "batches": [7] * 10, "version": 1}
-        for n in range(2)
-    ]  # fmt: skip
-    session.execute(insert(golden_table("certificate")), certificates)
+        _seed_grant(session, grant_id, dict(wanted))
+    _seed_records(session)
     session.commit()
+
+
+def _seed_directory(session: Session) -> None:
+    for one in ("public_security", "housing", "market_regulation"):
+        session.add(directory.Department(id=one, name=one, short_name=one))
+    session.flush()
+    session.add(directory.Resource(id=RESOURCE, number=1, department_id="public_security"))
+    session.add(directory.ServiceItem(id=PURPOSE["service_item"], name="公租房租赁补贴", department_id="housing"))
+    session.flush()
+    session.add(
+        directory.ResourceVersion(
+            id=VERSION, resource_id=RESOURCE, version=1, state="published", document={}, digest="0"
+        )
+    )
+    session.flush()
+    session.add(
+        landing.Batch(
+            id=BATCH, number=7, resource_id=RESOURCE, resource_version_id=VERSION, run_id="run-1", state="merged"
+        )
+    )
+
+
+def _seed_grant(session: Session, grant_id: str, wanted: dict[str, Any]) -> None:
+    items = wanted.pop("items")
+    plain = {
+        "library": "population",
+        "application_id": "housing.desk",
+        "valid_from": date(2026, 1, 1),
+        "valid_until": datetime.now(UTC).date() + timedelta(days=365),
+        "quota_per_day": 100_000,
+    }
+    session.add(
+        exchange.Grant(id=grant_id, demand_id=DEMAND, service_item_id=PURPOSE["service_item"], **plain | wanted)
+    )
+    session.flush()
+    for attribute, form in items.items():
+        item = {"attribute": attribute, "form": form, "resource_version_id": VERSION, "item_id": attribute}
+        session.add(exchange.GrantItem(grant_id=grant_id, **item))
+
+
+def _seed_records(session: Session) -> None:
+    def traced(library_name: str, rows: list[dict[str, Any]]) -> None:
+        width = len(library_definition(library_name).attribute_ids)
+        trace = {"sources": [1] * width, "batches": [7] * width, "version": 1}
+        session.execute(insert(golden_table(library_name)), [row | trace for row in rows])
+
+    people = [
+        {
+            "subject": subject,
+            "name": f"欧阳小{n}",
+            "birth_date": date(1990, 3, 7),
+            "marital_status": "20" if n % 2 else None,
+        }
+        for n, subject in enumerate(PEOPLE)
+    ]
+    traced("population", [{**person, "phone": f"138{n:08d}"} for n, person in enumerate(people)])
+    traced("legal_entity", [{"subject": COMPANY, "name": "兴和机械有限公司", "registered_capital": "500.50"}])
+    identifiers = [f"{CERTIFICATE}{n}" for n in range(2)]
+    held = {"subject": PEOPLE[0], "certificate_type": "不动产权证书", "holder_name": "欧阳小一"}
+    traced("certificate", [{"entry": one, "certificate_identifier": one, **held} for one in identifiers])
 
 
 @contextlib.contextmanager
@@ -203,7 +298,12 @@ def exchange_site(new_database: Callable[[], URL], tmp_path_factory: pytest.Temp
         ensure_active_key(session, folder / "keys")
         seed(session, signers)
         published = jwks(session)
-    environment = {"HUTONG_DATABASE_URL": url.render_as_string(hide_password=False), "HUTONG_KEYS_FOLDER": str(folder / "keys")}
-    with serving(environment, folder / "server.log") as authority:
-        yield Exchange(f"http://{authority}", authority, engine, published, signers["housing.desk"], signers["market.portal"], folder / "server.log", environment)
+    environment = {
+        "HUTONG_DATABASE_URL": url.render_as_string(hide_password=False),
+        "HUTONG_KEYS_FOLDER": str(folder / "keys"),
+    }
+    log = folder / "server.log"
+    with serving(environment, log) as authority:
+        callers = signers["housing.desk"], signers["market.portal"]
+        yield Exchange(f"http://{authority}", authority, engine, published, *callers, log, environment)
     engine.dispose()
