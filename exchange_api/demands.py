@@ -1,5 +1,6 @@
 """Why: the demander's desk. Register a need in plain words, submit it, withdraw it, accept what was provided;
-the authority's desk beside it: return or dispatch."""
+the authority's desk beside it: return or dispatch.
+"""
 
 from datetime import UTC, date, datetime
 

@@ -1,5 +1,6 @@
 """Why: the provider's desk. A dispatched demand becomes one task per providing department;
-each wanted item gets its answer, refusals only on a catalogued ground."""
+each wanted item gets its answer, refusals only on a catalogued ground.
+"""
 
 from datetime import UTC, datetime
 from typing import Literal
