@@ -7,13 +7,14 @@ Called by hutong/demo/story.py and tests with a session that may read landing, l
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hutong.demo.golden_values import Golden, compare_golden
+from hutong.demo.golden_values import compare_golden
 from schemas.library import LIBRARIES
 from schemas.tables.landing import Batch, QuarantinedRow, RefusedFile
 from schemas.tables.library import Conflict
@@ -54,7 +55,7 @@ def compare(session: Session, answer_key: Path, truth: Path) -> dict[str, Any]:
         "false": len(surplus) + wrong,
         "kinds": dict(sorted(tally.items())),
         "examples": {"missed": _shown(missed), "false": _shown(surplus)},
-        "golden": {name: _plain(one) for name, one in golden.items()},
+        "golden": {name: asdict(one) for name, one in golden.items()},
     }
 
 
@@ -127,13 +128,3 @@ def _tally(seeded: dict[Word, list[str]], happened: Counter[Word]) -> dict[str, 
 def _shown(words: list[Word]) -> list[list[Any]]:
     """Return a few examples; the demonstration's people do not exist, so their keys may be shown."""
     return [list(word) for word in words[:10]]
-
-
-def _plain(golden: Golden) -> dict[str, Any]:
-    return {
-        "records": golden.records,
-        "wrong_values": golden.wrong_values,
-        "missing": golden.missing,
-        "surplus": golden.surplus,
-        "attributes": golden.attributes,
-    }

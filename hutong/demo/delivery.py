@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from schemas.resource import ResourceDocument
 
 Rows = NDArray[np.int64]
-Change = Callable[[NDArray[np.object_]], Any]
+Change = Callable[[str], Any]
 
 
 @dataclass
@@ -61,14 +61,16 @@ class Delivery:
             self.faults.append(Fault(kind, self.document.id, row, "quarantined", subject, tuple(sorted(reasons))))
         return rows
 
-    def repair(self, kind: str, item: str, count: int, change: Change, normalisation: str, where: Any = None) -> Rows:
-        """Spoil `count` values in a way that the declared normalisation mends; return the rows."""
+    def repair(self, kind: str, repair: str, count: int, change: Change, where: Any = None) -> Rows:
+        """Spoil `count` values in a way that the declared `repair` ("item.normalisation") mends; return the rows."""
+        item, _, normalisation = repair.partition(".")
         able = self.sent[item].notna().to_numpy() & (True if where is None else where)
         rows = self._choose(count, able)
         self._change(rows, item, change)
         sent, good = self.keys(rows, self.sent), self.keys(rows, self.good)
         for record, subject in zip(sent, good, strict=True):
-            self.faults.append(Fault(kind, self.document.id, record, f"repaired:{normalisation}", subject, (), item))
+            fault = Fault(kind, self.document.id, record, f"repaired:{normalisation}", subject, (), item)
+            self.faults.append(fault)
         return rows
 
     def conflict(self, kind: str, item: str, count: int, change: Change, where: Any) -> Rows:

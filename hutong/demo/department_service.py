@@ -48,10 +48,24 @@ def as_json(status: int, body: dict[str, Any], headers: dict[str, str] | None = 
     )
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a file with one JSON object per line."""
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+class Lines:
+    """The records of a file with one JSON object per line, read anew when the file was replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read_at = path, 0
+        self._rows: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the records as the file has them now."""
+        with self._lock:
+            changed = self._path.stat().st_mtime_ns
+            if changed != self._read_at:
+                with self._path.open(encoding="utf-8") as file:
+                    self._rows = [json.loads(line) for line in file]
+                self._read_at = changed
+            return self._rows
 
 
 def whole_number(query: Query, name: str, otherwise: int) -> int:
@@ -62,41 +76,47 @@ def whole_number(query: Query, name: str, otherwise: int) -> int:
     return value
 
 
-def serve(port: int, token: str, patience: Patience, answer: Callable[[str, Query], Answer]) -> ThreadingHTTPServer:
-    """Return a server on loopback that asks `answer(path, query)` for every permitted request; the caller runs it."""
+class _Answering(BaseHTTPRequestHandler):
+    """One request: token, patience, then the department's own answer."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.1"
+    server: "DepartmentServer"
 
-        def do_GET(self) -> None:
-            """Answer one request."""
-            parts = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            self._send(self._answer(parts.path, query))
+    def do_GET(self) -> None:
+        """Answer one request."""
+        parts = urlsplit(self.path)
+        status, headers, body = self._answer(
+            parts.path, {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        )
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-        def _answer(self, path: str, query: Query) -> Answer:
-            if path == "/health":
-                return as_json(200, {"status": "up"})
-            if self.headers.get("Authorization") != f"Bearer {token}":
-                return as_json(401, {"message": "令牌无效"})
-            try:
-                return patience.refusal() or answer(path, query)
-            except ValueError:
-                return as_json(400, {"message": "参数错误"})
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Keep no log: addresses asked for may name a person."""
 
-        def _send(self, found: Answer) -> None:
-            status, headers, body = found
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _answer(self, path: str, query: Query) -> Answer:
+        if path == "/health":
+            return as_json(200, {"status": "up"})
+        if self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            return as_json(401, {"message": "令牌无效"})
+        try:
+            return self.server.patience.refusal() or self.server.answer(path, query)
+        except ValueError:
+            return as_json(400, {"message": "参数错误"})
 
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Keep no log: addresses asked for may name a person."""
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+class DepartmentServer(ThreadingHTTPServer):
+    """A server on loopback that asks `answer(path, query)` for every permitted request; whoever made it runs it."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, token: str, patience: Patience, answer: Callable[[str, Query], Answer]) -> None:
+        super().__init__(("127.0.0.1", port), _Answering)
+        self.token, self.patience, self.answer = token, patience, answer
 
 
 def run(build: Callable[[int, str, Path], ThreadingHTTPServer]) -> None:

@@ -55,7 +55,8 @@ def decisions(draw: np.random.Generator, subjects: pd.DataFrame, count: int, sca
     decided = between(draw, day(scale.today) - 6 * 365, day(scale.today) - 10, count)
     until = decided + draw.choice([365, 730, 1095, 1825], count)
     serial = np.char.zfill(np.arange(1, count + 1).astype("U6"), 6).astype(object)
-    fines = np.where(kinds == "02", numbers(draw, 1, 500, count), None)
+    fines = numbers(draw, 1, 500, count)
+    fines[kinds != "02"] = None
     return pd.DataFrame(
         {
             "subject_code": about["code"].to_numpy(object),
@@ -121,4 +122,5 @@ def _identifiers(kind: np.ndarray, count: int) -> Texts:
 
 
 def _column(kind: np.ndarray, place: int) -> Texts:
-    return np.array([entry[place] for entry in CERTIFICATE_TYPES], object)[kind]
+    found: Texts = np.array([entry[place] for entry in CERTIFICATE_TYPES], object)[kind]
+    return found

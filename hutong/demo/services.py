@@ -26,13 +26,23 @@ MODULES = {"market_regulation": "hutong.demo.market_service", "certificate_burea
 def prepare(home: Home) -> dict[str, tuple[int, str]]:
     """Return port and token per department; chosen once and kept in var/state, where only the owner reads them."""
     path, kept = _note(home), read_json(_note(home)) or {}
-    if set(kept) != set(MODULES):
+    answering = set(kept) == set(MODULES) and all(Probe(entry["port"])() for entry in kept.values())
+    if not answering:  # a port somebody else took meanwhile is given up
         ports = choose_ports(home, dict.fromkeys(MODULES))
-        kept = {department: {"port": ports[department], "token": secrets.token_urlsafe(24)} for department in MODULES}
+        tokens = {department: entry["token"] for department, entry in kept.items()}
+        kept = {d: {"port": ports[d], "token": tokens.get(d) or secrets.token_urlsafe(24)} for d in MODULES}
         write_json(path, kept)
     for department, entry in kept.items():
         _write_token(_token_file(home, department), entry["token"])
     return {department: (entry["port"], entry["token"]) for department, entry in kept.items()}
+
+
+def police_password(home: Home) -> str:
+    """Return the password of the hub's login at the police database; made at the first call and kept in var/state."""
+    path = home.state / "demo_police.json"
+    kept = read_json(path) or {"password": secrets.token_urlsafe(24)}
+    write_json(path, kept)
+    return str(kept["password"])
 
 
 def units(home: Home) -> list[Unit]:
@@ -64,7 +74,7 @@ def ensure(home: Home, seconds: float = 20) -> None:
 
 def _start(home: Home, unit: Unit) -> None:
     with (home.log / f"{unit.name}.log").open("ab") as log:
-        subprocess.Popen(  # lives on after this command; `hutong down` ends it by its mark
+        subprocess.Popen(  # noqa: S603 — our own command; it lives on after this command; `hutong down` ends it by its mark
             unit.command,
             cwd=home.root,
             env=for_child(home, {}),

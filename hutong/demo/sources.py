@@ -18,6 +18,8 @@ from hutong.demo.city_data import City, documents, generate
 from hutong.demo.delivery import Fault
 from hutong.demo.scale import Scale
 from hutong.demo.truth import golden
+from hutong.embedded.home import read_json
+from schemas.errors import Invalid
 
 EDITION = 1  # goes up when the generator changes what it writes
 CREDIT_FILES = 6
@@ -45,11 +47,17 @@ class Sources:
 
 
 def prepare(folder: Path, scale: Scale) -> Sources:
-    """Return the city's sources below `folder`; they are written unless they lie there already, whole and of the same scale."""
+    """Return the city's sources below `folder`; they are written unless they lie there already, whole and of the same scale.
+
+    Raises Invalid `demo.another_city` when another one lies there: a hub cannot show two.
+    """
     sources = Sources(folder)
     note, wanted = folder / "city.json", _identity(scale)
-    if note.exists() and json.loads(note.read_text("utf-8")) == wanted:
+    there = read_json(note)
+    if there == wanted:
         return sources
+    if there and (there["seed"], there["factor"]) != (scale.seed, scale.factor):
+        raise Invalid("demo.another_city", seed=there["seed"], scale=there["factor"])
     note.unlink(missing_ok=True)
     shutil.rmtree(folder / "sources", ignore_errors=True)
     city = generate(scale)

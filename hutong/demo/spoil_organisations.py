@@ -32,10 +32,10 @@ def spoil_enterprises(sent: Delivery, scale: Scale) -> None:
     sent.quarantine(
         "missing_required", scale.faults(5), {"legal_representative": lambda _: None}, ["legal_representative.required"]
     )
-    sent.repair("odd_date_format", "established_date", scale.faults(30), odd_day, "date")
-    sent.repair("lower_case_letter", "uscc", scale.faults(10), str.lower, "upper")
+    sent.repair("odd_date_format", "established_date.date", scale.faults(30), odd_day)
+    sent.repair("lower_case_letter", "uscc.upper", scale.faults(10), str.lower)
     states = code_table("entity_state").entries
-    sent.repair("name_for_code", "state", scale.faults(40), lambda code: states[code], "code:entity_state")
+    sent.repair("name_for_code", "state.code:entity_state", scale.faults(40), lambda code: states[code])
 
 
 def spoil_institutions(sent: Delivery, scale: Scale, turned: Any) -> None:
@@ -47,8 +47,8 @@ def spoil_institutions(sent: Delivery, scale: Scale, turned: Any) -> None:
         "impossible_date", scale.faults(5), {"established_date": lambda _: "2019-13-01"}, ["established_date.type"]
     )
     sent.quarantine("wrong_check_digit", scale.faults(5), {"uscc": _next(_ALPHABET)}, ["uscc.check_digit"])
-    sent.repair("trailing_spaces", "name", scale.faults(8), lambda name: name + "　", "trim")
-    sent.repair("full_width_digits", "uscc", scale.faults(6), wide, "half_width")
+    sent.repair("trailing_spaces", "name.trim", scale.faults(8), lambda name: name + "　")
+    sent.repair("full_width_digits", "uscc.half_width", scale.faults(6), wide)
     for item, table in (("entity_kind", "entity_kind"), ("state", "entity_state")):
         names = code_table(table).entries
         sent.write_as(item, names.__getitem__, f"code:{table}")
@@ -67,8 +67,8 @@ def spoil_decisions(sent: Delivery, scale: Scale, strangers: list[str]) -> None:
     )
     sent.quarantine("unknown_code", scale.faults(12), {"state": lambda _: "77"}, ["state.code_table"])
     sent.quarantine("over_long_text", scale.faults(8), {"title": lambda text: text * 60}, ["title.length"])
-    sent.repair("odd_date_format", "decision_date", scale.faults(60), odd_day, "date")
-    sent.repair("trailing_spaces", "subject_name", scale.faults(40), lambda name: name + "  ", "trim")
+    sent.repair("odd_date_format", "decision_date.date", scale.faults(60), odd_day)
+    sent.repair("trailing_spaces", "subject_name.trim", scale.faults(40), lambda name: name + "  ")
     sent.duplicate("duplicate_key", scale.faults(10), "title", lambda text: f"{text}（更正）")
 
 
@@ -95,7 +95,7 @@ def spoil_certificates(sent: Delivery, scale: Scale, strangers: list[str]) -> No
         "dates_out_of_order", scale.faults(8), {"valid_from": lambda _: "2098-01-01"}, ["validity.in_order"], valid
     )
     sent.quarantine("orphan_entry", scale.faults(10), {"holder_code": lambda _: next(codes)}, ["holder_code.exists"])
-    sent.repair("trailing_spaces", "holder_name", scale.faults(20), lambda name: name + " ", "trim")
+    sent.repair("trailing_spaces", "holder_name.trim", scale.faults(20), lambda name: name + " ")
 
 
 def _next(alphabet: str) -> Any:

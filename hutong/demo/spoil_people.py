@@ -34,22 +34,22 @@ def spoil_residents(sent: Delivery, scale: Scale) -> None:
         {"citizen_id": wrong_check, "name": lambda _: None, "ethnic_group": lambda _: "77"},
         ["citizen_id.check_digit", "ethnic_group.code_table", "name.required"],
     )
-    sent.repair("trailing_spaces", "name", scale.faults(60), lambda name: name + " \u3000", "trim")
+    sent.repair("trailing_spaces", "name.trim", scale.faults(60), lambda name: name + " \u3000")
     ends_x = sent.good["citizen_id"].str.endswith("X").to_numpy(bool)
-    sent.repair("lower_case_letter", "citizen_id", scale.faults(20), str.lower, "upper", ends_x)
+    sent.repair("lower_case_letter", "citizen_id.upper", scale.faults(20), str.lower, ends_x)
     plums = sent.good["name"].str.startswith("李").to_numpy(bool)
-    sent.repair("compatibility_character", "name", scale.faults(10), lambda name: "\uf9e1" + name[1:], "nfc", plums)
+    sent.repair("compatibility_character", "name.nfc", scale.faults(10), lambda name: "\uf9e1" + name[1:], plums)
     sent.duplicate("duplicate_key", scale.faults(15), "address", lambda text: text + "附1号")
 
 
 def spoil_marriages(sent: Delivery, scale: Scale, known: Any) -> None:
     """Civil affairs: old paper files typed in. `known`: rows whose person the police record vouches for."""
     old = sent.good["citizen_id"].str.slice(6, 8).eq("19").to_numpy(bool)
-    sent.repair("fifteen_digit_id", "citizen_id", scale.faults(200), _fifteen, "citizen_id_18", old)
-    sent.repair("full_width_digits", "citizen_id", scale.faults(60), wide, "half_width")
-    sent.repair("odd_date_format", "marriage_date", scale.faults(300), odd_day, "date")
+    sent.repair("fifteen_digit_id", "citizen_id.citizen_id_18", scale.faults(200), _fifteen, old)
+    sent.repair("full_width_digits", "citizen_id.half_width", scale.faults(60), wide)
+    sent.repair("odd_date_format", "marriage_date.date", scale.faults(300), odd_day)
     names = code_table("marital").entries
-    sent.repair("name_for_code", "marital_status", scale.faults(80), lambda code: names[code], "code:marital")
+    sent.repair("name_for_code", "marital_status.code:marital", scale.faults(80), lambda code: names[code])
     dated = sent.good["marriage_date"].notna().to_numpy(bool)
     sent.quarantine(
         "impossible_date", scale.faults(25), {"marriage_date": lambda _: "2021-02-30"}, ["marriage_date.type"], dated
@@ -61,9 +61,9 @@ def spoil_marriages(sent: Delivery, scale: Scale, known: Any) -> None:
 def spoil_graduates(sent: Delivery, scale: Scale) -> None:
     """Education: registers of closed schools."""
     old = sent.good["citizen_id"].str.slice(6, 8).eq("19").to_numpy(bool)
-    sent.repair("fifteen_digit_id", "citizen_id", scale.faults(100), _fifteen, "citizen_id_18", old)
-    sent.repair("full_width_digits", "citizen_id", scale.faults(40), wide, "half_width")
-    sent.repair("odd_date_format", "graduation_date", scale.faults(150), odd_day, "date")
+    sent.repair("fifteen_digit_id", "citizen_id.citizen_id_18", scale.faults(100), _fifteen, old)
+    sent.repair("full_width_digits", "citizen_id.half_width", scale.faults(40), wide)
+    sent.repair("odd_date_format", "graduation_date.date", scale.faults(150), odd_day)
     sent.quarantine("unknown_code", scale.faults(15), {"education": lambda _: "99"}, ["education.code_table"])
     sent.quarantine(
         "over_long_text", scale.faults(10), {"school": lambda text: text + "（分校）" * 30}, ["school.length"]
@@ -81,7 +81,7 @@ def spoil_insured(sent: Delivery, scale: Scale) -> None:
     sent.quarantine(
         "unknown_code", scale.faults(10), {"insurance_status": lambda _: "09"}, ["insurance_status.code_table"]
     )
-    sent.repair("trailing_spaces", "employer", scale.faults(20), lambda text: text + "  ", "trim")
+    sent.repair("trailing_spaces", "employer.trim", scale.faults(20), lambda text: text + "  ")
 
 
 def wrong_check(text: str) -> str:

@@ -5,6 +5,7 @@ Called by the supervisor.
 import sys
 from dataclasses import dataclass
 
+from hutong.demo.services import units as departments
 from hutong.embedded import airflow, exchange, postgres
 from hutong.embedded.environment import compute
 from hutong.embedded.home import Home
@@ -47,6 +48,7 @@ def draw_plan(home: Home, settings: EmbeddedSettings, with_airflow: bool, with_a
     )
     units += exchange.hub(ports["api"], with_api)
     units += airflow.engine(home, ports["airflow"]) if with_airflow else []
+    units += departments(home)
     return Plan(units, environment, _addresses(units, environment))
 
 
