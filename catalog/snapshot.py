@@ -3,14 +3,16 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
-from sqlalchemy.orm import Session
 
-from catalog import departments, directory
-from schemas.resource import ResourceDocument
 from schemas.settings import HomeSettings, HutongSettings
+
+if TYPE_CHECKING:  # a task of Airflow only reads: the directory's rooms would cost it half a second
+    from sqlalchemy.orm import Session
+
+    from schemas.resource import ResourceDocument
 
 # 更新周期 (element 11) → cron: 1 real time, 2 daily, 3 weekly, 4 monthly, 5 quarterly, 6 yearly
 SCHEDULES = {
@@ -36,8 +38,10 @@ class SnapshotSettings(HutongSettings):
         return self.snapshot or HomeSettings().var / "snapshot.json"
 
 
-def write_snapshot(session: Session) -> Path:
+def write_snapshot(session: "Session") -> Path:
     """Write the snapshot of the published directory and return its file; readers see the old or the new one, never half."""
+    from catalog import departments, directory
+
     names = {department.id: department.short_name for department in departments.find(session)}
     found = [
         _line(version.version_id, version.document, names[version.document.department])
@@ -64,7 +68,7 @@ def read_snapshot() -> dict[str, Any]:
     return found
 
 
-def _line(version_id: str, document: ResourceDocument, department_name: str) -> dict[str, Any]:
+def _line(version_id: str, document: "ResourceDocument", department_name: str) -> dict[str, Any]:
     source = document.source
     return {
         "id": document.id,

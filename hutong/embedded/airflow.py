@@ -37,7 +37,7 @@ def engine(home: Home, port: int) -> list[Unit]:
     return [
         Unit("airflow-migrate", (sys.executable, "-m", "hutong.embedded.airflow"), kind="step", after=("databases",)),
         _part("airflow-api", (*run, "api-server"), lambda: health.read() is not None),
-        _part("airflow-scheduler", (*run, "scheduler", *quiet), health.of("scheduler")),
+        _part("airflow-scheduler", (sys.executable, "-m", "hutong.embedded.scheduler"), health.of("scheduler")),
         _part("airflow-dag-processor", (*run, "dag-processor"), health.of("dag_processor")),
         _part("airflow-triggerer", (*run, "triggerer", *quiet), health.of("triggerer")),
     ]
