@@ -82,19 +82,30 @@ def _begin(session: Session, task: batches.Task) -> _Merge:
     if task.document.library is None:
         raise Terminal("merge.no_library", resource=task.document.id)
     source = session.scalars(select(Resource.number).where(Resource.id == task.document.id)).one()
-    asserted = asserted_at(task.batch)
-    assertion = Assertion(task.document.library, source, task.batch.number, asserted)
-    overtaken = select(Batch.id).where(
-        Batch.resource_id == task.document.id, Batch.state == "merged", Batch.landed_at > task.batch.landed_at
-    )
-    newer = session.scalars(overtaken.order_by(Batch.number).limit(1)).first()
-    if newer is not None and task.source.mode == "snapshot":
+    assertion = Assertion(task.document.library, source, task.batch.number, _asserted_at(session, task.batch))
+    if is_snapshot(task) and (newer := _newer_snapshot(session, task.batch)):
         raise Terminal("merge.overtaken", batch=task.batch.id, newer=newer)
     return _Merge(assertion, not claims.has_claims(session, assertion))
 
 
-def asserted_at(batch: Batch) -> datetime:
-    """Return when the source said it: when the batch landed, to the millisecond, because ties are judged at that grain."""
+def is_snapshot(task: batches.Task) -> bool:
+    """Tell whether what the batch does not hold is gone: a full snapshot, and not the replay of one row."""
+    return task.source.mode == "snapshot" and not batches.is_replay(task.batch)
+
+
+def _newer_snapshot(session: Session, batch: Batch) -> str | None:
+    merged = select(Batch.id).where(Batch.resource_id == batch.resource_id, Batch.state == "merged")
+    newer = merged.where(Batch.landed_at > batch.landed_at, Batch.run_id.not_like(f"{batches.REPLAY}%"))
+    return session.scalars(newer.order_by(Batch.number).limit(1)).first()
+
+
+def _asserted_at(session: Session, batch: Batch) -> datetime:
+    """Return when the source said it: when the batch landed, a mended row's when the batch did that held it, so that it ends as if it had come right
+    the first time. To the millisecond: ties are judged at that grain.
+    """
+    if batches.is_replay(batch):
+        row = int(batch.run_id.removeprefix(batches.REPLAY).partition(":")[0])
+        batch = session.get_one(Batch, session.get_one(QuarantinedRow, row).batch_id)
     moment = batch.landed_at or batch.created_at
     return moment - timedelta(microseconds=moment.microsecond % 1000)
 
@@ -122,7 +133,7 @@ def _held(session: Session, task: batches.Task) -> list[str]:
 
 def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
     spec = merge.assertion.spec
-    snapshot = task.source.mode == "snapshot" and not merge.first
+    snapshot = is_snapshot(task) and not merge.first
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         known = pool.submit(claims.read_known, merge.assertion) if snapshot else None
         candidates = read_candidates(folder_of(task.batch.path or ""), spec)

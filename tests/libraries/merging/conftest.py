@@ -137,13 +137,18 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-@pytest.fixture(scope="module")
-def _hub(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+@pytest.fixture(scope="session")
+def _hub_database(new_database: Callable[[], URL]) -> URL:
     url = new_database()
     upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def _hub(_hub_database: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     landing = tmp_path_factory.mktemp("landing")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HUTONG_DATABASE_URL", url.render_as_string(hide_password=False))
+        patch.setenv("HUTONG_DATABASE_URL", _hub_database.render_as_string(hide_password=False))
         patch.setenv("HUTONG_LANDING", str(landing))
         yield Hub(landing)
         for role in ("owner", "ingest", "reader"):
