@@ -109,7 +109,9 @@ async def _permit(hub: Hub, answer: Answer, asked: Question, library_name: str) 
     answer.grant_id, answer.library = asked.grant, library_name
     permit = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", library_name)
     check_purpose(permit, asked.purpose)
-    answer.purpose = {name: value for name, value in asked.purpose if value is not None}
+    answer.purpose = {"service_item": asked.purpose.service_item}
+    if asked.purpose.case is not None:
+        answer.purpose["case"] = asked.purpose.case
     return permit
 
 

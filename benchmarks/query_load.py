@@ -1,0 +1,134 @@
+"""Why: the load of `benchmarks.query`, in a process of its own so that it takes nothing from the server's event loop. Reads its order as JSON from
+standard input, makes and signs all questions first, then keeps every connection busy (or paced by `rate`), and prints the figures as JSON.
+"""
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import uvloop
+
+from exchange_api.signing import Request, SoftwareSigner, sign_request
+
+PATH = "/v1/libraries/population/query"
+MOST_PER_S = 12_000
+
+
+class Caller(asyncio.Protocol):
+    """One keep-alive connection: sends a question, waits for the whole answer, sends the next."""
+
+    def __init__(self, load: "Load") -> None:
+        self._load, self._got, self._started = load, b"", 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        """Start asking."""
+        self._transport = transport
+        self._load.begin(self)
+
+    def ask(self) -> None:
+        """Send the next question, or end when there is none left or the time is over."""
+        question = self._load.next_question()
+        if question is None:
+            return self._transport.close()  # type: ignore[no-any-return]
+        self._started = time.perf_counter()
+        return self._transport.write(question)  # type: ignore[no-any-return]
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of an answer."""
+        self._got += data
+        head = self._got.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        start = self._got.lower().find(b"content-length:", 0, head) + 15
+        if len(self._got) < head + 4 + int(self._got[start : self._got.find(b"\r", start)]):
+            return
+        self._load.answered(time.perf_counter() - self._started, self._got)
+        self._got = b""
+        self._load.begin(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Say so."""
+        self._load.closed()
+
+
+class Load:
+    """All connections together."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order, self.seconds = order, float(order["seconds"])
+        self._questions: Iterator[bytes] = iter(list(make_questions(order)))
+        self._open, self._done = order["connections"], asyncio.Event()
+        self._pause = order["connections"] / order["rate"] if order.get("rate") else 0.0
+        self._latencies: list[float] = []
+        self._wrong: list[bytes] = []
+
+    async def run(self) -> dict[str, float]:
+        """Ask until the time is over; return requests/s and latencies in milliseconds."""
+        loop = asyncio.get_running_loop()
+        self._end = time.perf_counter() + self.seconds
+        begun = time.perf_counter()
+        for _ in range(self.order["connections"]):
+            await loop.create_connection(lambda: Caller(self), "127.0.0.1", self.order["port"])
+        await self._done.wait()
+        taken = time.perf_counter() - begun
+        if self._wrong:
+            raise SystemExit(f"{len(self._wrong)} answers were not 200, the first: {self._wrong[0]!r}")
+        return self._figures(taken)
+
+    def begin(self, caller: Caller) -> None:
+        """Let a connection ask: at once, or when its turn comes."""
+        if self._pause:
+            asyncio.get_running_loop().call_later(self._pause, caller.ask)
+        else:
+            caller.ask()
+
+    def next_question(self) -> bytes | None:
+        """Return the next question, None at the end."""
+        return next(self._questions, None) if time.perf_counter() < self._end else None
+
+    def answered(self, latency: float, answer: bytes) -> None:
+        """Note one answer."""
+        self._latencies.append(latency)
+        if not answer.startswith(b"HTTP/1.1 200") or b'"found":true' not in answer:
+            self._wrong.append(answer[:600])
+
+    def closed(self) -> None:
+        """Note one connection's end."""
+        self._open -= 1
+        if self._open == 0:
+            self._done.set()
+
+    def _figures(self, taken: float) -> dict[str, float]:
+        ordered = sorted(self._latencies)
+        count = len(ordered)
+        return {"rps": count / taken, "p50_ms": ordered[count // 2] * 1e3, "p99_ms": ordered[count * 99 // 100] * 1e3}
+
+
+def make_questions(order: dict[str, Any]) -> Iterator[bytes]:
+    """Yield whole HTTP requests, each with its own subject, request id and nonce; signed when the order says so."""
+    signer = SoftwareSigner.from_pem(order["pem"].encode())
+    authority, now = f"127.0.0.1:{order['port']}", int(time.time())
+    purpose = {"service_item": order["service_item"], "case": "BJ-1"}
+    count = int(order["seconds"] * (order.get("rate") or MOST_PER_S) * 1.1) + order["connections"]
+    for subject in itertools.islice(itertools.cycle(order["subjects"]), count):
+        body = json.dumps({"grant": order["grant"], "purpose": purpose, "subjects": [subject]}).encode()
+        headers = {"content-type": "application/json"}
+        if order["is_signed"]:
+            headers["x-request-id"] = str(uuid.uuid4())
+            headers |= sign_request(Request("POST", authority, PATH, "", headers, body), signer, now)
+        lines = [
+            f"POST {PATH} HTTP/1.1",
+            f"host: {authority}",
+            f"content-length: {len(body)}",
+            *(f"{n}: {v}" for n, v in headers.items()),
+        ]
+        yield "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+if __name__ == "__main__":
+    print(json.dumps(uvloop.run(Load(json.load(sys.stdin)).run())))
