@@ -53,9 +53,28 @@ def register(session: Session, actor: Actor, form: DemandForm) -> Demand:
     )
     session.add(demand)
     session.flush()
-    for position, item in enumerate(form.items):
-        session.add(DemandItem(demand_id=demand.id, position=position, **item.model_dump()))
+    _keep_items(session, demand, form)
     cases.note_event(session, actor, demand, Step("register"), (None, "draft"))
+    return demand
+
+
+def revise(session: Session, actor: Actor, demand_id: str, form: DemandForm) -> Demand:
+    """Replace what a draft or a returned demand says; former matches go with the former items. Raises Invalid `case.wrong_state`, and as `register`."""
+    demand = _own(session, actor, demand_id)
+    if "submit" not in cases.possible(demand.state):
+        possible = ", ".join(cases.possible(demand.state)) or "-"
+        raise Invalid("case.wrong_state", case=demand_id, state=demand.state, action="revise", possible=possible)
+    services.get(session, form.service_item_id)
+    for name, value in form.model_dump(exclude={"items"}).items():
+        setattr(demand, name, value)
+    for item in items(session, demand_id):
+        for match in matches(session, item.id):
+            session.delete(match)
+        session.flush()
+        session.delete(item)
+    session.flush()
+    _keep_items(session, demand, form)
+    cases.note_event(session, actor, demand, Step("revise"))
     return demand
 
 
@@ -130,6 +149,11 @@ def save_matches(session: Session, demand: Demand) -> None:
             session.delete(former)
         session.flush()
         session.add_all(_match(item, rank, one) for rank, one in enumerate(ranked))
+    session.flush()
+
+
+def _keep_items(session: Session, demand: Demand, form: DemandForm) -> None:
+    session.add_all(DemandItem(demand_id=demand.id, position=n, **item.model_dump()) for n, item in enumerate(form.items))
     session.flush()
 
 

@@ -31,8 +31,12 @@ _TOUCH_EVERY = timedelta(minutes=1)  # `seen_at` is not rewritten by every click
 class OfficerSettings(HutongSettings):
     """How long a sign-in lasts, and when an account is locked."""
 
-    portal_idle_minutes: int = Field(default=30, gt=0, description="Minutes without a click after which an officer is signed out.")
-    portal_session_hours: int = Field(default=10, gt=0, description="Hours after which an officer has to sign in again in any case.")
+    portal_idle_minutes: int = Field(
+        default=30, gt=0, description="Minutes without a click after which an officer is signed out."
+    )
+    portal_session_hours: int = Field(
+        default=10, gt=0, description="Hours after which an officer has to sign in again in any case."
+    )
     portal_failures: int = Field(default=5, gt=0, description="Wrong passwords in a row that lock an account.")
     portal_lock_minutes: int = Field(default=15, gt=0, description="Minutes an account stays locked.")
 
@@ -61,7 +65,13 @@ def add(session: Session, officer_id: str, name: str, department_id: str, roles:
     departments.get(session, department_id)
     password = _new_password()
     session.add(
-        Officer(id=officer_id, name=name, department_id=department_id, roles=sorted(set(roles)), password_hash=_hasher().hash(password))
+        Officer(
+            id=officer_id,
+            name=name,
+            department_id=department_id,
+            roles=sorted(set(roles)),
+            password_hash=_hasher().hash(password),
+        )
     )
     session.flush()
     return password
@@ -105,7 +115,12 @@ def sign_in(session: Session, officer_id: str, password: str) -> str | None:
     end = now + timedelta(hours=settings.portal_session_hours)
     session.add(
         OfficerSession(
-            id=_digest(cookie), officer_id=officer.id, csrf_token=secrets.token_urlsafe(24), created_at=now, seen_at=now, expires_at=end
+            id=_digest(cookie),
+            officer_id=officer.id,
+            csrf_token=secrets.token_urlsafe(24),
+            created_at=now,
+            seen_at=now,
+            expires_at=end,
         )
     )
     session.flush()
@@ -138,7 +153,7 @@ def sign_out(session: Session, cookie: str | None) -> None:
 
 def names(session: Session) -> dict[str, str]:
     """Return officers' names by login name, for timelines."""
-    return {officer_id: name for officer_id, name in session.execute(select(Officer.id, Officer.name))}
+    return {officer.id: officer.name for officer in find(session)}
 
 
 def _require_roles(roles: list[str]) -> None:

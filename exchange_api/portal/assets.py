@@ -27,7 +27,9 @@ def found() -> frozenset[str]:
     """Return which vendor files are there; says once, in the log, how to get those that are missing."""
     present = frozenset(name for name in FILES if (VENDOR / name).is_file())
     if missing := sorted(set(FILES) - present):
-        log.warning("portal assets missing: %s. Pages work without JavaScript; install with `make assets`.", ", ".join(missing))
+        log.warning(
+            "portal assets missing: %s. Pages work without JavaScript; install with `make assets`.", ", ".join(missing)
+        )
     return present
 
 
@@ -39,7 +41,7 @@ def install(repository: Path = REPOSITORY) -> bool:
     complete = all((VENDOR / name).is_file() for name in FILES) and modules.is_dir()
     if complete and stamp.is_file() and stamp.read_text("ascii") == digest:
         return False
-    subprocess.run([*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=repository, check=True)
+    subprocess.run([*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=repository, check=True)  # noqa: S603 - our own words
     VENDOR.mkdir(parents=True, exist_ok=True)
     for name, source in FILES.items():
         shutil.copyfile(modules / source, VENDOR / name)

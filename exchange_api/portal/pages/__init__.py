@@ -1,0 +1,1 @@
+"""One module per page: it reads the form, calls desks, fills a template."""

@@ -1,0 +1,100 @@
+"""Why: what several pages read beside the desks: whose case is whose, what waits for whom, names for ids. Reads only. Called by pages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from catalog import deadlines, departments, services
+from exchange_api import cases, officers
+from exchange_api.actors import Actor
+from schemas.calendar import WorkingCalendar
+from schemas.errors import Denied
+from schemas.tables.exchange import Application, Demand, SupplyTask
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How long a task still has: its due date, working days left (negative: overdue), its lamp."""
+
+    due: date
+    days_left: int
+    lamp: str
+    is_provisional: bool
+
+
+class Clocks:
+    """Clocks of one page: the calendar is read once."""
+
+    def __init__(self, session: Session, today: date) -> None:
+        self._session, self._today = session, today
+
+    @cached_property
+    def _calendar(self) -> WorkingCalendar:
+        return deadlines.calendar(self._session)
+
+    def of(self, task: SupplyTask) -> Clock | None:
+        """Return the clock of an open task; an answered one has stopped."""
+        if task.state != "open":
+            return None
+        left = self._calendar.working_days_between(self._today, task.due_date)
+        lamp = deadlines.lamp(self._session, task.due_date, self._today)
+        return Clock(task.due_date, left, str(lamp), task.is_provisional)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names for the ids that a page shows."""
+
+    departments: dict[str, str]
+    services: dict[str, str]
+    officers: dict[str, str]
+
+
+def names(session: Session) -> Names:
+    """Read the names of departments (short), service items and officers."""
+    return Names(
+        {one.id: one.short_name for one in departments.find(session)},
+        {one.id: one.name for one in services.find(session)},
+        officers.names(session),
+    )
+
+
+def concerned_demand(session: Session, actor: Actor, demand_id: str) -> Demand:
+    """Return a case that concerns the actor: his department's, one it is asked to supply, or any for authority and audit.
+
+    Raises Invalid `case.unknown`, Denied `case.not_yours`.
+    """
+    demand = cases.get(session, demand_id)
+    if session.scalar(select(Demand.id).where(Demand.id == demand_id, _concerns(actor))) is None:
+        raise Denied("case.not_yours", case=demand_id)
+    return demand
+
+
+def demands_of(session: Session, actor: Actor, states: Iterable[str] = ()) -> list[Demand]:
+    """Return the demands that concern the actor, newest first; drafts only of his own department."""
+    query = select(Demand).where(_concerns(actor)).order_by(Demand.id.desc())
+    return list(session.scalars(query.where(Demand.state.in_(list(states))) if states else query))
+
+
+def open_tasks(session: Session, department_id: str | None = None) -> list[SupplyTask]:
+    """Return open supply tasks, of one department where given, the most urgent first."""
+    query = select(SupplyTask).where(SupplyTask.state == "open").order_by(SupplyTask.due_date, SupplyTask.id)
+    return list(session.scalars(query.where(SupplyTask.department_id == department_id) if department_id else query))
+
+
+def applications(session: Session, department_id: str) -> list[Application]:
+    """Return a department's application systems by name."""
+    query = select(Application).where(Application.department_id == department_id)
+    return list(session.scalars(query.order_by(Application.name, Application.id)))
+
+
+def _concerns(actor: Actor) -> ColumnElement[bool]:
+    own = Demand.department_id == actor.department_id
+    asked = Demand.id.in_(select(SupplyTask.demand_id).where(SupplyTask.department_id == actor.department_id))
+    if actor.roles & {"authority", "auditor"}:
+        return or_(own, Demand.state != "draft")
+    return or_(own, asked) if "provider" in actor.roles else own

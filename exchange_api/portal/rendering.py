@@ -1,0 +1,120 @@
+"""Why: a page is a template, a visit and facts. Here Jinja2 gets its filters and words and nothing else. Called by pages and `failures`."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic import Field
+
+from exchange_api.matching.engine import Reason
+from exchange_api.portal import assets, words
+from exchange_api.portal.language import LANGUAGES, translations
+from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
+from schemas.errors import HutongError, Language
+from schemas.settings import HutongSettings
+
+
+class PortalSettings(HutongSettings):
+    """What the pages say of themselves."""
+
+    portal_owner: str = Field(
+        default="", description="Name of the city or body whose hub this is; stands in the page head."
+    )
+    portal_time_zone: str = Field(
+        default="Asia/Shanghai", description="Time zone in which pages show times (IANA name)."
+    )
+
+
+@cache
+def environment(language: Language) -> Environment:
+    """Return the templates in one language; an unknown name in a template is an error, not a blank."""
+    made = Environment(
+        loader=FileSystemLoader(assets.PORTAL / "templates"), autoescape=True, undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    catalogue = translations(language)
+    made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    translate = catalogue.gettext
+    made.filters |= {
+        "when": _when,
+        "day": _day,
+        "word": lambda key, table: translate(words.word(table, key)),
+        "reason": lambda reason: _reason(language, reason),
+        "notice": lambda notice: _notice(language, notice.key, notice.facts),
+    }
+    settings = PortalSettings()
+    made.globals |= {
+        "language": language, "languages": LANGUAGES, "owner": settings.portal_owner, "has_htmx": "htmx.min.js" in assets.found(),
+        "state_tone": words.STATE_TONE, "query": _query,
+    }  # fmt: skip
+    return made
+
+
+def page(visit: Visit, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """Return a page; a visitor who is not signed in gets the cookie that makes his forms his own."""
+    response = HTMLResponse(html(visit, template, **facts), status)
+    if visit.signed_in is None and visit.request.cookies.get(VISITOR_COOKIE) != visit.csrf_token:
+        keep_cookie(response, visit, VISITOR_COOKIE, visit.csrf_token)
+    return response
+
+
+def html(visit: Visit, template: str, **facts: Any) -> str:
+    """Return a rendered template, e.g. a fragment."""
+    address = visit.request.url
+    here = address.path + (f"?{address.query}" if address.query and visit.request.method == "GET" else "")
+    return environment(visit.language).get_template(template).render(
+        visit=visit, officer=visit.signed_in, csrf_token=visit.csrf_token, here=here, path=address.path, **facts
+    )  # fmt: skip
+
+
+def leads_to(address: str) -> RedirectResponse:
+    """Return "see there", so that reloading the next page repeats nothing."""
+    return RedirectResponse(address, 303)
+
+
+def in_words(error: HutongError, language: Language) -> HutongError:
+    """Return the error with keys among its facts (states, actions, roles) turned into words."""
+    translate = translations(language).gettext
+    facts = dict(error.facts)
+    for name, table in (("state", "state"), ("action", "action"), ("role", "role")):
+        if name in facts:
+            facts[name] = translate(words.word(table, facts[name]))
+    if "possible" in facts:
+        facts["possible"] = "、".join(
+            translate(words.word("action", key)) for key in str(facts["possible"]).split(", ")
+        )
+    return type(error)(error.code, **facts)
+
+
+def _when(moment: datetime | None) -> str:
+    return moment.astimezone(ZoneInfo(PortalSettings().portal_time_zone)).strftime("%Y-%m-%d %H:%M") if moment else "—"
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else "—"
+
+
+def _reason(language: Language, reason: Reason | Mapping[str, Any]) -> str:
+    """A reason just found and one kept with a demand read the same."""
+    key, facts = (reason.key, reason.facts) if isinstance(reason, Reason) else (str(reason["key"]), reason)
+    wording = words.REASON.get(key)
+    return translations(language).gettext(wording) % facts if wording else key
+
+
+def _notice(language: Language, key: str, facts: Mapping[str, Any]) -> str:
+    wording = words.NOTICE.get(key)
+    if wording:
+        return translations(language).gettext(wording) % {"purpose": "", **facts}
+    return f"{key} " + " ".join(f"{name}={value}" for name, value in facts.items())
+
+
+def _query(current: Mapping[str, Any], **changes: Any) -> Markup:
+    """Return the query string of the same list with something changed."""
+    merged = {name: value for name, value in {**current, **changes}.items() if value not in (None, "")}
+    return Markup("?" + urlencode(merged)) if merged else Markup("?")  # noqa: S704 - urlencode leaves no mark-up in it

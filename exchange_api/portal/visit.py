@@ -1,0 +1,120 @@
+"""Why: one visit to a page is one transaction by one officer in one language. Pages ask for a `Visit`; who may come is said in its type. Called by pages."""
+
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
+
+from exchange_api import officers
+from exchange_api.actors import Actor
+from exchange_api.officers import SignedIn
+from exchange_api.portal.language import chosen
+from exchange_api.portal.words import word
+from schemas.database import transaction
+from schemas.errors import Denied, Invalid, Language
+
+SESSION_COOKIE = "hutong_session"
+VISITOR_COOKIE = "hutong_visitor"
+LANGUAGE_COOKIE = "hutong_language"
+UPLOAD_LIMIT_MB = 4
+
+
+@dataclass
+class Visit:
+    """A request for a page: its transaction, its officer if one is signed in, its language, and the token its forms carry."""
+
+    request: Request
+    session: Session
+    signed_in: SignedIn | None
+    language: Language
+    csrf_token: str
+    today: date = field(default_factory=lambda: datetime.now(UTC).astimezone().date())
+
+    @property
+    def actor(self) -> Actor:
+        """Return who acts. Raises Denied `portal.sign_in_needed`."""
+        if self.signed_in is None:
+            raise Denied("portal.sign_in_needed")
+        return self.signed_in.actor
+
+    def has(self, role: str) -> bool:
+        """Return whether the officer has a role."""
+        return self.signed_in is not None and role in self.signed_in.actor.roles
+
+
+def open_visit(request: Request) -> Iterator[Visit]:
+    """Open the transaction of this request; it ends before the answer leaves, so that the next page sees what this one did."""
+    with transaction("exchange") as session:
+        signed_in = officers.current(session, request.cookies.get(SESSION_COOKIE))
+        language = chosen(request.cookies.get(LANGUAGE_COOKIE), signed_in.language if signed_in else None)
+        token = signed_in.csrf_token if signed_in else request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(24)
+        visit = Visit(request, session, signed_in, language, token)
+        request.state.visit = visit  # an error page still knows whose page it is
+        yield visit
+
+
+AnyVisit = Annotated[Visit, Depends(open_visit, scope="function")]
+
+
+def _signed_in(visit: AnyVisit) -> Visit:
+    assert visit.actor
+    return visit
+
+
+def _with_role(role: str) -> Callable[[Visit], Visit]:
+    def check(visit: AnyVisit) -> Visit:
+        if role not in visit.actor.roles:
+            raise Denied("portal.role_needed", role=word("role", role))
+        return visit
+
+    return check
+
+
+OfficerVisit = Annotated[Visit, Depends(_signed_in)]
+DemanderVisit = Annotated[Visit, Depends(_with_role("demander"))]
+ProviderVisit = Annotated[Visit, Depends(_with_role("provider"))]
+
+
+async def _read_form(request: Request) -> FormData:
+    """Read a form of bounded size, before any transaction is open."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > UPLOAD_LIMIT_MB * 2**20:
+        raise Invalid("portal.upload_too_large", limit=UPLOAD_LIMIT_MB)
+    return await request.form(max_files=1, max_fields=600)
+
+
+def _own_form(form: Annotated[FormData, Depends(_read_form)], visit: AnyVisit) -> FormData:
+    """Refuse a form that another site, or another sign-in, made up. Raises Denied `portal.form_expired`."""
+    sent, expected = form.get("csrf_token"), visit.csrf_token
+    visitor = visit.request.cookies.get(VISITOR_COOKIE)
+    known = visit.signed_in is not None or visitor is not None
+    if not known or not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), expected.encode()):
+        raise Denied("portal.form_expired")
+    return form
+
+
+Form = Annotated[FormData, Depends(_own_form)]
+
+
+def text_of(form: FormData, name: str) -> str:
+    """Return one text field, without spaces around it; empty when it is not there."""
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def texts_of(form: FormData, name: str) -> list[str]:
+    """Return every text field of this name, in order."""
+    return [value.strip() for value in form.getlist(name) if isinstance(value, str)]
+
+
+def keep_cookie(response: Response, visit: Visit, name: str, value: str) -> None:
+    """Set a cookie no script can read and no other site can send; over HTTPS only where the page came so."""
+    secure = visit.request.url.scheme == "https"
+    response.set_cookie(name, value, httponly=True, samesite="strict", secure=secure, path="/")

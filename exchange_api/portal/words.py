@@ -1,0 +1,143 @@
+"""Why: desks speak in keys (states, actions, reasons, checks), officers in words. Every key a page may meet has its word here.
+
+Called by `rendering` and pages.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from exchange_api.portal.language import N_
+
+STATE = {
+    "draft": N_("草稿"),
+    "submitted": N_("待分派"),
+    "returned": N_("已退回补正"),
+    "dispatched": N_("待数源确认"),
+    "answered": N_("已答复"),
+    "provided": N_("已授权，待验收"),
+    "accepted": N_("已验收"),
+    "closed": N_("已办结"),
+    "withdrawn": N_("已撤回"),
+    "refused": N_("不予提供"),
+}
+STATE_TONE = {
+    "draft": "grey", "submitted": "blue", "returned": "amber", "dispatched": "blue", "answered": "blue", "provided": "green",
+    "accepted": "green", "closed": "grey", "withdrawn": "grey", "refused": "red",
+}  # fmt: skip
+TASK_STATE = {"open": N_("待确认"), "answered": N_("已答复"), "cancelled": N_("已取消")}
+GRANT_STATE = {
+    "draft": N_("草稿"),
+    "active": N_("生效中"),
+    "expired": N_("已到期"),
+    "revoked": N_("已撤销"),
+    "closed": N_("已关闭"),
+}
+ACTION = {
+    "register": N_("登记需求"),
+    "revise": N_("修改需求"),
+    "submit": N_("提交"),
+    "return": N_("退回补正"),
+    "withdraw": N_("撤回"),
+    "dispatch": N_("分派"),
+    "open_task": N_("建立供给任务"),
+    "answer_task": N_("数源部门答复"),
+    "answer": N_("全部答复"),
+    "refuse": N_("不予提供"),
+    "provide": N_("生成授权"),
+    "accept": N_("验收"),
+    "close": N_("办结"),
+}
+ROLE = {
+    "demander": N_("需求经办"),
+    "provider": N_("数源经办"),
+    "steward": N_("数据管家"),
+    "authority": N_("主管部门"),
+    "auditor": N_("审计"),
+}
+DECISION = {
+    "confirm": N_("确认提供"),
+    "refuse": N_("不予提供"),
+    "will_provide": N_("限期提供"),
+    "counter_offer": N_("调整后提供"),
+}
+FORM = {"full": N_("明文"), "masked": N_("脱敏"), "yes_no": N_("仅比对（是/否）")}
+FORM_HELP = {
+    "full": N_("返回完整值"),
+    "masked": N_("按基础库规则遮蔽部分内容"),
+    "yes_no": N_("对方提交待核值，只回答一致或不一致"),
+}
+SHARING = {1: N_("无条件共享"), 2: N_("有条件共享"), 3: N_("不予共享")}
+SENSITIVITY = {
+    "public": N_("公开"),
+    "internal": N_("内部"),
+    "personal": N_("个人信息"),
+    "sensitive": N_("敏感个人信息"),
+}
+CYCLE = {1: N_("实时"), 2: N_("每日"), 3: N_("每周"), 4: N_("每月"), 5: N_("每季度"), 6: N_("每年")}
+DATA_TYPE = {
+    "C": N_("字符"), "N": N_("数值"), "Y": N_("货币"), "D": N_("日期"), "T": N_("日期时间"), "L": N_("逻辑"),
+    "M": N_("备注"), "I": N_("整数"), "F": N_("浮点"), "B": N_("二进制"), "G": N_("通用"),
+}  # fmt: skip
+MATERIAL_SOURCE = {"10": N_("申请人自备"), "20": N_("政府部门核发"), "99": N_("其他")}
+LAMP = {"green": N_("正常"), "yellow": N_("临期"), "red": N_("超期")}
+REASON = {
+    "same_name": N_("名称相同"),
+    "same_element": N_("与数据元“%(element)s”同名"),
+    "synonym": N_("“%(synonym)s”即“%(name)s”"),
+    "same_core": N_("去掉修饰语后与“%(name)s”相同"),
+    "similar_name": N_("名称与“%(name)s”相近"),
+    "fits_purpose": N_("“%(resource)s”与用途相符"),
+    "covers": N_("同一资源可满足 %(count)s 项中的 %(covered)s 项"),
+    "lead_source": N_("%(department)s为该数据的牵头来源"),
+}
+NOTICE = {
+    "demand.submitted": N_("需求已提交：%(purpose)s"),
+    "demand.returned": N_("需求被退回补正：%(purpose)s"),
+    "demand.withdrawn": N_("需求方撤回了需求：%(purpose)s"),
+    "demand.dispatched": N_("需求已分派到数源部门：%(purpose)s"),
+    "demand.answered": N_("数源部门已全部答复：%(purpose)s"),
+    "demand.refused": N_("需求不予提供：%(purpose)s"),
+    "demand.provided": N_("授权已生成：%(purpose)s"),
+    "demand.accepted": N_("需求方已验收：%(purpose)s"),
+    "demand.closed": N_("需求已办结：%(purpose)s"),
+}
+CHECK = {
+    "format": (N_("文件格式"), N_("文件符合回执格式，书写唯一")),
+    "request_digest": (N_("提问摘要"), N_("提问正文与其摘要一致")),
+    "request_signature": (N_("提问签名"), N_("提问由登记的应用系统签名")),
+    "response_digest": (N_("答复摘要"), N_("答复正文与其摘要一致")),
+    "response_signature": (N_("答复签名"), N_("答复由平台在密钥有效期内签名")),
+    "binding": (N_("问答绑定"), N_("答复对应的正是这次提问")),
+    "entry": (N_("存证条目"), N_("存证条目记载的正是这次问答")),
+    "inclusion": (N_("存证在册"), N_("条目确在存证日志之中")),
+    "checkpoint_signature": (N_("日志签名"), N_("存证日志的检查点由平台签名")),
+}
+ENTRY_KIND = {"answer": N_("答复"), "refusal": N_("拒绝"), "error": N_("错误"), "key": N_("密钥变更")}
+MASK = {
+    "none": N_("不遮蔽"),
+    "all": N_("全部遮蔽"),
+    "name": N_("只留姓氏"),
+    "citizen_id": N_("遮蔽中间位"),
+    "phone": N_("遮蔽中间位"),
+    "address": N_("只留到县（区）"),
+    "division": N_("只留到市"),
+    "year": N_("只留年份"),
+    "tail4": N_("只留末四位"),
+}
+LIBRARY = {
+    "population": N_("人口库"),
+    "legal_entity": N_("法人库"),
+    "credit": N_("信用库"),
+    "certificate": N_("电子证照库"),
+}
+
+TABLES: Mapping[str, Mapping[Any, str]] = {
+    "state": STATE, "task_state": TASK_STATE, "grant_state": GRANT_STATE, "action": ACTION, "role": ROLE, "decision": DECISION,
+    "form": FORM, "form_help": FORM_HELP, "sharing": SHARING, "sensitivity": SENSITIVITY, "cycle": CYCLE, "data_type": DATA_TYPE,
+    "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK,
+}  # fmt: skip
+
+
+def word(table: str, key: Any) -> str:
+    """Return the Chinese word of a key; a key nobody gave a word stands for itself."""
+    return TABLES[table].get(key, str(key))
