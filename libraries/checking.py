@@ -128,8 +128,7 @@ def _verdict(rule: Rule, result: Any, rows: int) -> RuleVerdict:
 
 def _suite(name: str, rules: tuple[Rule, ...], least_rows: int) -> tuple[Any, Any]:
     gx, expect_rule_to_hold = _expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context = _context(gx)
     expectations = [
         expect_rule_to_hold(
             column=f"rules_{number // RULES_PER_COLUMN}",
@@ -143,6 +142,18 @@ def _suite(name: str, rules: tuple[Rule, ...], least_rows: int) -> tuple[Any, An
         min_value=least_rows, description=f"batch.volume: at least {least_rows} rows"
     )
     return context, context.suites.add(gx.ExpectationSuite(name=name, expectations=[*expectations, volume]))
+
+
+def _context(gx: Any) -> Any:
+    """Return a context that keeps nothing, shows no progress bars, calls nobody and leaves no temporary folder behind."""
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False), analytics_enabled=False
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
 
 
 @cache

@@ -89,7 +89,8 @@ def count_reasons(session: Session, batch_id: str) -> dict[str, int]:
     reason = func.unnest(QuarantinedRow.reasons).label("reason")
     rows = select(reason).where(QuarantinedRow.batch_id == batch_id).subquery()
     query = select(rows.c.reason, func.count()).group_by(rows.c.reason).order_by(func.count().desc(), rows.c.reason)
-    return dict(session.execute(query).tuples().all())
+    found = session.execute(query).all()
+    return {name: count for name, count in found}  # noqa: C416 — rows of a result are not pairs to a type checker
 
 
 def corrected(session: Session, row_id: int, values: Mapping[str, Any]) -> tuple[QuarantinedRow, dict[str, Any]]:
