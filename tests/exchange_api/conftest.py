@@ -175,6 +175,7 @@ GRANTS: dict[str, dict[str, Any]] = {
     "SQ-2026-000009": {"items": CERTIFICATE_ITEMS, "library": "certificate"},
     "SQ-2026-000010": {"items": {"name": "full", "registered_capital": "full"}, "library": "legal_entity"},
     "SQ-2026-000011": {"items": NAME},
+    "SQ-2026-000012": {"items": NAME, "quota_per_day": 2},
 }
 RESOURCE, VERSION, BATCH = "public_security.resident", "public_security.resident@1", "public_security.resident/run-1"
 DEMAND = "XQ-2026-000001"

@@ -113,6 +113,17 @@ def test_asking_again_gives_the_same_receipt_and_counts_once(exchange_site: Any)
     assert exchange_site.used("SQ-2026-000011") == 1
 
 
+def test_the_last_question_of_the_quota_may_be_asked_again(exchange_site: Any) -> None:
+    question = exchange_site.asking("SQ-2026-000012", exchange_site.people[:2])
+    first = exchange_site.question(question)
+    repeated = {"x-request-id": first.headers["x-request-id"]}
+    answers = [exchange_site.send(first), exchange_site.send(exchange_site.question(question, headers=repeated))]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].headers["x-receipt"] == answers[1].headers["x-receipt"]
+    assert exchange_site.ask(question)[1].status == 429
+    assert exchange_site.used("SQ-2026-000012") == 2
+
+
 def test_the_same_question_at_the_same_moment_has_one_receipt(exchange_site: Any) -> None:
     first = exchange_site.question(exchange_site.asking())
     repeated = {"x-request-id": first.headers["x-request-id"]}
