@@ -46,7 +46,7 @@ def population(rows: int, seed: int = 1) -> pa.Table:
     columns = (
         ids, random.choice(_NAMES, rows), sex, random.choice(["01", "02", "03"], rows, p=[0.9, 0.06, 0.04]), born,
         _DIVISIONS[division], _join(random.choice(_ROADS, rows), random.integers(1, 999, rows).astype("U3"), "号"),
-        random.choice(["11", "12"], rows, p=[0.95, 0.05]), random.choice(["10", "20", "40"], rows, p=[0.3, 0.6, 0.1]), _phones(random, rows),
+        random.choice(["01", "02"], rows, p=[0.95, 0.05]), random.choice(["10", "20", "40"], rows, p=[0.3, 0.6, 0.1]), _phones(random, rows),
     )  # fmt: skip
     return pa.table([pa.array(column) for column in columns], names=COLUMNS)
 

@@ -1,0 +1,166 @@
+"""Why: how fast a department's table becomes golden records, the whole way: land → check → merge, first load and second load with 9 % changed, beside
+peers in the same run. `python -m benchmarks.ingest --rows 1000000 [--peer dlt] [--peer copy]`; one JSON line per measure.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks.ground import measured, new_database, own_server, set_environment, stopwatch
+from benchmarks.population import COLUMNS, changed, population
+
+RESOURCE, DEPARTMENT = "public_security.resident", "public_security"
+_TABLE = ", ".join(f"{name} {'date' if name == 'birth_date' else 'text'}" for name in COLUMNS)
+_LENGTHS = {
+    "name": 50,
+    "sex": 1,
+    "ethnic_group": 2,
+    "birth_place": 6,
+    "address": 200,
+    "residence_status": 2,
+    "marital_status": 2,
+    "phone": 20,
+}
+_CODES = {"sex": "sex", "ethnic_group": "ethnic", "residence_status": "residence_status", "marital_status": "marital"}
+
+
+def document() -> dict[str, Any]:
+    """Return the resource: ten items, about twenty rules."""
+    items: list[dict[str, Any]] = [
+        {
+            "id": "citizen_id",
+            "name": "公民身份号码",
+            "length": 18,
+            "required": True,
+            "check": "citizen_id",
+            "attribute": "subject",
+        }
+    ]
+    items += [
+        {"id": c, "name": c, "type": "D" if c == "birth_date" else "C", "length": _LENGTHS.get(c), "required": c == "name",
+         "code_table": _CODES.get(c), "attribute": c, **({"pattern": "^1[0-9]{10}$"} if c == "phone" else {})}
+        for c in COLUMNS[1:]
+    ]  # fmt: skip
+    checks = [
+        {"id": "birth_date.matches_id", "kind": "birth_date_matches_id", "items": ["birth_date", "citizen_id"]},
+        {"id": "sex.matches_id", "kind": "sex_matches_id", "items": ["sex", "citizen_id"]},
+    ]
+    return {
+        "id": RESOURCE, "name": "户籍人口", "department": DEPARTMENT, "code": "301001/1", "category": "人口", "abstract": "benchmark",
+        "format": {"category": "数据库", "type": "PostgreSQL"}, "sharing": {"type": 1}, "update_cycle": 1, "library": "population", "items": items,
+        "checks": checks,
+        "source": {"connector": "database", "connection": "bench", "options": {"table": "residents"}, "key": ["citizen_id"],
+                   "mapping": {column: column for column in COLUMNS}, "mode": "snapshot"},
+    }  # fmt: skip
+
+
+def prepare(uri: str) -> None:
+    """Migrate the hub's database and publish the resource."""
+    from catalog import directory
+    from schemas.database import transaction
+    from schemas.migrations import upgrade
+    from schemas.resource import ResourceDocument
+    from schemas.tables.directory import Department
+
+    upgrade(uri.replace("postgresql://", "postgresql+psycopg://"))
+    with transaction() as session:
+        session.add(Department(id=DEPARTMENT, name="公安局", short_name="公安"))
+        session.flush()
+        directory.save_draft(session, ResourceDocument.model_validate(document()))
+        directory.publish(session, RESOURCE)
+
+
+def fill(uri: str, rows: int, second: bool) -> None:
+    """Fill the source system's table: the first state, or the one with nine in a hundred rows changed."""
+    import adbc_driver_postgresql.dbapi as adbc
+
+    table = population(rows)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS residents")
+        connection.execute(f"CREATE TABLE residents ({_TABLE})".encode())
+    with adbc.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("residents", changed(table) if second else table, mode="append")
+        cursor.execute("ALTER TABLE residents ADD PRIMARY KEY (citizen_id)")
+        cursor.execute("ANALYZE residents")
+
+
+def whole_way(bench: str, rows: int) -> None:
+    """Land, check and merge once, each step and the whole timed."""
+    from libraries import ingest
+    from schemas.database import transaction
+    from schemas.tables.landing import Batch
+
+    with stopwatch(bench, rows) as line:
+        batch_id = ingest.plan(RESOURCE, bench)
+        for step in (ingest.land, ingest.check, ingest.merge):
+            with stopwatch(f"ingest.{step.__name__}", rows) as part:
+                part["of"] = bench
+                step(batch_id)
+        with transaction("reader") as session:
+            batch = session.get_one(Batch, batch_id)
+            line |= {"state": batch.state, "rows_good": batch.rows_good, "rows_quarantined": batch.rows_quarantined}
+
+
+def ours(folder: Path, uri: str, rows: int) -> None:
+    """Measure the hub's own way."""
+    source, hub = new_database(uri, "source"), new_database(uri, "hub")
+    connection = {"conn_type": "postgres", "extra": {"url": source.replace("postgresql://", "postgresql+psycopg://")}}
+    set_environment(
+        HUTONG_DATABASE_URL=hub.replace("postgresql://", "postgresql+psycopg://"), HUTONG_LANDING=str(folder / "landing"),
+        HUTONG_ROOT=str(folder), AIRFLOW_CONN_BENCH=json.dumps(connection), GX_ANALYTICS_ENABLED="false",
+    )  # fmt: skip
+    measured(prepare, hub)
+    for second, bench in ((False, "ingest.first_load"), (True, "ingest.second_load")):
+        measured(fill, source, rows, second)
+        measured(whole_way, bench, rows)
+
+
+def copy(uri: str, rows: int) -> None:
+    """Measure the limit: COPY of Arrow into a logged heap, nothing checked, nothing kept apart."""
+    import adbc_driver_postgresql.dbapi as adbc
+
+    first = population(rows)
+    with adbc.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
+        for bench, table in (("ingest.first_load", first), ("ingest.second_load", changed(first))):
+            cursor.execute("DROP TABLE IF EXISTS heap")
+            cursor.execute(f"CREATE TABLE heap ({_TABLE})")
+            with stopwatch(bench, rows, "copy"):
+                cursor.adbc_ingest("heap", table, mode="append")
+
+
+def dlt(uri: str, rows: int) -> None:
+    """Measure dlt's merge of Arrow tables by key; no check, no history, no sources."""
+    with tempfile.TemporaryDirectory(prefix="hutong-bench-dlt-") as home:
+        set_environment(DLT_DATA_DIR=home, RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="CRITICAL")
+        import dlt
+
+        # dlt wants a host before the query; libpq lets the query's socket folder count
+        named = uri.replace(":@/", ":none@localhost/")
+        pipeline = dlt.pipeline(
+            "bench", pipelines_dir=home, destination=dlt.destinations.postgres(named), dataset_name="dlt"
+        )
+        first = population(rows)
+        for bench, table in (("ingest.first_load", first), ("ingest.second_load", changed(first))):
+            with stopwatch(bench, rows, "dlt"):
+                found = dlt.resource(table, name="residents", write_disposition="merge", primary_key="citizen_id")
+                pipeline.run(found).raise_on_failed_jobs()
+
+
+def main() -> None:
+    """Measure ours and the peers asked for, on one server."""
+    parser = argparse.ArgumentParser(description="Source table to golden records, rows per second.")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--peer", action="append", default=[], choices=("dlt", "copy"))
+    options = parser.parse_args()
+    with own_server() as (folder, uri):
+        ours(folder, uri, options.rows)
+        for name in options.peer:
+            measured({"dlt": dlt, "copy": copy}[name], new_database(uri, f"peer_{name}"), options.rows)
+
+
+if __name__ == "__main__":
+    main()
