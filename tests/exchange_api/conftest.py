@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
@@ -283,9 +284,15 @@ def _wait_ready(authority: str, process: subprocess.Popen[bytes], log: Path) -> 
         connection = HTTPConnection(authority, timeout=60)
         with contextlib.suppress(OSError), contextlib.closing(connection):
             connection.request("GET", "/healthz")  # the socket listens already: this waits until the server takes it
-            if connection.getresponse().status == 200:
+            if connection.getresponse().status in (200, 503):  # 503: up, but without a signing key
                 return
     raise AssertionError(f"the server ended:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[dict[str, str], Path], AbstractContextManager[str]]:
+    """The way to start a server of one's own."""
+    return serving
 
 
 @pytest.fixture(scope="session")
