@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from catalog.rules import Rule
 from libraries.duplicates import Rows
@@ -108,7 +107,9 @@ def score_of(verdict: Verdict) -> float:
     return round(100 * sum(sum(of) / len(of) for of in shares.values()) / len(shares), 4)
 
 
-def _frame(bits: list[Bits], left_out: Rows) -> pd.DataFrame:
+def _frame(bits: list[Bits], left_out: Rows) -> Any:
+    import pandas as pd  # as heavy as what it is made for
+
     count = len(bits[0])
     if not len(left_out):
         columns, numbers = bits, pd.Index(np.arange(1, count + 1))
