@@ -142,5 +142,9 @@ class Delivery:
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table of text and None alone, rows numbered from 0."""
-    columns = {name: [None if pd.isna(value) else value for value in frame[name]] for name in frame.columns}
-    return pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    columns = {}
+    for name in frame.columns:
+        values = frame[name].to_numpy(object, copy=True)
+        values[frame[name].isna().to_numpy(bool)] = None
+        columns[name] = pd.Series(values, dtype=object)
+    return pd.DataFrame(columns)

@@ -95,8 +95,8 @@ def graduates(draw: np.random.Generator, people: pd.DataFrame, scale: Scale) -> 
 
 
 def insured(draw: np.random.Generator, people: pd.DataFrame, firms: Texts, scale: Scale) -> pd.DataFrame:
-    """Return what human resources knows: 45 % of the adults, each with an employer of the city."""
-    known = _some(draw, people[_adults(people, scale, 19)], 0.45)
+    """Return what human resources knows: 25 % of the adults, each with an employer of the city."""
+    known = _some(draw, people[_adults(people, scale, 19)], 0.25)
     count = len(known)
     since = known["birth_date"].to_numpy("datetime64[D]").astype(np.int64) + 19 * 366
     return pd.DataFrame(

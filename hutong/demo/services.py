@@ -55,7 +55,6 @@ def units(home: Home) -> list[Unit]:
             probe=_probe(entry["port"]),
         )
         for department, entry in kept.items()
-        if _folder(home, department).is_dir()
     ]
 
 

@@ -6,6 +6,7 @@ Called by `hutong demo`. Every step is one the user could take by hand; running 
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,15 @@ class Story:
     def tell(self) -> Outcome:
         """Tell it all and return how it went. Raises the first failure that leaves nothing to go on with."""
         begun = time.monotonic()
-        with self._step("city", "Generate the city's departments 生成演示城市"):
-            self.home.prepare()
-            sources = self._prepare()
-        with self._step("services", "Start PostgreSQL, Airflow and the exchange API 启动服务", quiet=False):
-            self._start()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.home.prepare()
+        services.prepare(self.home)
+        with ThreadPoolExecutor(1) as beside:  # services mostly wait for each other while they start
+            generated = beside.submit(prepare, self.folder, self.scale)
+            with self._step("services", "Start PostgreSQL, Airflow and the exchange API 启动服务", quiet=False):
+                self._start()
+            with self._step("city", "Generate the city's departments 生成演示城市"):
+                sources = generated.result()
         with self._step("sources", "Open the departments' systems 打开各部门系统"):
             self._connect_sources(sources)
         with self._step("directory", "Publish the directory 发布信息资源目录"):
@@ -62,12 +67,6 @@ class Story:
         outcome = Outcome(runs, dirt, told, self.seconds, passwords)
         write_report(self.folder, outcome)
         return outcome
-
-    def _prepare(self) -> Sources:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        sources = prepare(self.folder, self.scale)
-        services.prepare(self.home)
-        return sources
 
     def _start(self) -> None:
         from hutong.commands.services import up

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
-from openpyxl import Workbook
 
 from hutong.demo.delivery import Delivery
 
@@ -44,19 +43,6 @@ def write_csv(frame: pd.DataFrame, path: Path, encoding: str) -> None:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(frame.columns)
         writer.writerows(_rows(frame))
-
-
-def write_workbook(delivery: Delivery, path: Path, sheet: str, numeric: str) -> None:
-    """Write an XLSX workbook; values of the column `numeric` that look like 3.30102E+17 are stored as the numbers they were taken for."""
-    frame = columns(delivery)
-    place = list(frame.columns).index(numeric)
-    book = Workbook(write_only=True)
-    page = book.create_sheet(sheet)
-    page.append(list(frame.columns))
-    for row in _rows(frame):
-        value = row[place]
-        page.append([*row[:place], float(value), *row[place + 1 :]] if value and "E+" in value else list(row))
-    book.save(path)
 
 
 def write_lines(frame: pd.DataFrame, path: Path) -> None:
