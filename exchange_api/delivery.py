@@ -89,7 +89,7 @@ async def _answer_records(
     lookup = Lookup(permit, choose_items(permit, asked.items), keys, by)
     found = await _find(hub, answer, lookup)
     if found is not None:
-        answer.document["records"] = await records.describe(hub.names, permit, lookup.items, (keys, by), found)
+        answer.document["records"] = records.describe(hub.names, permit, lookup.items, (keys, by), found)
 
 
 async def _authenticate(hub: Hub, answer: Answer) -> None:

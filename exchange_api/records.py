@@ -15,14 +15,12 @@ _TOLD_BY: dict[By, str] = {"subject": "subject", "entry": "identifier"}
 """A record is told under the key it was asked by: whoever knows a certificate's identifier is not told its holder's code."""
 
 
-async def describe(
+def describe(
     names: Names, permit: Permit, items: Sequence[GrantedItem], keys: tuple[Sequence[str], By], rows: Sequence[Any]
 ) -> list[dict[str, Any]]:
-    """Return the answer's records in the order asked: one per row, and one saying `found: false` per key without any."""
+    """Return the answer's records in the order asked: one per row, and one saying `found: false` per key without any. `batches_of` goes before."""
     asked, by = keys
     found = _by_key(rows, by)
-    if permit.is_source_shown:
-        await _learn(names, items, rows)
     describe_one, told_by = _describer(names, permit, items, by), _TOLD_BY[by]
     told: list[dict[str, Any]] = []
     for key in asked:
@@ -32,10 +30,13 @@ async def describe(
 
 
 async def batches_of(names: Names, items: Sequence[GrantedItem], rows: Sequence[Any]) -> list[str]:
-    """Return the ids of the batches the handed-out values came from: evidence, and the way of a recall."""
-    await _learn(names, items, rows)
-    numbers = {row["batches"][item.position] for row in rows for item in items}
-    return sorted(names.batches.get(number, str(number)) for number in numbers if number is not None)
+    """Return the ids of the batches the handed-out values came from (evidence, and the way of a recall); learns all names the answer needs."""
+    places = [item.position for item in items]
+    resources = {row["sources"][at] for row in rows for at in places} - {None}
+    batches = {row["batches"][at] for row in rows for at in places} - {None}
+    if not (resources <= names.resources.keys() and batches <= names.batches.keys()):
+        await names.learn(resources, batches)
+    return sorted(names.batches.get(number, str(number)) for number in batches)
 
 
 def compare(claims: Sequence[ClaimedValues], rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -106,11 +107,3 @@ def _is_entry_shown(permit: Permit) -> bool:
     spec = library(permit.library)
     parts = spec.entry.from_ if spec.entry else ()
     return bool(parts) and all(part in permit.items and permit.items[part].form == "full" for part in parts)
-
-
-async def _learn(names: Names, items: Sequence[GrantedItem], rows: Sequence[Any]) -> None:
-    places = [item.position for item in items]
-    resources = {row["sources"][at] for row in rows for at in places} - names.resources.keys() - {None}
-    batches = {row["batches"][at] for row in rows for at in places} - names.batches.keys() - {None}
-    if resources or batches:
-        await names.learn(resources, batches)
