@@ -15,7 +15,7 @@ from exchange_api.actors import Actor
 from schemas.errors import Invalid
 from schemas.tables.exchange import CaseEvent, Demand, SupplyTask
 
-# action → {from state: to state}; domain.md "Demand's way"
+# action → {from state: to state}
 TRANSITIONS: dict[str, dict[str, str]] = {
     "submit": {"draft": "submitted", "returned": "submitted"},
     "return": {"submitted": "returned"},

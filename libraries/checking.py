@@ -1,5 +1,5 @@
 """Why: Great Expectations is the judge whose reports stewards know, and it is heavy, so it has one door. It judges rule bits, one expectation a rule, over one
-packed column: the rules are asked vectorised before (design: measured.md), the verdict, its report and its page are Great Expectations' own.
+packed column: the rules are asked vectorised before (docs/decisions/0003), the verdict, its report and its page are Great Expectations' own.
 
 Called by `libraries.ingest` and `quarantine`. The library is imported inside functions: it costs seconds. Its analytics are switched off first.
 """

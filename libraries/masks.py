@@ -1,5 +1,5 @@
 """Why: each kind of rule is one vectorised question to a row group, "which rows break it?"; the answers are packed as bits, one rule one bit, for
-Great Expectations to judge (design: measured.md). Called by `libraries.screening`.
+Great Expectations to judge (docs/decisions/0003). Called by `libraries.screening`.
 """
 
 from collections.abc import Callable

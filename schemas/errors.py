@@ -1,6 +1,6 @@
 """Why: every failure has a code, a status and a decision. All storeys raise these; routers, tasks and commands translate them once, at their edge.
 
-The type decides what happens next (style.md's dlt lesson): Transient is retried, Terminal is not, Denied refuses a caller, Invalid names bad input.
+The type decides what happens next: Transient is retried, Terminal is not, Denied refuses a caller, Invalid names bad input.
 The words live in `schemas/error_codes/*.yml`, one file per storey, so that they can be translated, listed at GET /v1/errors and documented.
 """
 
