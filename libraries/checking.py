@@ -157,6 +157,11 @@ def _context(gx: Any) -> Any:
     return context
 
 
+def preload() -> None:
+    """Import Great Expectations now: a process that forks its tasks, as Airflow's scheduler does, pays for it once instead of in every task."""
+    _expectations()
+
+
 @cache
 def _expectations() -> tuple[Any, Any]:
     """Import Great Expectations, analytics off, and make the one expectation of ours: a rule's bit is clear."""
