@@ -4,13 +4,13 @@ added, changed ones replace the source's former word, withdrawn ones leave; what
 A null in a newer claim takes the source's older value back: the claim is replaced whole.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -19,9 +19,11 @@ from sqlalchemy.orm import Session
 from libraries import sql
 from libraries.fingerprint import hash_column
 from schemas.database import libpq_uri
+from schemas.errors import Terminal, Transient
 from schemas.library import Library, library
 
 COPY_ROWS = 65_536
+_CSV = pacsv.WriteOptions(include_header=False)
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,20 @@ _KNOWN = "SELECT {key}, row_hash FROM {claims} WHERE source = {source}"
 
 
 def read_known(assertion: Assertion) -> KnownClaims:
-    """Read keys and row hashes of all current claims of a source, as Arrow straight from the server."""
+    """Read keys and row hashes of all current claims of a source, as Arrow straight from the server. Raises Transient `merge.interrupted`."""
     statement = _KNOWN.format_map(assertion.words)
     keys, key_hash, row_hash = [], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-    with adbc.connect(libpq_uri("ingest"), autocommit=True) as connection, connection.cursor() as cursor:
-        cursor.execute(statement)
-        for batch in cursor.fetch_record_batch():
-            keys.append(batch.column(0))
-            key_hash.append(hash_column(batch.column(0)))
-            row_hash.append(np.asarray(batch.column(1)))
+    try:
+        with adbc.connect(libpq_uri("ingest"), autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            for batch in cursor.fetch_record_batch():
+                keys.append(batch.column(0))
+                key_hash.append(hash_column(batch.column(0)))
+                row_hash.append(np.asarray(batch.column(1)))
+    except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
+        raise Transient(
+            "merge.interrupted", table=assertion.words["claims"], state=getattr(error, "sqlstate", None)
+        ) from error
     return KnownClaims(
         pa.chunked_array(keys, pa.string()).combine_chunks(), np.concatenate(key_hash), np.concatenate(row_hash)
     )
@@ -108,21 +115,24 @@ def stage(session: Session, assertion: Assertion, rows: Any, gone: Any) -> None:
 
 
 def copy_rows(session: Session, target: str, rows: Any) -> None:
-    """Copy an Arrow table into the columns of the same names, inside the session's transaction."""
+    """Copy an Arrow table into the columns of the same names, inside the session's transaction.
+
+    Raises Terminal `merge.refused`, Transient `merge.interrupted`: the server's own words would quote the row, so they go no further.
+    """
     if not rows.num_rows:
         return
-    options = pacsv.WriteOptions(include_header=False)
     raw = session.connection().connection.driver_connection
     assert raw is not None
-    with raw.cursor().copy(f"COPY {target} ({', '.join(rows.column_names)}) FROM STDIN (FORMAT csv)") as copy:
-        for batch in _pieces(rows):
-            sink = pa.BufferOutputStream()
-            pacsv.write_csv(batch, sink, options)
-            copy.write(memoryview(sink.getvalue()))
-
-
-def _pieces(rows: Any) -> Iterator[Any]:
-    yield from rows.to_batches(max_chunksize=COPY_ROWS)
+    try:
+        with raw.cursor().copy(f"COPY {target} ({', '.join(rows.column_names)}) FROM STDIN (FORMAT csv)") as copy:
+            for batch in rows.to_batches(max_chunksize=COPY_ROWS):
+                sink = pa.BufferOutputStream()
+                pacsv.write_csv(batch, sink, _CSV)
+                copy.write(memoryview(sink.getvalue()))
+    except psycopg.OperationalError as error:
+        raise Transient("merge.interrupted", table=target, state=error.sqlstate) from None
+    except psycopg.Error as error:
+        raise Terminal("merge.refused", table=target, state=error.sqlstate) from None
 
 
 _DROP_UNCHANGED = """
@@ -152,6 +162,19 @@ _WITHDRAW = """
 """
 
 
+def constant(rows: Any, values: dict[str, Any]) -> Any:
+    """Return an Arrow table with columns added that hold one value."""
+    for name, value in values.items():
+        rows = rows.append_column(name, pa.repeat(pa.scalar(value), rows.num_rows))
+    return rows
+
+
+def copy_claims(session: Session, assertion: Assertion, rows: Any) -> None:
+    """Copy a unit's rows straight into the claims: the quick way for a source that has none yet. rows: sorted by key, `row_hash` last."""
+    own = {"source": assertion.source, "batch": assertion.batch, "asserted_at": assertion.asserted_at.isoformat()}
+    copy_rows(session, assertion.words["claims"], constant(rows, own))
+
+
 @dataclass(frozen=True)
 class Asserted:
     """How many claims a unit added, changed and withdrew."""
@@ -161,12 +184,9 @@ class Asserted:
     withdrawn: int
 
 
-def assert_claims(session: Session, assertion: Assertion, now: datetime, *, first: bool) -> Asserted:
-    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones. `first`: the source had none before."""
+def assert_claims(session: Session, assertion: Assertion, now: datetime) -> Asserted:
+    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones."""
     words, times = assertion.words, {"now": now, "asserted_at": assertion.asserted_at}
-    if first:
-        added = sql.run(session, _ADD, {**words, "first_version": "1"}, asserted_at=assertion.asserted_at).rowcount
-        return Asserted(added, 0, 0)
     words["first_version"] = _NEXT_VERSION.format_map(words)
     sql.run(session, _DROP_UNCHANGED, words, asserted_at=assertion.asserted_at)
     changed = sql.run(session, _CHANGE, words, **times).rowcount

@@ -6,6 +6,7 @@ of its transaction. The partitions' commits need not reach the disk on their own
 """
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -57,7 +58,8 @@ class _Merge:
 def merge_batch(batch_id: str) -> MergeReport:
     """Merge a checked batch into its library and mark it merged; a merged one is left alone.
 
-    Raises Invalid `landing.unknown_batch`; Terminal `landing.wrong_state`, `merge.overtaken`, `merge.no_library`, `merge.key_missing`, `merge.unfit_value`.
+    Raises Invalid `landing.unknown_batch`; Terminal `landing.wrong_state`, `merge.overtaken`, `merge.no_library`, `merge.key_missing`, `merge.unfit_value`,
+    `merge.refused`; Transient `merge.interrupted`.
     """
     started = time.perf_counter()
     with transaction("ingest") as session:
@@ -139,7 +141,9 @@ def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
         candidates = read_candidates(folder_of(task.batch.path or ""), spec)
         units = units_of(candidates, claims.without(known.result(), held) if known else None, spec)
         done = list(pool.map(lambda unit: _merge_unit(merge, unit), units))
-    total = {name: sum(counts[name] for counts in done) for name in (done[0] if done else {})}
+    total: Counter[str] = Counter()
+    for counts in done:
+        total.update(counts)
     return MergeReport(task.batch.id, len(candidates), candidates.duplicates, **total)
 
 
@@ -148,23 +152,27 @@ def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
     assertion = merge.assertion
     with transaction("ingest") as session:
         now = _lock(session, assertion.library, unit.partitions)
-        departments = _departments(
-            session, assertion.library
-        )  # asked under the lock: a source may have come since the merge began
-        claims.stage(session, assertion, unit.rows, unit.gone)
-        asserted = claims.assert_claims(session, assertion, now, first=merge.first)
-        found = conflicts.Contradictions(0, 0)
+        # asked under the lock: a source may have come since the merge began
+        departments = _departments(session, assertion.library)
         if merge.first and len(departments) == 1:
-            judged = golden.found(session, assertion, now)
-        else:
-            judged = golden.judge(session, assertion, departments, now)
-            found = conflicts.record_conflicts(session, assertion, departments, now)
+            return _found(session, assertion, unit, now)
+        claims.stage(session, assertion, unit.rows, unit.gone)
+        asserted = claims.assert_claims(session, assertion, now)
+        judged = golden.judge(session, assertion, departments, now)
+        found = conflicts.record_conflicts(session, assertion, departments, now)
     counts: dict[str, Asserted | golden.Judged | conflicts.Contradictions] = {
         "claims": asserted,
         "golden": judged,
         "conflicts": found,
     }
     return {f"{kind}_{name}": count for kind, part in counts.items() for name, count in asdict(part).items()}
+
+
+def _found(session: Session, assertion: Assertion, unit: Unit, now: datetime) -> dict[str, int]:
+    """Merge a unit of the first batch of a library that no other source feeds: every row is a claim and golden as it is, copied without staging."""
+    claims.copy_claims(session, assertion, unit.rows)
+    golden.copy_golden(session, assertion, unit.rows, now)
+    return {"claims_added": unit.rows.num_rows, "golden_added": unit.rows.num_rows}
 
 
 def _lock(session: Session, library: str, partitions: tuple[int, ...]) -> Any:

@@ -171,3 +171,11 @@ def test_a_row_without_its_key_stops_the_merge_by_name(hub: Any) -> None:
     with pytest.raises(Terminal, match=r"merge\.key_missing"):
         hub.merge(PS, [{"subject": "a"}, {"subject": None}])
     assert hub.golden() == {}
+
+
+def test_what_the_database_refuses_is_named_without_quoting_it(hub: Any) -> None:
+    hub.resource(PS)
+    with pytest.raises(Terminal, match=r"merge\.refused") as refused:
+        hub.merge(PS, [{"subject": "a", "name": "张伟\0"}])
+    assert "张伟" not in f"{refused.value}{refused.value.__cause__}"
+    assert hub.golden() == {}

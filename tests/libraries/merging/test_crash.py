@@ -1,5 +1,6 @@
 """A merge may end anywhere: what was committed stays, and doing it again ends where an undisturbed merge ends."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from libraries import candidates
 from libraries.merging import merge_batch
+from schemas.errors import Terminal
 
 PS, CA = "public_security.resident", "civil_affairs.marriage"
 TRAP = """
@@ -50,7 +52,7 @@ def test_a_merge_cut_between_partitions_is_finished_by_the_next(hub: Any, table:
         for batch in filter(None, (first, other, second)):
             if trap and (table != "population_history" or batch == second):
                 hub.run(TRAP.format(table=table, key="030" if batch == second else "020"))
-                with pytest.raises(DBAPIError, match="the power went"):
+                with pytest.raises((DBAPIError, Terminal), match=r"the power went|merge\.refused"):
                     merge_batch(batch)
                 hub.run(SPRUNG)
                 assert hub.rows("SELECT state FROM landing.batches WHERE id = :id", id=batch) == [{"state": "checked"}]
@@ -64,6 +66,25 @@ def test_a_merge_cut_between_partitions_is_finished_by_the_next(hub: Any, table:
         return _renamed(hub.state(), numbers, sources)
 
     assert run(trap=True) == run(trap=False)
+
+
+@pytest.mark.usefixtures("_small_units")
+def test_two_sources_may_merge_into_one_library_at_once(hub: Any) -> None:
+    for day in (1, 3):
+        if day == 1:
+            hub.resource(PS)
+            hub.resource(CA)
+        pair = [
+            hub.batch(PS, [{"subject": f"{n:03}", "name": f"n{n}.{day}"} for n in range(60)], day=day),
+            hub.batch(
+                CA,
+                [{"subject": f"{n:03}", "name": "other", "marital_status": f"{day}"} for n in range(60)],
+                day=day + 1,
+            ),
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(merge_batch, pair))
+        assert hub.golden() == {f"{n:03}": {"name": f"n{n}.{day}", "marital_status": f"{day}"} for n in range(60)}
 
 
 def _renamed(value: Any, batches: dict[int, int], sources: dict[int, str], name: str = "") -> Any:
