@@ -51,8 +51,8 @@ class WorkingCalendar:
     def add_working_days(self, start: date, days: int) -> DueDate:
         """Return when a period of working days that begins by an event on `start` ends.
 
-        The day of the event is not counted, the period ends with its last working day (行政许可法 art. 82; counting convention
-        of the bureau, not confirmed against the official text). Zero days end on `start`, or on the next working day when it is none. Raises Invalid `calendar.days_negative`.
+        The day of the event is not counted, the period ends with its last working day (行政许可法 art. 82; the counting
+        convention is not confirmed against the official text). Zero days end on `start`, or on the next working day when it is none. Raises Invalid `calendar.days_negative`.
         """
         _require_date(start)
         if days < 0:
