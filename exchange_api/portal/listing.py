@@ -87,7 +87,7 @@ def _searched(row: dict[str, Any]) -> str:
     return " ".join(str(value) for key, value in row.items() if not key.startswith("_") or key == "_words").lower()
 
 
-def _cell(sheet: Any, value: Any) -> WriteOnlyCell:
+def _cell(sheet: Any, value: Any) -> Any:
     cell = WriteOnlyCell(sheet, value=value if isinstance(value, int) else str(value))
     if not isinstance(value, int):
         cell.data_type = "s"  # openpyxl takes "=…" for a formula otherwise

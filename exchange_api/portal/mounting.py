@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from exchange_api.portal import assets, failures
@@ -39,6 +40,11 @@ def application(api: FastAPI) -> FastAPI:
     portal.add_middleware(StrictHeaders)
     assets.found()
     return portal
+
+
+def pages(portal: FastAPI) -> list[APIRoute]:
+    """Return every page of the portal."""
+    return [route for route in portal.routes if isinstance(route, APIRoute)]
 
 
 def _leads_to(address: str) -> Callable[[], Response]:

@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Annotated
@@ -82,12 +82,13 @@ DemanderVisit = Annotated[Visit, Depends(_with_role("demander"))]
 ProviderVisit = Annotated[Visit, Depends(_with_role("provider"))]
 
 
-async def _read_form(request: Request) -> FormData:
-    """Read a form of bounded size, before any transaction is open."""
+async def _read_form(request: Request) -> AsyncIterator[FormData]:
+    """Read a form of bounded size; an uploaded file goes away with the answer."""
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > UPLOAD_LIMIT_MB * 2**20:
         raise Invalid("portal.upload_too_large", limit=UPLOAD_LIMIT_MB)
-    return await request.form(max_files=1, max_fields=600)
+    async with request.form(max_files=1, max_fields=600) as form:
+        yield form
 
 
 def _own_form(form: Annotated[FormData, Depends(_read_form)], visit: AnyVisit) -> FormData:

@@ -14,7 +14,7 @@ STATE = {
     "returned": N_("已退回补正"),
     "dispatched": N_("待数源确认"),
     "answered": N_("已答复"),
-    "provided": N_("已授权，待验收"),
+    "provided": N_("待验收"),
     "accepted": N_("已验收"),
     "closed": N_("已办结"),
     "withdrawn": N_("已撤回"),
@@ -23,6 +23,10 @@ STATE = {
 STATE_TONE = {
     "draft": "grey", "submitted": "blue", "returned": "amber", "dispatched": "blue", "answered": "blue", "provided": "green",
     "accepted": "green", "closed": "grey", "withdrawn": "grey", "refused": "red",
+}  # fmt: skip
+FIELD = {
+    "service_item_id": N_("政务服务事项"), "application_id": N_("应用系统"), "purpose": N_("使用目的"), "basis": N_("使用依据"),
+    "scenario": N_("应用场景"), "scope": N_("数据范围"), "volume_per_day": N_("每日用量上限"), "valid_until": N_("使用至"), "items": N_("信息项"),
 }  # fmt: skip
 TASK_STATE = {"open": N_("待确认"), "answered": N_("已答复"), "cancelled": N_("已取消")}
 GRANT_STATE = {
@@ -33,7 +37,7 @@ GRANT_STATE = {
     "closed": N_("已关闭"),
 }
 ACTION = {
-    "register": N_("登记需求"),
+    "register": N_("登记"),
     "revise": N_("修改需求"),
     "submit": N_("提交"),
     "return": N_("退回补正"),
@@ -55,7 +59,7 @@ ROLE = {
     "auditor": N_("审计"),
 }
 DECISION = {
-    "confirm": N_("确认提供"),
+    "confirm": N_("已确认"),
     "refuse": N_("不予提供"),
     "will_provide": N_("限期提供"),
     "counter_offer": N_("调整后提供"),
@@ -63,8 +67,8 @@ DECISION = {
 FORM = {"full": N_("明文"), "masked": N_("脱敏"), "yes_no": N_("仅比对（是/否）")}
 FORM_HELP = {
     "full": N_("返回完整值"),
-    "masked": N_("按基础库规则遮蔽部分内容"),
-    "yes_no": N_("对方提交待核值，只回答一致或不一致"),
+    "masked": N_("遮蔽部分内容"),
+    "yes_no": N_("只回答与对方所报是否一致"),
 }
 SHARING = {1: N_("无条件共享"), 2: N_("有条件共享"), 3: N_("不予共享")}
 SENSITIVITY = {
@@ -134,7 +138,7 @@ LIBRARY = {
 TABLES: Mapping[str, Mapping[Any, str]] = {
     "state": STATE, "task_state": TASK_STATE, "grant_state": GRANT_STATE, "action": ACTION, "role": ROLE, "decision": DECISION,
     "form": FORM, "form_help": FORM_HELP, "sharing": SHARING, "sensitivity": SENSITIVITY, "cycle": CYCLE, "data_type": DATA_TYPE,
-    "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK,
+    "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK, "field": FIELD,
 }  # fmt: skip
 
 

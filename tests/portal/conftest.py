@@ -3,11 +3,14 @@
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
@@ -18,7 +21,13 @@ from sqlalchemy import URL
 
 from catalog import directory
 from catalog.folder import import_folder
-from exchange_api import officers, portal
+from exchange_api import demands, officers, portal
+from exchange_api.actors import Actor
+from exchange_api.evidence.keyring import ensure_active_key
+from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
+from exchange_api.evidence.receipts import build_receipt
+from exchange_api.evidence.sequencer import sequence_once
+from exchange_api.signing import Request, Response, SoftwareSigner, sign_request, sign_response, verify_request
 from schemas.database import transaction
 from schemas.migrations import upgrade
 from schemas.tables.exchange import Application
@@ -45,9 +54,10 @@ PEOPLE = {
 
 @dataclass
 class City:
-    """Where the portal answers, and everybody's password."""
+    """Where the portal answers, what it is made of, and everybody's password."""
 
     address: str
+    app: FastAPI
     passwords: dict[str, str] = field(default_factory=dict)
 
     def browser(self) -> requests.Session:
@@ -68,10 +78,75 @@ class City:
         assert answer.url == f"{self.address}/portal/"
         return visitor
 
+    def post(
+        self, visitor: requests.Session, path: str, form: dict[str, Any] | None = None, **options: Any
+    ) -> requests.Response:
+        """Send a form with the token that the visitor's pages carry."""
+        token = csrf(visitor.get(f"{self.address}/portal/verify").text)
+        return visitor.post(f"{self.address}{path}", {"csrf_token": token, **(form or {})}, **options)
+
 
 def csrf(html: str) -> str:
     """The token that the page's forms carry."""
     return html.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+def actor(officer: str) -> Actor:
+    """The officer at his desk."""
+    return Actor(officer, PEOPLE[officer][1], frozenset(PEOPLE[officer][2]))
+
+
+@pytest.fixture
+def submitted(city: City) -> str:  # noqa: ARG001 - its directory must be there
+    """A submitted demand for two items of the police; its number."""
+    form = demands.DemandForm.model_validate(
+        {
+            "service_item_id": "public_rental_housing", "application_id": "housing_security", "purpose": "核验申请人",
+            "basis": "《公共租赁住房管理办法》第七条", "items": [{"name": "姓名"}, {"name": "户口所在地"}],
+        }
+    )  # fmt: skip
+    with transaction("exchange") as session:
+        demand = demands.register(session, actor("xiaolan"), form)
+        demands.submit(session, actor("xiaolan"), demand.id)
+        return demand.id
+
+
+@pytest.fixture
+def dispatched(submitted: str) -> tuple[str, str]:
+    """The same, dispatched; its number and that of the police's task."""
+    with transaction("exchange") as session:
+        demands.dispatch(session, actor("qiming"), submitted)
+        (task,) = demands.supply.tasks_of(session, demand_id=submitted)
+        return submitted, task.id
+
+
+@pytest.fixture
+def receipt_file(city: City, tmp_path: Path) -> Path:  # noqa: ARG001 - its database must be there
+    """The receipt of one question and its answer, as an application system keeps it."""
+    caller, headers = (
+        SoftwareSigner.generate("ecdsa-p256-sha256"),
+        {"content-type": "application/json", "x-request-id": str(uuid4())},
+    )
+    bare = Request(
+        "POST", "hub.example", "/v1/libraries/population/query", "", headers, '{"subjects":["张三"]}'.encode()
+    )
+    asked = replace(bare, headers={**headers, **sign_request(bare, caller, int(time.time()))})
+    with transaction() as session:
+        hub = ensure_active_key(session)
+        verified = verify_request(asked, {caller.keyid: caller.public}.get, time.time(), {"hub.example"})
+        answered = Response(200, {**headers, "x-receipt": new_receipt_id()}, '{"records":[{"name":"张三"}]}'.encode())
+        signed = sign_response(answered, asked, hub, int(time.time()))
+        entry = Entry(
+            id=answered.headers["x-receipt"], at=datetime.now(UTC), kind="answer", keyid=caller.keyid, nonce=verified.claim.nonce,
+            request_id=headers["x-request-id"], purpose={"service_item": "public_rental_housing", "case": "GZ-2026-17"},
+            library="population", subjects=["ab" * 32], request=question_of(asked, verified.key.jwk), response=answer_of(answered, signed),
+        )  # fmt: skip
+        record(session, [entry])
+        sequence_once(session, hub, "hub.example/log")
+        whole = replace(answered, headers={**answered.headers, **signed.headers})
+        file = tmp_path / "receipt.json"
+        file.write_bytes(build_receipt(session, entry.id, (asked, whole)))
+    return file
 
 
 @pytest.fixture(scope="package")
@@ -110,7 +185,7 @@ def city(city_database: URL) -> Iterator[City]:  # noqa: ARG001 - the database m
         assert thread.is_alive(), "the server did not start"
         thread.join(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield City(f"http://127.0.0.1:{port}", passwords)
+    yield City(f"http://127.0.0.1:{port}", app, passwords)
     server.should_exit = True
     thread.join(10)
 
@@ -130,7 +205,12 @@ class Studio:
         page = context.new_page()
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
         page.on(
-            "console", lambda said: self.complaints.append(f"{page.url}: {said.text}") if said.type == "error" else None
+            "console",  # an answered form with a mistake in it is a 422, and the browser says so
+            lambda said: (
+                self.complaints.append(f"{page.url}: {said.text}")
+                if said.type == "error" and "422" not in said.text
+                else None
+            ),
         )
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         return page

@@ -6,6 +6,7 @@ Called by `mounting`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -51,7 +52,7 @@ def show(visit: OfficerVisit, demand_id: str) -> Response:
     demand = reading.concerned_demand(visit.session, visit.actor, demand_id)
     tasks = supply.tasks_of(visit.session, demand_id=demand_id)
     clocks = Clocks(visit.session, visit.today)
-    facts = {
+    facts: dict[str, Any] = {
         "demand": demand, "steps": _steps(visit, demand), "timeline": _timeline(visit, demand_id), "wanted": _wanted(visit, demand_id, tasks),
         "tasks": [(task, clocks.of(task), supply.answers_of(visit.session, task.id)) for task in tasks],
         "grants": [(grant, _granted(visit, grant)) for grant in grants.find(visit.session, demand_id=demand_id)],
@@ -87,6 +88,7 @@ def possible(actor: Actor, demand: Demand) -> frozenset[str]:
 
 
 def _return(visit: Visit, demand_id: str, why: str) -> None:
+    visit.actor.require("authority")
     if not why:
         raise Invalid("portal.why_needed")
     demands.return_to_demander(visit.session, visit.actor, demand_id, why)

@@ -1,6 +1,7 @@
 """Why: registering a demand: a service item leads to its materials, those to wanted items, and each item shows at once who has it and why.
 
-Every button works without JavaScript: the whole form comes back as it was, with the change; htmx only makes the matches come while typing. Called by `mounting`.
+Every button works without JavaScript: the whole form comes back as it was, with the change;
+htmx only makes the matches come while typing. Called by `mounting`.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,10 @@ from exchange_api import demands
 from exchange_api.demands import DemandForm
 from exchange_api.matching import Found
 from exchange_api.portal import held, reading
+from exchange_api.portal.language import translations
 from exchange_api.portal.rendering import html, in_words, leads_to, page
 from exchange_api.portal.visit import DemanderVisit, Form, Visit, text_of, texts_of
+from exchange_api.portal.words import word
 from schemas.errors import HutongError, Invalid
 
 router = APIRouter()
@@ -118,7 +121,8 @@ def _saved(visit: Visit, draft: Draft) -> str:
     try:
         form = DemandForm.model_validate({**given, "items": items})
     except ValidationError as error:
-        problems = "、".join(dict.fromkeys(str(one["loc"][0]) for one in error.errors(include_input=False)))
+        wrong = dict.fromkeys(str(one["loc"][0]) for one in error.errors(include_input=False))
+        problems = "、".join(translations(visit.language).gettext(word("field", name)) for name in wrong)
         raise Invalid("portal.bad_form", problems=problems) from error
     if draft.demand_id:
         return demands.revise(visit.session, visit.actor, draft.demand_id, form).id

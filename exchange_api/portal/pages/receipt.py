@@ -4,7 +4,9 @@ The page checks with the same offline verifier as `hutong verify`; personal data
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -13,6 +15,7 @@ from starlette.datastructures import UploadFile
 
 from exchange_api import keys
 from exchange_api.evidence.receipt import Report, verify_receipt
+from exchange_api.portal.reading import names
 from exchange_api.portal.rendering import page
 from exchange_api.portal.visit import AnyVisit, Form
 from exchange_api.portal.words import CHECK
@@ -26,7 +29,7 @@ class Proven:
     """What a receipt that holds says, without any personal data: who asked what, when, for what, and what became of it."""
 
     receipt: str
-    at: str
+    at: datetime | None
     kind: str
     library: str
     status: int
@@ -51,7 +54,13 @@ def verify(visit: AnyVisit, form: Form) -> Response:
         error = Invalid("portal.nothing_uploaded")
         return page(visit, "receipt.html", 422, report=None, proven=None, file_name="", error=error, words=CHECK)
     report = verify_receipt(data, keys.jwks(visit.session))
-    facts = {"report": report, "proven": _proven(report, data), "file_name": file.filename or "", "error": None}
+    facts: dict[str, Any] = {
+        "names": names(visit.session),
+        "report": report,
+        "proven": _proven(report, data),
+        "file_name": file.filename or "",
+        "error": None,
+    }
     return page(visit, "receipt.html", words=CHECK, **facts)
 
 
@@ -61,7 +70,13 @@ def _proven(report: Report, data: bytes) -> Proven | None:
     entry: dict[str, Any] = json.loads(data)["entry"]
     purpose = entry.get("purpose") or {}
     return Proven(
-        receipt=entry["id"], at=str(entry.get("at", "")), kind=str(entry.get("kind", "")), library=str(entry.get("library") or ""),
+        receipt=entry["id"], at=_moment(entry.get("at")), kind=str(entry.get("kind", "")), library=str(entry.get("library") or ""),
         status=entry["response"]["status"], service_item=str(purpose.get("service_item", "")), case=str(purpose.get("case", "")),
         keyid=str(entry.get("keyid") or ""), subjects=len(entry.get("subjects") or ()),
     )  # fmt: skip
+
+
+def _moment(text: Any) -> datetime | None:
+    with suppress(TypeError, ValueError):
+        return datetime.fromisoformat(text)
+    return None

@@ -1,6 +1,7 @@
 """Why: the first page of a day: what waits for me, what I wait for, what I was told. Called by `mounting`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -36,7 +37,7 @@ def show(visit: OfficerVisit) -> Response:
     mine.sort(key=lambda line: (line.clock is None, line.clock.due if line.clock else line.demand.created_at.date()))
     waiting = _waiting(visit, demands)
     told = notices.find(visit.session, visit.actor.department_id, limit=8)
-    facts = {"mine": mine, "waiting": waiting, "notices": told, "names": reading.names(visit.session)}
+    facts: dict[str, Any] = {"mine": mine, "waiting": waiting, "notices": told, "names": reading.names(visit.session)}
     return page(visit, "workbench.html", **facts)
 
 

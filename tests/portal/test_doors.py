@@ -1,0 +1,206 @@
+"""Who may come in, and who may open which page: every route for every role; a route nobody listed here fails."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, update
+
+from exchange_api import officers
+from exchange_api.portal import mounting
+from schemas.database import transaction
+from schemas.errors import HutongError, Invalid
+from schemas.tables.operations import Officer, OfficerSession
+
+ROLES = {"visitor": None, "demander": "xiaolan", "provider": "weidong", "authority": "qiming", "auditor": "shenji"}
+ANYBODY = {"visitor": 200, "demander": 200, "provider": 200, "authority": 200, "auditor": 200}
+OFFICERS = ANYBODY | {"visitor": 303}
+# what an empty form, or a look, gets: 303 leads on (a visitor: to the sign-in page), 422 means that the door was open
+WALK: dict[tuple[str, str], dict[str, int]] = {
+    ("GET", "/sign-in"): {"visitor": 200, "demander": 303, "provider": 303, "authority": 303, "auditor": 303},
+    ("POST", "/sign-in"): dict.fromkeys(ROLES, 422),
+    ("GET", "/language/{language}"): dict.fromkeys(ROLES, 303),
+    ("GET", "/"): OFFICERS,
+    ("GET", "/demands"): OFFICERS,
+    ("GET", "/demands/new"): {"visitor": 303, "demander": 200, "provider": 403, "authority": 403, "auditor": 403},
+    ("POST", "/demands/new"): {"visitor": 401, "demander": 200, "provider": 403, "authority": 403, "auditor": 403},
+    ("POST", "/demands/matches"): {"visitor": 401, "demander": 200, "provider": 403, "authority": 403, "auditor": 403},
+    ("GET", "/demands/{demand_id}"): OFFICERS,
+    ("GET", "/demands/{demand_id}/edit"): {
+        "visitor": 303,
+        "demander": 200,
+        "provider": 403,
+        "authority": 403,
+        "auditor": 403,
+    },
+    ("POST", "/demands/{demand_id}/{action}"): {
+        "visitor": 401,
+        "demander": 403,
+        "provider": 403,
+        "authority": 422,
+        "auditor": 403,
+    },
+    ("GET", "/tasks"): {"visitor": 303, "demander": 403, "provider": 200, "authority": 403, "auditor": 403},
+    ("GET", "/tasks/{task_id}"): OFFICERS,
+    ("POST", "/tasks/{task_id}"): {"visitor": 401, "demander": 403, "provider": 422, "authority": 403, "auditor": 403},
+    ("GET", "/resources"): OFFICERS,
+    ("GET", "/resources/{resource_id}"): OFFICERS,
+    ("GET", "/verify"): ANYBODY,
+    ("POST", "/verify"): dict.fromkeys(ROLES, 422),
+    ("GET", "/reference"): ANYBODY,
+    ("GET", "/reference/openapi.json"): ANYBODY,
+    ("POST", "/sign-out"): {
+        "visitor": 401,
+        "demander": 303,
+        "provider": 303,
+        "authority": 303,
+        "auditor": 303,
+    },  # last: it ends the walk
+}
+
+
+def _routes() -> set[tuple[str, str]]:
+    portal = mounting.application(FastAPI())
+    return {
+        (method, route.path)
+        for route in mounting.pages(portal)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }  # fmt: skip
+
+
+def test_every_route_is_listed() -> None:
+    assert _routes() == set(WALK)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, str], role: str) -> None:
+    places = {
+        "demand_id": dispatched[0],
+        "task_id": dispatched[1],
+        "resource_id": "public_security.resident",
+        "language": "zh",
+        "action": "return",
+    }
+    visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
+    wrong = []
+    for (method, path), expected in WALK.items():
+        address = "/portal" + path.format(**places)
+        answer = _asked(city, visitor, method, address)
+        if answer.status_code != expected[role]:
+            wrong.append(f"{method} {path}: {answer.status_code}, expected {expected[role]}")
+        if answer.status_code == 303 and method == "GET" and role == "visitor" and "language" not in path:
+            assert answer.headers["location"].startswith("/portal/sign-in?next=")
+    assert not wrong
+
+
+def _asked(city: Any, visitor: Any, method: str, address: str) -> Any:
+    if method == "GET":
+        return visitor.get(city.address + address, allow_redirects=False)
+    return city.post(visitor, address, allow_redirects=False)
+
+
+def test_five_wrong_passwords_lock_the_account_until_the_operator_helps(city: Any) -> None:
+    with transaction("exchange") as session:
+        password = officers.add(session, "locked", "某人", "housing", ["demander"])
+    for _ in range(5):
+        with transaction("exchange") as session:
+            assert officers.sign_in(session, "locked", "wrong") is None
+    visitor = city.browser()
+    answer = city.post(visitor, "/portal/sign-in", {"name": "locked", "password": password})
+    assert answer.status_code == 422
+    assert "连续 5 次失败，账号将锁定 15 分钟" in answer.text
+    with transaction("exchange") as session:
+        fresh = officers.renew_password(session, "locked")
+    assert city.post(visitor, "/portal/sign-in", {"name": "locked", "password": fresh}).url.endswith("/portal/")
+
+
+def test_a_lock_opens_again_after_its_time(city: Any) -> None:  # noqa: ARG001
+    with transaction("exchange") as session:
+        password = officers.add(session, "patient", "某人", "housing", ["demander"])
+        session.execute(
+            update(Officer).where(Officer.id == "patient").values(locked_until=datetime.now(UTC) - timedelta(seconds=1))
+        )
+        assert officers.sign_in(session, "patient", password)
+
+
+def test_the_database_holds_neither_password_nor_cookie(city: Any) -> None:  # noqa: ARG001
+    with transaction("exchange") as session:
+        password = officers.add(session, "secret", "某人", "housing", ["demander"])
+        cookie = officers.sign_in(session, "secret", password)
+        session.flush()
+        officer = session.get_one(Officer, "secret")
+        kept = session.scalars(select(OfficerSession.id).where(OfficerSession.officer_id == "secret")).one()
+    assert officer.password_hash.startswith("$argon2id$")
+    assert password not in officer.password_hash
+    assert cookie != kept
+    assert len(kept) == 64
+
+
+def test_whoever_was_away_too_long_signs_in_again_and_finds_his_page(city: Any) -> None:
+    visitor = city.signed_in("xiaolan")
+    with transaction("exchange") as session:
+        session.execute(
+            update(OfficerSession)
+            .where(OfficerSession.officer_id == "xiaolan")
+            .values(seen_at=datetime.now(UTC) - timedelta(minutes=31))
+        )
+    answer = visitor.get(f"{city.address}/portal/resources?q=婚姻")
+    assert answer.url.startswith(f"{city.address}/portal/sign-in?next=")
+    form = {"name": "xiaolan", "password": city.passwords["xiaolan"], "next": "/portal/resources?q=婚姻"}
+    assert "婚姻登记信息" in city.post(visitor, "/portal/sign-in", form).text
+
+
+def test_signing_out_ends_the_sign_in_on_the_server_too(city: Any) -> None:
+    visitor = city.signed_in("xiaolan")
+    cookies = dict(visitor.cookies)
+    city.post(visitor, "/portal/sign-out")
+    stolen = city.browser()
+    stolen.cookies.update(cookies)
+    assert "/portal/sign-in" in stolen.get(f"{city.address}/portal/").url
+
+
+def test_the_session_cookie_is_for_this_site_and_no_script(city: Any) -> None:
+    visitor = city.browser()
+    form = {"name": "qiming", "password": city.passwords["qiming"]}
+    answer = city.post(visitor, "/portal/sign-in", form, allow_redirects=False)
+    cookie = next(one for one in answer.raw.headers.getlist("set-cookie") if one.startswith("hutong_session="))
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+
+
+@pytest.mark.parametrize("token", [None, "", "x" * 32, "令牌"])
+def test_a_form_made_up_elsewhere_is_refused(city: Any, submitted: str, token: str | None) -> None:
+    visitor = city.signed_in("xiaolan")
+    form = {} if token is None else {"csrf_token": token}
+    answer = visitor.post(f"{city.address}/portal/demands/{submitted}/withdraw", form)
+    assert answer.status_code == 403
+    assert "表单已失效" in answer.text
+
+
+@pytest.mark.parametrize(
+    "wish",
+    ["https://evil.example/", "//evil.example/", "/portal//evil.example", "/\\evil.example", "/portal/\\evil", ""],
+)
+def test_nobody_is_led_to_a_stranger(city: Any, wish: str) -> None:
+    answer = city.browser().get(f"{city.address}/portal/language/en", params={"next": wish}, allow_redirects=False)
+    assert answer.headers["location"] == "/portal/"
+
+
+@pytest.mark.parametrize(
+    ("officer", "roles", "code"),
+    [
+        ("Upper", ["demander"], "officer.bad_name"),
+        ("xiaolan", ["demander"], "officer.exists"),
+        ("newcomer", ["king"], "officer.unknown_role"),
+        ("newcomer", [], "officer.unknown_role"),
+        ("newcomer", ["authority", "demander"], "officer.roles_conflict"),
+        ("newcomer", ["authority", "auditor"], "officer.roles_conflict"),
+    ],
+)
+def test_officers_that_cannot_be(city: Any, officer: str, roles: list[str], code: str) -> None:  # noqa: ARG001
+    with pytest.raises(HutongError) as refused, transaction("exchange") as session:
+        officers.add(session, officer, "某人", "housing", roles)
+    assert refused.value.code == code
+    assert isinstance(refused.value, Invalid)
