@@ -24,10 +24,13 @@ install: .venv/installed assets  ## Create .venv from requirements.lock and fetc
 	@touch $@
 
 assets: .venv/installed  ## Fetch htmx and the other browser assets (npm ci, no scripts)
-	@$(BIN)/python -m hutong.assets
+	@$(BIN)/python -m exchange_api.portal.assets
 
-browser: .venv/installed  ## Install Chromium and a Chinese font for the browser tests, when this user may
-	@bash tests/portal/install_browser.sh
+browser:  ## Install Chromium and a Chinese font for the browser tests, when this user may (root, apt)
+	@if test -x /usr/bin/chromium && fc-list 2>/dev/null | grep -qi cjk; then :; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig >/dev/null; \
+	else echo "Chromium or a Chinese font is missing, browser tests will be skipped: apt-get install chromium fonts-noto-cjk fontconfig"; fi
 
 demo: install  ## The whole main job: a city's departments in, a signed answer out (SCALE=1.0 KEEP=0 stops it afterwards)
 	$(BIN)/hutong demo --scale $(SCALE) $(if $(filter 0,$(KEEP)),--no-keep,--keep)
@@ -61,4 +64,4 @@ bench: install  ## Measure loading and answering against their peers (ROWS=10000
 lock: .venv/installed  ## Write requirements.lock and package-lock.json anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url - -o requirements-bootstrap.lock
-	$(BIN)/python -m hutong.assets --lock
+	npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
