@@ -24,7 +24,7 @@ install: .venv/installed assets  ## Create .venv from requirements.lock and fetc
 	@touch $@
 
 assets: .venv/installed  ## Fetch htmx and the other browser assets (npm ci, no scripts)
-	@$(BIN)/python -m exchange_api.portal.assets
+	@$(BIN)/python -c 'from exchange_api.portal.assets import install; install()'
 
 browser:  ## Install Chromium and a Chinese font for the browser tests, when this user may (root, apt)
 	@if test -x /usr/bin/chromium && fc-list 2>/dev/null | grep -qi cjk; then :; \

@@ -50,7 +50,7 @@ def verify(
             table.add_row("[green]✓[/]" if check.ok else "[red]✗[/]", chinese, english, check.detail)
         Console().print(table)
         typer.echo(
-            ("回执有效 verified" if report.verified else f"回执无效 NOT verified: {', '.join(report.failed)}")
+            ("回执有效 verified" if report.verified else f"回执无效 NOT verified: {report.failed}")
             + f"  (keys: {source})"
         )
     raise typer.Exit(0 if report.verified else 1)
