@@ -4,7 +4,7 @@ three flags suspend it, each lifted only by its owner.
 Every change is announced on the channel `hutong_grants`, so that all API workers drop what they cached within a second.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import select, text
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
 from exchange_api.cases import next_number
+from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.resource import ResourceDocument
 from schemas.tables.directory import ResourceVersion
@@ -117,19 +118,14 @@ def _side(session: Session, actor: Actor, grant: Grant) -> Side:
 
 
 def _new_grant(session: Session, demand: Demand, library: str) -> Grant:
-    today = datetime.now(UTC).astimezone().date()
     grant = Grant(
         id=next_number(session, "SQ", "grants"), demand_id=demand.id, application_id=str(demand.application_id),
         library=library, service_item_id=demand.service_item_id, state="active", quota_per_day=demand.volume_per_day,
-        valid_from=today, valid_until=_end(demand, today),
+        valid_from=today(), valid_until=demand.valid_until or today() + YEAR,
     )  # fmt: skip
     session.add(grant)
     session.flush()
     return grant
-
-
-def _end(demand: Demand, today: date) -> date:
-    return demand.valid_until or today + YEAR
 
 
 def _announce(session: Session, grant_id: str) -> None:

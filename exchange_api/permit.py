@@ -6,16 +6,16 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from typing import Any
 
 from exchange_api.masking import Form, Masking, compile_mask
+from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.identifiers import parse_citizen_id, parse_uscc
 from schemas.library import Library, library
 from schemas.messages.exchange import Purpose
 
-CHINA = timezone(timedelta(hours=8))
 FIND_GRANT = """
 SELECT g.*, (SELECT json_agg(json_build_object('attribute', i.attribute, 'form', i.form, 'version', i.resource_version_id) ORDER BY i.attribute)
     FROM exchange.grant_items i WHERE i.grant_id = g.id) AS items
@@ -68,11 +68,6 @@ async def load_permit(pool: Any, grant_id: str) -> Permit | None:
         suspended_by=tuple(name for name, is_set in flags.items() if is_set),
         items={item.attribute: item for item in sorted(items, key=lambda item: item.position)},
     )
-
-
-def today() -> date:
-    """Return the day in China: the day that periods and quotas mean."""
-    return datetime.now(CHINA).date()
 
 
 def check_grant(permit: Permit | None, application_id: str, library_name: str) -> Permit:

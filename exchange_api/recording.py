@@ -13,7 +13,8 @@ import asyncpg  # type: ignore[import-untyped]
 
 from exchange_api.evidence.ledger import INSERT_SQL, EntryRow, entry_columns
 from exchange_api.grouping import Grouping
-from exchange_api.permit import Permit, today
+from exchange_api.permit import Permit
+from schemas.calendar import today
 from schemas.errors import Denied, Transient
 
 _INSERT_ENTRIES = INSERT_SQL.replace("ON CONFLICT (keyid, nonce)", "ON CONFLICT")

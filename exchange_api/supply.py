@@ -13,6 +13,7 @@ from catalog import deadlines, directory
 from exchange_api import cases, grants
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step
+from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, Strict
 from schemas.tables.directory import ResourceVersion
@@ -134,7 +135,7 @@ def _open_task(
 ) -> SupplyTask:
     conditional = any(document.sharing.type == 2 for document in documents.values())
     key = "reply_conditional" if conditional else "reply_unconditional"
-    due = deadlines.due_date(session, key, datetime.now(UTC).astimezone().date())
+    due = deadlines.due_date(session, key, today())
     task = SupplyTask(
         id=cases.next_number(session, "GJ", "supply_tasks"), demand_id=demand.id, department_id=department_id,
         state="open", due_date=due.date, is_provisional=due.provisional, rule_key=key,

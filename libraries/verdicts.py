@@ -5,7 +5,6 @@ Only `libraries.ingest` comes here.
 import json
 import math
 from dataclasses import dataclass
-from datetime import timedelta, timezone
 
 import numpy as np
 from sqlalchemy import delete
@@ -17,10 +16,10 @@ from libraries.batches import Task
 from libraries.checking import Verdict, judge, keep_report, score_of
 from libraries.frames import require_checkable
 from libraries.screening import Look, Screened
+from schemas.calendar import CHINA
 from schemas.errors import Terminal
 from schemas.tables.landing import Batch, RuleResult
 
-_CHINA = timezone(timedelta(hours=8))
 VOLUME = "batch.volume"
 
 
@@ -42,7 +41,7 @@ def look_of(task: Task) -> Look:
     landing.require_undamaged(folder, task.batch.id)
     rules = tuple(rule for rule in rules_of(task.document) if rule.kind != "volume")
     landed_at = task.batch.landed_at or batches.now()
-    return Look(folder, task.document, rules, landed_at.astimezone(_CHINA).date())
+    return Look(folder, task.document, rules, landed_at.astimezone(CHINA).date())
 
 
 def examine(task: Task, least_rows: int) -> Checked:

@@ -6,14 +6,22 @@ beyond that, due dates are computed on weekends and New Year's Day alone and mar
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 
 import chinese_calendar
 
 from schemas.errors import Invalid
 
+CHINA = timezone(timedelta(hours=8), "CST")
+"""Days, deadlines and quotas are counted in China's one time zone, wherever the server's clock stands."""
+
 _DAY = timedelta(days=1)
+
+
+def today() -> date:
+    """Return the current day in China."""
+    return datetime.now(UTC).astimezone(CHINA).date()
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,9 @@ class WorkingCalendar:
     def add_working_days(self, start: date, days: int) -> DueDate:
         """Return when a period of working days that begins by an event on `start` ends.
 
-        The day of the event is not counted, the period ends with its last working day (行政许可法 art. 82; the counting
-        convention is not confirmed against the official text). Zero days end on `start`, or on the next working day when it is none. Raises Invalid `calendar.days_negative`.
+        The day of the event is not counted, the period ends with its last working day (行政许可法 art. 82; the counting convention
+        is not confirmed against the official text). Zero days end on `start`, or on the next working day when it is none.
+        Raises Invalid `calendar.days_negative`.
         """
         _require_date(start)
         if days < 0:

@@ -1,12 +1,12 @@
 """Why: what a department holds already need not be asked for again; the form says so before a demand is filed. Called by `demand_form`."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
 from exchange_api import grants
 from exchange_api.matching import Found
+from schemas import calendar
 
 
 def already_held(session: Session, department_id: str, by_row: Mapping[int, list[Found]]) -> dict[int, str]:
@@ -25,7 +25,7 @@ def already_held(session: Session, department_id: str, by_row: Mapping[int, list
 
 
 def _granted(session: Session, department_id: str) -> dict[tuple[str | None, str | None], str]:
-    today = datetime.now(UTC).astimezone().date()
+    today = calendar.today()
     live = [
         one
         for one in grants.find(session, department_id=department_id)

@@ -4,7 +4,7 @@ import hmac
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -17,6 +17,7 @@ from exchange_api.actors import Actor
 from exchange_api.officers import SignedIn
 from exchange_api.portal.language import chosen
 from exchange_api.portal.words import word
+from schemas import calendar
 from schemas.database import transaction
 from schemas.errors import Denied, Invalid, Language
 
@@ -35,7 +36,7 @@ class Visit:
     signed_in: SignedIn | None
     language: Language
     csrf_token: str
-    today: date = field(default_factory=lambda: datetime.now(UTC).astimezone().date())
+    today: date = field(default_factory=calendar.today)
 
     @property
     def actor(self) -> Actor:

@@ -4,13 +4,14 @@ Anyone may call it, through `schemas.identifiers`. Lower-case `x` is not valid h
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from schemas import calendar
 from schemas.errors import Invalid
 from schemas.identifiers.columns import (
     Cells,
@@ -37,7 +38,6 @@ PROVINCES = frozenset(
     for area in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
     for number in range(area[0], area[1] + 1)
 )
-_CHINA = timezone(timedelta(hours=8))
 _LAST_YEAR = 2199
 _MONTHS = np.arange(f"{EARLIEST_BIRTH_YEAR}-01", f"{_LAST_YEAR + 1}-02", dtype="datetime64[M]").astype("datetime64[D]")
 _MONTH_START: NDArray[np.int32] = _MONTHS[:-1].astype(np.int64).astype(np.int32)
@@ -64,7 +64,7 @@ def parse_citizen_id(text: str, today: date | None = None) -> CitizenId:
     birth_date = _birth_date(text[6:14])
     if text[:2] not in PROVINCES:
         raise Invalid("identifier.division", kind="citizen id")
-    if birth_date > (today or _today()):
+    if birth_date > (today or calendar.today()):
         raise Invalid("identifier.birth_in_future", kind="citizen id")
     if citizen_id_check_digit(text[:17]) != text[17]:
         raise Invalid("identifier.check_character", kind="citizen id")
@@ -94,7 +94,7 @@ def citizen_id_from_15(text15: str) -> str:
 
 def valid_citizen_ids(texts: Texts, today: date | None = None) -> pa.BooleanArray:
     """Return which texts are citizen ids, as `parse_citizen_id` would judge; null stays null."""
-    last_day = _day_number(today or _today())
+    last_day = _day_number(today or calendar.today())
     parts = []
     for block in blocks(texts):
         fits, cells = columns_of(block, 18)
@@ -104,7 +104,7 @@ def valid_citizen_ids(texts: Texts, today: date | None = None) -> pa.BooleanArra
 
 def citizen_id_birth_dates(texts: Texts, today: date | None = None) -> pa.Date32Array:
     """Return the birth dates in valid citizen ids (date32); null where the id is null or not valid."""
-    last_day = _day_number(today or _today())
+    last_day = _day_number(today or calendar.today())
     parts = []
     for block in blocks(texts):
         fits, cells = columns_of(block, 18)
@@ -115,7 +115,7 @@ def citizen_id_birth_dates(texts: Texts, today: date | None = None) -> pa.Date32
 
 def citizen_id_sex(texts: Texts, today: date | None = None) -> pa.StringArray:
     """Return '1' (male) or '2' (female) of valid citizen ids (GB/T 2261.1); null where the id is null or not valid."""
-    last_day = _day_number(today or _today())
+    last_day = _day_number(today or calendar.today())
     parts = []
     for block in blocks(texts):
         fits, cells = columns_of(block, 18)
@@ -126,7 +126,7 @@ def citizen_id_sex(texts: Texts, today: date | None = None) -> pa.StringArray:
 
 def upgrade_citizen_ids(texts: Texts) -> pa.StringArray:
     """Return the texts with every sound 15-digit id in its 18-character form (`citizen_id_from_15`) and all else unchanged."""
-    last_day = _day_number(_today())
+    last_day = _day_number(calendar.today())
     parts = []
     for block in blocks(texts):
         fits, cells = columns_of(block, 15)
@@ -201,10 +201,6 @@ def _birth_date(text: str) -> date:
     if not EARLIEST_BIRTH_YEAR <= birth_date.year <= _LAST_YEAR:
         raise Invalid("identifier.birth_date", kind="citizen id")
     return birth_date
-
-
-def _today() -> date:
-    return datetime.now(_CHINA).date()
 
 
 def _day_number(day: date) -> int:
