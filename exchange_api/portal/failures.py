@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from exchange_api.portal.language import chosen
 from exchange_api.portal.rendering import in_words, page
-from exchange_api.portal.visit import LANGUAGE_COOKIE, Visit
+from exchange_api.portal.visit import LANGUAGE_COOKIE, Visit, open_visit
 from schemas.errors import HutongError, Invalid, Terminal
 
 log = logging.getLogger(__name__)
@@ -55,4 +56,6 @@ def _visit(request: Request) -> Visit:
     known = getattr(request.state, "visit", None)
     if isinstance(known, Visit):
         return known
+    with suppress(HutongError), contextmanager(open_visit)(request) as visit:  # no page was reached: ask who it is
+        return visit
     return Visit(request, None, None, chosen(request.cookies.get(LANGUAGE_COOKIE)), secrets.token_urlsafe(24))  # type: ignore[arg-type]

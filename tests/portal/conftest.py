@@ -21,7 +21,7 @@ from sqlalchemy import URL
 
 from catalog import directory
 from catalog.folder import import_folder
-from exchange_api import demands, officers, portal
+from exchange_api import demands, officers, portal, supply
 from exchange_api.actors import Actor
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
@@ -116,7 +116,7 @@ def dispatched(submitted: str) -> tuple[str, str]:
     """The same, dispatched; its number and that of the police's task."""
     with transaction("exchange") as session:
         demands.dispatch(session, actor("qiming"), submitted)
-        (task,) = demands.supply.tasks_of(session, demand_id=submitted)
+        (task,) = supply.tasks_of(session, demand_id=submitted)
         return submitted, task.id
 
 

@@ -176,6 +176,7 @@ def test_errors_are_pages_in_words(city: Any, path: str, status: int, words: str
     assert answer.status_code == status
     assert words in answer.text
     assert "<html" in answer.text
+    assert "褚晓岚" in answer.text, "an error page still knows whose it is"
 
 
 def test_a_mistake_of_ours_shows_a_number_and_no_trace(city: Any) -> None:

@@ -1,7 +1,9 @@
 """Nothing that a desk may say reaches an officer as a bare key, and nothing reaches an English reader in Chinese only."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.extract import extract_from_dir
@@ -34,7 +36,7 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
     assert written - set(known) == set(), "add these to portal.po"
     assert set(known) - written == set(), "nobody says these any more"
     for (_, text), english in known.items():
-        for one in (english,) if isinstance(english, str) else english:
+        for one in (english,) if isinstance(english, str) else english or ():
             assert one, text
             assert sorted(re.findall(r"%\(\w+\)s", text)) == sorted(re.findall(r"%\(\w+\)s", one)), text
 
@@ -56,13 +58,13 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
     ],
 )
 def test_every_key_of_the_desks_has_a_word(table: str, keys: list[str]) -> None:
-    words_of = {"state_tone": words.STATE_TONE, "check": words.CHECK, "notice": words.NOTICE, **words.TABLES}[table]
+    words_of: Collection[str] = {"state_tone": words.STATE_TONE, "check": words.CHECK, "notice": words.NOTICE, **words.TABLES}[table]
     assert set(keys) - set(words_of) == set()
 
 
 def test_every_reason_of_a_match_is_said_in_words() -> None:
-    def offered(name: str, **more: object) -> Candidate:
-        known = {
+    def offered(name: str, **more: Any) -> Candidate:
+        known: dict[str, Any] = {
             "version_id": name,
             "resource_id": "r.r",
             "resource_name": "婚姻登记信息",
@@ -71,7 +73,7 @@ def test_every_reason_of_a_match_is_said_in_words() -> None:
         }
         return Candidate(
             **known, item_id="i", item_name=name, sharing_type=2, context="婚姻 登记 信息", rank_in_authority=0, **more
-        )  # type: ignore[arg-type]
+        )
 
     directory = [
         offered("婚姻状况"),

@@ -50,16 +50,7 @@ class Happened:
 def show(visit: OfficerVisit, demand_id: str) -> Response:
     """Show a case to those it concerns."""
     demand = reading.concerned_demand(visit.session, visit.actor, demand_id)
-    tasks = supply.tasks_of(visit.session, demand_id=demand_id)
-    clocks = Clocks(visit.session, visit.today)
-    facts: dict[str, Any] = {
-        "demand": demand, "steps": _steps(visit, demand), "timeline": _timeline(visit, demand_id), "wanted": _wanted(visit, demand_id, tasks),
-        "tasks": [(task, clocks.of(task), supply.answers_of(visit.session, task.id)) for task in tasks],
-        "grants": [(grant, _granted(visit, grant)) for grant in grants.find(visit.session, demand_id=demand_id)],
-        "documents": _documents(visit, demand_id), "names": reading.names(visit.session), "may": possible(visit.actor, demand),
-        "application": visit.session.get(Application, demand.application_id) if demand.application_id else None,
-    }  # fmt: skip
-    return page(visit, "case.html", **facts)
+    return page(visit, "case.html", demand=demand, **_facts(visit, demand))
 
 
 @router.get("/demands/{demand_id}/edit")
@@ -85,6 +76,21 @@ def possible(actor: Actor, demand: Demand) -> frozenset[str]:
     offered = ({"submit", "withdraw", "accept"} if own else set()) | ({"dispatch", "return"} if judging else set())
     allowed = offered & set(cases.possible(demand.state))
     return frozenset(allowed | ({"edit"} if own and demand.state in ("draft", "returned") else set()))
+
+
+def _facts(visit: Visit, demand: Demand) -> dict[str, Any]:
+    tasks, clocks = supply.tasks_of(visit.session, demand_id=demand.id), Clocks(visit.session, visit.today)
+    return {
+        "steps": _steps(visit, demand),
+        "timeline": _timeline(visit, demand.id),
+        "wanted": _wanted(visit, demand.id, tasks),
+        "tasks": [(task, clocks.of(task), supply.answers_of(visit.session, task.id)) for task in tasks],
+        "grants": [(grant, _granted(visit, grant)) for grant in grants.find(visit.session, demand_id=demand.id)],
+        "documents": _documents(visit, demand.id),
+        "names": reading.names(visit.session),
+        "may": possible(visit.actor, demand),
+        "application": visit.session.get(Application, demand.application_id) if demand.application_id else None,
+    }
 
 
 def _return(visit: Visit, demand_id: str, why: str) -> None:

@@ -34,7 +34,9 @@ def show(visit: OfficerVisit) -> Response:
     """Show the officer's workbench."""
     demands = {one.id: one for one in reading.demands_of(visit.session, visit.actor)}
     mine = [*_tasks_for_me(visit, demands), *_turns_of_mine(visit, demands), *_to_dispatch(visit, demands)]
-    mine.sort(key=lambda line: (line.clock is None, line.clock.due if line.clock else line.demand.created_at.date()))
+    mine.sort(
+        key=lambda line: (line.clock is None, line.clock.due if line.clock else visit.today, line.demand.created_at)
+    )
     waiting = _waiting(visit, demands)
     told = notices.find(visit.session, visit.actor.department_id, limit=8)
     facts: dict[str, Any] = {"mine": mine, "waiting": waiting, "notices": told, "names": reading.names(visit.session)}
