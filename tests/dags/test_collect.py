@@ -45,7 +45,8 @@ def parse(folder: Path, resources: list[dict[str, Any]], own: str | None = None)
     command = [sys.executable, "-c", PARSE, str(DAGS)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.rpartition("RESULT")[2])
+    found: dict[str, Any] = json.loads(done.stdout.rpartition("RESULT")[2])
+    return found
 
 
 def resource(number: int, library: str | None = "population") -> dict[str, Any]:

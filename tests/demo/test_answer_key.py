@@ -20,7 +20,7 @@ from schemas.database import transaction
 @pytest.mark.timeout(600)
 def test_answer_key_is_met_exactly_and_again(city: Any) -> None:
     with transaction() as session:
-        for resource in import_folder(session, CITY).drafts:
+        for resource in import_folder(session, Path(str(CITY))).drafts:
             directory.publish(session, resource)
     for run in ("first", "second"):
         for resource in [resource for wave in WAVES for resource in wave]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import http_message_signatures as library
 import pytest
+from fastapi.routing import APIRoute
 from http_message_signatures import algorithms
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -193,7 +194,7 @@ def test_head_is_refused_without_a_body(exchange_site: Any) -> None:
 
 
 def test_the_reference_describes_exactly_what_is_answered_directly() -> None:
-    paths = {route.path for route in described.routes}
+    paths = {route.path for route in described.routes if isinstance(route, APIRoute)}
     answered = {
         path.replace(f"/libraries/{name}/", "/libraries/{library}/")
         for name in LIBRARIES

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from uuid import UUID
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -19,7 +19,7 @@ def _with(**headers: str | None) -> Ask:
     """A good question with headers changed or taken away after signing."""
 
     def ask(site: Any) -> Request:
-        good = site.question(site.asking())
+        good: Request = site.question(site.asking())
         changed = {**good.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         return replace(good, headers={name: value for name, value in changed.items() if value is not None})
 
@@ -43,7 +43,7 @@ def _resigned(old: str, new: str) -> Ask:
     """A question whose signature parameters were changed, so that the signature no longer fits or the form is wrong."""
 
     def ask(site: Any) -> Request:
-        good = site.question(site.asking())
+        good: Request = site.question(site.asking())
         return replace(
             good, headers={**good.headers, "signature-input": good.headers["signature-input"].replace(old, new)}
         )
@@ -52,7 +52,7 @@ def _resigned(old: str, new: str) -> Ask:
 
 
 def _short_nonce(site: Any) -> Request:
-    good = site.question(site.asking())
+    good: Request = site.question(site.asking())
     start, _, rest = good.headers["signature-input"].partition('nonce="')
     return replace(
         good, headers={**good.headers, "signature-input": f'{start}nonce="short"{rest[rest.index(chr(34)) + 1 :]}'}

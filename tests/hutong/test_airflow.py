@@ -1,7 +1,6 @@
 """Airflow as a watched child: a DAG runs end to end in the real scheduler, connections come from its backend, and the crash of one part stops all."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -60,7 +59,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
-def running(installation: Installation) -> Iterator[Installation]:
+def running(installation: Installation) -> Installation:
     """An installation with two DAGs and a connection, Airflow running."""
     dags = installation.home.root / "dags"
     dags.mkdir()

@@ -163,7 +163,7 @@ def citizen_ids(count: int, seed: int = 1) -> list[str]:
     days = random.integers(0, 20_000, count)
     born = [(date(1950, 1, 1) + timedelta(days=int(day))).strftime("%Y%m%d") for day in days]
     texts = [f"330106{day}{n % 1000:03d}" for n, day in enumerate(born)]
-    found = append_citizen_check_digits(pa.array(texts)).to_pylist()
+    found: list[str] = append_citizen_check_digits(pa.array(texts)).to_pylist()
     assert len(set(found)) == count, "take another seed"
     return found
 

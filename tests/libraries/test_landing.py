@@ -11,7 +11,7 @@ from libraries import ingest, landing
 from schemas.errors import Invalid, Terminal, Transient
 
 RESIDENT = "public_security.resident"
-DECISION = {
+DECISION: dict[str, Any] = {
     "id": "credit_office.decision", "name": "双公示", "department": "credit_office", "code": "101001/330199000002",
     "category": "c", "abstract": "a", "format": {"category": "3", "type": "CSV"}, "sharing": {"type": 1}, "update_cycle": 2,
     "items": [

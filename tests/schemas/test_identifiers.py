@@ -26,8 +26,8 @@ from schemas.identifiers import (
     parse_uscc,
     uscc_check_digit,
 )
-from schemas.identifiers.certificate import ALPHABET, ROOT
-from schemas.identifiers.organisation import USCC_ALPHABET, USCC_AUTHORITIES
+from schemas.identifiers.certificate import ROOT
+from schemas.identifiers.organisation import ORGANISATION_ALPHABET, USCC_ALPHABET, USCC_AUTHORITIES
 
 TODAY = date(2026, 6, 30)
 DIGITS = string.digits
@@ -51,7 +51,7 @@ def usccs(draw: st.DrawFn) -> str:
 
 @st.composite
 def certificate_identifiers(draw: st.DrawFn) -> str:
-    def part(least: int, most: int, alphabet: str = ALPHABET) -> str:
+    def part(least: int, most: int, alphabet: str = ORGANISATION_ALPHABET) -> str:
         return draw(st.text(alphabet, min_size=least, max_size=most))
 
     parts = [part(21, 21), part(18, 18), part(1, 32), part(3, 3, DIGITS)]
@@ -222,7 +222,7 @@ def test_one_changed_character_breaks_a_uscc(text: str, place: int, character: s
     refusal(parse_uscc, text[:place] + character + text[place + 1 :])
 
 
-@given(certificate_identifiers(), st.integers(min_value=len(ROOT) + 1), st.sampled_from(ALPHABET))
+@given(certificate_identifiers(), st.integers(min_value=len(ROOT) + 1), st.sampled_from(ORGANISATION_ALPHABET))
 def test_one_changed_character_breaks_a_certificate_identifier(text: str, place: int, character: str) -> None:
     assume(place < len(text) and text[place] not in (".", character))
     parse_certificate_identifier(text)

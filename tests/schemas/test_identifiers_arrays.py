@@ -130,8 +130,9 @@ def test_every_character_at_every_place_of_a_uscc_is_judged_as_a_single_one_is()
 @given(COLUMNS)
 def test_birth_dates_and_sex_are_read_from_valid_ids_only(texts: list[str | None]) -> None:
     parsed = [
-        parse_citizen_id(text, TODAY) if accepted(parse_citizen_id, text, today=TODAY) else None for text in texts
-    ]  # type: ignore[arg-type]
+        parse_citizen_id(text, TODAY) if text is not None and accepted(parse_citizen_id, text, today=TODAY) else None
+        for text in texts
+    ]
     column = pa.array(texts, pa.string())
     births, sexes = citizen_id_birth_dates(column, TODAY), citizen_id_sex(column, TODAY)
     assert births.type == pa.date32()
