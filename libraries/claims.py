@@ -105,13 +105,18 @@ _STAGE = """
 """
 
 
+# Indexed, because the planner may believe a source to have hardly any claims when it just got its first thousands, and loop over what is staged.
+_INDEX = "CREATE UNIQUE INDEX ON incoming ({key}); CREATE INDEX ON gone ({key}); ANALYZE incoming ({key})"
+
+
 def stage(session: Session, assertion: Assertion, rows: Any, gone: Any) -> None:
     """Put a unit's rows and withdrawn keys before the server: temporary tables `incoming` and `gone` that end with the transaction."""
     for statement in _STAGE.split(";"):
         sql.run(session, statement, assertion.words)
     copy_rows(session, "incoming", rows)
     copy_rows(session, "gone", pa.table({assertion.spec.key: gone}))
-    sql.run(session, "ANALYZE incoming ({key})", assertion.words)
+    for statement in _INDEX.split(";"):
+        sql.run(session, statement, assertion.words)
 
 
 def copy_rows(session: Session, target: str, rows: Any) -> None:
@@ -150,7 +155,7 @@ _ADD = """
     INSERT INTO {claims} ({claim})
     SELECT {i_record}, {source}, i.row_hash, {first_version}, {batch}, :asserted_at FROM incoming i
 """
-_ONLY_NEW = " WHERE NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source = {source})"
+_ONLY_NEW = " ON CONFLICT ({key}, source) DO NOTHING"
 _NEXT_VERSION = (
     "1 + COALESCE((SELECT max(p.version) FROM {past_claims} p WHERE p.{key} = i.{key} AND p.source = {source}), 0)"
 )
@@ -184,9 +189,12 @@ class Asserted:
     withdrawn: int
 
 
-def assert_claims(session: Session, assertion: Assertion, now: datetime) -> Asserted:
-    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones."""
+def assert_claims(session: Session, assertion: Assertion, now: datetime, *, first: bool) -> Asserted:
+    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones. `first`: the source had none before."""
     words, times = assertion.words, {"now": now, "asserted_at": assertion.asserted_at}
+    if first:
+        added = sql.run(session, _ADD, {**words, "first_version": "1"}, asserted_at=assertion.asserted_at).rowcount
+        return Asserted(added, 0, 0)
     words["first_version"] = _NEXT_VERSION.format_map(words)
     sql.run(session, _DROP_UNCHANGED, words, asserted_at=assertion.asserted_at)
     changed = sql.run(session, _CHANGE, words, **times).rowcount

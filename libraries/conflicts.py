@@ -54,6 +54,7 @@ def record_conflicts(
     cases = (f"CASE WHEN min({a}) <> max({a}) THEN '{a}' END" for a in spec.attribute_ids)
     words = {**assertion.words, "contradicted": ", ".join(cases), "unranked": str(UNRANKED)}
     sql.run(session, _FIND, words)
+    sql.run(session, "ANALYZE contested", words)
     ranked = [
         (attribute.id, source, rank_of(department, attribute.authority))
         for attribute in spec.attributes

@@ -49,7 +49,8 @@ def order_of(authority: tuple[str, ...], departments: Mapping[int, str]) -> str:
 _PREPARE = "CREATE TEMP TABLE verdict ON COMMIT DROP AS SELECT {record}, sources, batches FROM {golden} WITH NO DATA"
 _TOUCH = """
     INSERT INTO touched
-    SELECT i.{key} FROM incoming i WHERE EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source <> {source})
+    SELECT i.{key} FROM incoming i
+    CROSS JOIN LATERAL (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source <> {source} LIMIT 1) AS other
     UNION ALL SELECT {key} FROM gone
 """
 _SOLE = """
@@ -74,7 +75,7 @@ _CHANGE = """
 _ADD = """
     INSERT INTO {golden} ({record}, sources, batches, version, recorded_at)
     SELECT {i_record}, i.sources, i.batches, {first_version}, :now FROM verdict i
-    WHERE NOT EXISTS (SELECT FROM {golden} g WHERE g.{key} = i.{key})
+    ON CONFLICT ({key}) DO NOTHING
 """
 _REMOVE = """
     WITH moved AS (
@@ -92,9 +93,13 @@ def judge(session: Session, assertion: Assertion, departments: Mapping[int, str]
         sql.run(session, _TOUCH, words)
     else:
         sql.run(session, "INSERT INTO touched SELECT {key} FROM gone", words)
+    sql.run(session, "CREATE INDEX ON touched ({key})", words)
+    sql.run(session, "ANALYZE touched", words)  # without it the planner takes a full table for a small one and loops
     sql.run(session, _PREPARE, words)
     sql.run(session, _SOLE, words)
     sql.run(session, _JUDGE, words)
+    sql.run(session, "CREATE UNIQUE INDEX ON verdict ({key})", words)
+    sql.run(session, "ANALYZE verdict ({key})", words)
     changed = sql.run(session, _CHANGE + KEEP, words, now=now).rowcount
     added = sql.run(session, _ADD, words, now=now).rowcount
     removed = sql.run(session, _REMOVE + KEEP, words, now=now).rowcount

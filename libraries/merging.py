@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
-from libraries import batches, claims, conflicts, golden
-from libraries.candidates import PARTITIONS, Unit, read_candidates, units_of
+from libraries import batches, claims, conflicts, golden, sql
+from libraries.candidates import PARTITIONS, SMALL, Unit, read_candidates, units_of
 from libraries.claims import Asserted, Assertion
 from libraries.landing import folder_of
 from schemas.database import transaction
@@ -72,6 +72,7 @@ def merge_batch(batch_id: str) -> MergeReport:
             return MergeReport(batch_id)
         merge = _begin(session, task)
         report = replace(_merge(merge, task, _held(session, task)), seconds=round(time.perf_counter() - started, 3))
+        _renew_figures(session, merge.assertion, report)
         task.batch.state, task.batch.merged_at = "merged", batches.now()
         task.batch.error_code = task.batch.error_facts = None
     return report
@@ -157,7 +158,7 @@ def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
         if merge.first and len(departments) == 1:
             return _found(session, assertion, unit, now)
         claims.stage(session, assertion, unit.rows, unit.gone)
-        asserted = claims.assert_claims(session, assertion, now)
+        asserted = claims.assert_claims(session, assertion, now, first=merge.first)
         judged = golden.judge(session, assertion, departments, now)
         found = conflicts.record_conflicts(session, assertion, departments, now)
     counts: dict[str, Asserted | golden.Judged | conflicts.Contradictions] = {
@@ -173,6 +174,14 @@ def _found(session: Session, assertion: Assertion, unit: Unit, now: datetime) ->
     claims.copy_claims(session, assertion, unit.rows)
     golden.copy_golden(session, assertion, unit.rows, now)
     return {"claims_added": unit.rows.num_rows, "golden_added": unit.rows.num_rows}
+
+
+def _renew_figures(session: Session, assertion: Assertion, report: MergeReport) -> None:
+    """Tell the planner what the tables hold after much has come; not knowing that keys are distinct, it would read them whole for a small increment."""
+    never = "SELECT bool_or(reltuples < 0) FROM pg_class WHERE oid IN ('{claims}'::regclass, '{golden}'::regclass)"
+    if report.claims_added + report.claims_changed >= SMALL or sql.run(session, never, assertion.words).scalar():
+        sql.run(session, "ANALYZE {claims} ({key}, source)", assertion.words)
+        sql.run(session, "ANALYZE {golden} ({key})", assertion.words)
 
 
 def _lock(session: Session, library: str, partitions: tuple[int, ...]) -> Any:

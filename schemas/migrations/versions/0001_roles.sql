@@ -24,6 +24,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA exchange, evidence TO hutong_exchange, huto
 GRANT INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA landing, library TO hutong_ingest;
 GRANT SELECT, INSERT ON operations.notices TO hutong_ingest;
 GRANT CREATE ON SCHEMA library TO hutong_ingest; -- staging tables of a running merge
+GRANT MAINTAIN ON ALL TABLES IN SCHEMA library TO hutong_ingest; -- a large merge renews the planner's figures before the next one plans by them
 
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA exchange, operations TO hutong_exchange;
 GRANT SELECT ON ALL TABLES IN SCHEMA operations TO hutong_exchange;

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from libraries.merging import merge_batch
+from schemas.database import engine
 from schemas.errors import Invalid, Terminal
 
 PS, CA, HR = "public_security.resident", "civil_affairs.marriage", "human_resources.insured"
@@ -179,3 +180,17 @@ def test_what_the_database_refuses_is_named_without_quoting_it(hub: Any) -> None
         hub.merge(PS, [{"subject": "a", "name": "张伟\0"}])
     assert "张伟" not in f"{refused.value}{refused.value.__cause__}"
     assert hub.golden() == {}
+
+
+def test_a_small_increment_into_a_large_library_reads_only_its_own_keys(hub: Any) -> None:
+    hub.resource(PS, mode="incremental")
+    hub.merge(PS, [{"subject": f"{n:06}", "name": "n"} for n in range(60_000)])
+    read = "SELECT seq_tup_read AS n FROM pg_stat_all_tables WHERE relid IN ('library.population'::regclass, 'library.population_claims'::regclass)"
+    flush = "SELECT pg_stat_clear_snapshot(), pg_stat_force_next_flush()"
+    engine("ingest").dispose()  # a session tells its counts when it ends
+    hub.rows(flush)
+    before = sum(row["n"] for row in hub.rows(read))
+    hub.merge(PS, [{"subject": f"{n:06}", "name": "m"} for n in range(0, 60_000, 300)])
+    engine("ingest").dispose()
+    hub.rows(flush)
+    assert sum(row["n"] for row in hub.rows(read)) - before < 60_000
