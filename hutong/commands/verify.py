@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 # what each check proves, in words: Chinese, English
 MEANING = {
@@ -18,7 +16,7 @@ MEANING = {
     "binding": ("应答对应的正是该请求", "the answer belongs to this question"),
     "entry": ("存证条目记载的正是本次问答", "the evidence entry speaks of these messages"),
     "inclusion": ("条目已纳入存证日志", "the entry is in the log"),
-    "checkpoint": ("日志检查点由枢纽签名", "the hub signed the log's checkpoint"),
+    "checkpoint_signature": ("日志检查点由枢纽签名", "the hub signed the log's checkpoint"),
 }
 
 
@@ -44,11 +42,12 @@ def verify(
             )
         )
     else:
-        table = Table("", "检查", "check", "detail", title=str(file))
         for check in report.checks:
             chinese, english = MEANING.get(check.name, (check.name, check.name))
-            table.add_row("[green]✓[/]" if check.ok else "[red]✗[/]", chinese, english, check.detail)
-        Console().print(table)
+            mark, colour = ("✓", typer.colors.GREEN) if check.ok else ("✗", typer.colors.RED)
+            typer.echo(f"{typer.style(mark, fg=colour)} {chinese} · {english}")
+            if not check.ok:
+                typer.echo(f"    {check.name}: {check.detail}")
         typer.echo(
             ("回执有效 verified" if report.verified else f"回执无效 NOT verified: {report.failed}")
             + f"  (keys: {source})"
