@@ -32,8 +32,15 @@ Format = Annotated[str, Query(alias="format", max_length=8)]
 @router.get("/demands")
 def demands(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the demands that concern the officer."""
+    columns = _columns(
+        visit, id=N_("编号"), purpose=N_("使用目的"), service=N_("政务服务事项"), department=N_("需求部门"), state=N_("状态"), created=N_("登记日期")
+    )  # fmt: skip
+    return _list(visit, asked, columns, _demand_rows(visit), (N_("需求"), "demands", file))
+
+
+def _demand_rows(visit: Visit) -> list[dict[str, Any]]:
     names = reading.names(visit.session)
-    rows = [
+    return [
         {
             "id": one.id, "purpose": one.purpose, "service": names.services.get(one.service_item_id, one.service_item_id),
             "department": names.departments[one.department_id], "state": _say(visit, "state", one.state),
@@ -41,24 +48,21 @@ def demands(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response
         }
         for one in reading.demands_of(visit.session, visit.actor)
     ]  # fmt: skip
-    columns = _columns(
-        visit,
-        id=N_("编号"),
-        purpose=N_("使用目的"),
-        service=N_("政务服务事项"),
-        department=N_("需求部门"),
-        state=N_("状态"),
-        created=N_("登记日期"),
-    )
-    return _list(visit, asked, columns, rows, (N_("需求"), "demands", file))
 
 
 @router.get("/tasks")
 def tasks(visit: ProviderVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the supply tasks of the officer's department."""
+    columns = _columns(
+        visit, id=N_("编号"), purpose=N_("使用目的"), department=N_("需求部门"), state=N_("状态"), due=N_("答复期限")
+    )
+    return _list(visit, asked, columns, _task_rows(visit), (N_("供给任务"), "tasks", file))
+
+
+def _task_rows(visit: Visit) -> list[dict[str, Any]]:
     names, clocks = reading.names(visit.session), Clocks(visit.session, visit.today)
     demands = {one.id: one for one in reading.demands_of(visit.session, visit.actor)}
-    rows: list[dict[str, Any]] = [
+    return [
         {
             "id": one.id, "purpose": demands[one.demand_id].purpose, "department": names.departments[demands[one.demand_id].department_id],
             "state": _say(visit, "task_state", one.state), "due": one.due_date.isoformat(), "_clock": clocks.of(one),
@@ -66,17 +70,21 @@ def tasks(visit: ProviderVisit, asked: AskedDep, file: Format = "") -> Response:
         }
         for one in supply.tasks_of(visit.session, department_id=visit.actor.department_id)
     ]  # fmt: skip
-    columns = _columns(
-        visit, id=N_("编号"), purpose=N_("使用目的"), department=N_("需求部门"), state=N_("状态"), due=N_("答复期限")
-    )
-    return _list(visit, asked, columns, rows, (N_("供给任务"), "tasks", file))
 
 
 @router.get("/resources")
 def resources(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the published directory; the search also looks into item names and abstracts."""
+    columns = _columns(
+        visit, name=N_("资源名称"), department=N_("提供部门"), sharing=N_("共享属性"), cycle=N_("更新周期"),
+        library=N_("基础库"), items=N_("信息项数"), id=N_("标识"),
+    )  # fmt: skip
+    return _list(visit, asked, columns, _resource_rows(visit), (N_("资源目录"), "resources", file))
+
+
+def _resource_rows(visit: Visit) -> list[dict[str, Any]]:
     names = reading.names(visit.session)
-    rows = [
+    return [
         {
             "name": body["name"], "department": names.departments[body["department"]], "sharing": _say(visit, "sharing", body["sharing"]["type"]),
             "cycle": _say(visit, "cycle", body["update_cycle"]), "library": _say(visit, "library", body["library"]) if body["library"] else "—",
@@ -86,11 +94,6 @@ def resources(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Respon
         for row in directory.find(visit.session)
         for body in [row.document]
     ]  # fmt: skip
-    columns = _columns(
-        visit, name=N_("资源名称"), department=N_("提供部门"), sharing=N_("共享属性"), cycle=N_("更新周期"),
-        library=N_("基础库"), items=N_("信息项数"), id=N_("标识"),
-    )  # fmt: skip
-    return _list(visit, asked, columns, rows, (N_("资源目录"), "resources", file))
 
 
 @router.get("/resources/{resource_id}")

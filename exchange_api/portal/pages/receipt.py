@@ -7,9 +7,9 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 
@@ -17,7 +17,7 @@ from exchange_api import keys
 from exchange_api.evidence.receipt import Report, verify_receipt
 from exchange_api.portal.reading import names
 from exchange_api.portal.rendering import page
-from exchange_api.portal.visit import AnyVisit, Form
+from exchange_api.portal.visit import AnyVisit, Form, Visit
 from exchange_api.portal.words import CHECK
 from schemas.errors import Invalid
 
@@ -40,9 +40,9 @@ class Proven:
 
 
 @router.get("/verify")
-def show(visit: AnyVisit, _: Annotated[str, Query(alias="receipt", max_length=64)] = "") -> Response:
+def show(visit: AnyVisit) -> Response:
     """Show where to drop a receipt."""
-    return page(visit, "receipt.html", report=None, proven=None, file_name="", error=None, words=CHECK)
+    return _page(visit)
 
 
 @router.post("/verify")
@@ -51,17 +51,14 @@ def verify(visit: AnyVisit, form: Form) -> Response:
     file = form.get("receipt")
     data = file.file.read() if isinstance(file, UploadFile) else b""
     if not isinstance(file, UploadFile) or not data:
-        error = Invalid("portal.nothing_uploaded")
-        return page(visit, "receipt.html", 422, report=None, proven=None, file_name="", error=error, words=CHECK)
+        return _page(visit, error=Invalid("portal.nothing_uploaded"))
     report = verify_receipt(data, keys.jwks(visit.session))
-    facts: dict[str, Any] = {
-        "names": names(visit.session),
-        "report": report,
-        "proven": _proven(report, data),
-        "file_name": file.filename or "",
-        "error": None,
-    }
-    return page(visit, "receipt.html", words=CHECK, **facts)
+    return _page(visit, report=report, proven=_proven(report, data), file_name=file.filename or "")
+
+
+def _page(visit: Visit, error: Invalid | None = None, **found: Any) -> Response:
+    facts = {"report": None, "proven": None, "file_name": "", "names": names(visit.session), "words": CHECK, **found}
+    return page(visit, "receipt.html", error.status if error else 200, error=error, **facts)
 
 
 def _proven(report: Report, data: bytes) -> Proven | None:

@@ -75,16 +75,23 @@ def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
     """Answer the whole task, or choose "confirm" for everything still open and look again."""
     task = supply.get_task(visit.session, task_id)
     visit.actor.require_department(task.department_id, task_id)
-    asked = _asked(visit, task, _read(form))
+    chosen = _read(form)
     if text_of(form, "do") == "confirm_rest":
-        return _page(visit, task, [_confirmed(one) for one in asked])
+        return _page(visit, task, [_confirmed(one) for one in _asked(visit, task, chosen)])
+    if error := _keep(visit, task, chosen):
+        return _page(visit, task, _asked(visit, task, chosen), error)
+    return leads_to(f"/portal/demands/{task.demand_id}")
+
+
+def _keep(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> Invalid | None:
+    """Give the answers to the desk; half an answer is no answer, and what is wrong comes back."""
     try:
-        with visit.session.begin_nested():  # half an answer is no answer
-            supply.answer(visit.session, visit.actor, task_id, _answers(asked))
+        with visit.session.begin_nested():
+            supply.answer(visit.session, visit.actor, task.id, _answers(_asked(visit, task, chosen)))
     except Invalid as error:
         visit.session.expire_all()
-        return _page(visit, task, _asked(visit, task, _read(form)), error)
-    return leads_to(f"/portal/demands/{task.demand_id}")
+        return error
+    return None
 
 
 def _asked(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> list[Asked]:
