@@ -13,7 +13,7 @@ from exchange_api import cases, officers
 from exchange_api.actors import Actor
 from schemas.calendar import WorkingCalendar
 from schemas.errors import Denied
-from schemas.tables.exchange import Application, Demand, SupplyTask
+from schemas.tables.exchange import Demand, SupplyTask
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,6 @@ def open_tasks(session: Session, department_id: str | None = None) -> list[Suppl
     """Return open supply tasks, of one department where given, the most urgent first."""
     query = select(SupplyTask).where(SupplyTask.state == "open").order_by(SupplyTask.due_date, SupplyTask.id)
     return list(session.scalars(query.where(SupplyTask.department_id == department_id) if department_id else query))
-
-
-def applications(session: Session, department_id: str) -> list[Application]:
-    """Return a department's application systems by name."""
-    query = select(Application).where(Application.department_id == department_id)
-    return list(session.scalars(query.order_by(Application.name, Application.id)))
 
 
 def _concerns(actor: Actor) -> ColumnElement[bool]:

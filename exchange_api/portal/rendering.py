@@ -42,7 +42,7 @@ def environment(language: Language) -> Environment:
     made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     translate = catalogue.gettext
     made.filters |= {
-        "when": _when,
+        "when": shown_time,
         "day": _day,
         "word": lambda key, table: translate(words.word(table, key)),
         "reason": lambda reason: _reason(language, reason),
@@ -92,7 +92,8 @@ def in_words(error: HutongError, language: Language) -> HutongError:
     return type(error)(error.code, **facts)
 
 
-def _when(moment: datetime | None) -> str:
+def shown_time(moment: datetime | None) -> str:
+    """Return a moment to the minute in the portal's time zone."""
     return moment.astimezone(ZoneInfo(PortalSettings().portal_time_zone)).strftime("%Y-%m-%d %H:%M") if moment else "—"
 
 

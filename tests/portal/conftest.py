@@ -23,6 +23,7 @@ from catalog import directory
 from catalog.folder import import_folder
 from exchange_api import demands, officers, portal, supply
 from exchange_api.actors import Actor
+from exchange_api.app import create_app
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
 from exchange_api.evidence.receipts import build_receipt
@@ -177,6 +178,7 @@ def city(city_database: URL) -> Iterator[City]:  # noqa: ARG001 - the database m
         for login, (name, department, roles) in PEOPLE.items():
             passwords[login] = officers.add(session, login, name, department, roles)
     app = FastAPI(title=secrets.token_hex(4))
+    app.openapi = create_app().openapi  # the reference shows the real API
     portal.mount(app)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)

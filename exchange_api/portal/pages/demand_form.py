@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from catalog import services
-from exchange_api import demands
+from exchange_api import applications, demands
 from exchange_api.demands import DemandForm
 from exchange_api.matching import Found
 from exchange_api.portal import held, reading
@@ -74,7 +74,7 @@ class Matched:
 def show(visit: DemanderVisit, service_item: str = "") -> Response:
     """Show an empty form, or one for a service item."""
     fields = dict.fromkeys(FIELDS, "") | {"service_item_id": service_item, "volume_per_day": "1000"}
-    known = reading.applications(visit.session, visit.actor.department_id)
+    known = applications.find(visit.session, visit.actor.department_id)
     if len(known) == 1:
         fields["application_id"] = known[0].id
     return _page(visit, _completed(visit, Draft(fields, (Row(),) * EMPTY_ROWS)))
@@ -186,7 +186,7 @@ def _page(visit: Visit, draft: Draft, error: HutongError | None = None) -> Respo
         "draft": draft,
         "offered": offered,
         "chosen": next((one for one in offered if one.id == draft.fields["service_item_id"]), None),
-        "applications": reading.applications(visit.session, visit.actor.department_id),
+        "applications": applications.find(visit.session, visit.actor.department_id),
         "matched": _match(visit, draft),
         "error": in_words(error, visit.language) if error else None,
     }

@@ -11,7 +11,7 @@ from exchange_api.portal import reading
 from exchange_api.portal.language import N_, translations
 from exchange_api.portal.listing import Asked, Column, listed, workbook
 from exchange_api.portal.reading import Clocks
-from exchange_api.portal.rendering import page
+from exchange_api.portal.rendering import page, shown_time
 from exchange_api.portal.visit import OfficerVisit, ProviderVisit, Visit
 from exchange_api.portal.words import word
 from schemas.resource import ResourceDocument
@@ -44,7 +44,7 @@ def _demand_rows(visit: Visit) -> list[dict[str, Any]]:
         {
             "id": one.id, "purpose": one.purpose, "service": names.services.get(one.service_item_id, one.service_item_id),
             "department": names.departments[one.department_id], "state": _say(visit, "state", one.state),
-            "created": one.created_at.date().isoformat(), "_tone": one.state, "_address": f"/portal/demands/{one.id}",
+            "created": shown_time(one.created_at)[:10], "_tone": one.state, "_address": f"/portal/demands/{one.id}",
         }
         for one in reading.demands_of(visit.session, visit.actor)
     ]  # fmt: skip
