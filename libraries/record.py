@@ -141,7 +141,7 @@ def _names(session: Session, claims: Iterable[Row], conflicts: Mapping[str, list
     resources = session.scalars(select(Resource).where(Resource.number.in_(numbers)))
     by_number = {resource.number: resource for resource in resources}
     owners = {resource.department_id for resource in by_number.values()}
-    departments = session.execute(select(Department.id, Department.name).where(Department.id.in_(owners)))
+    departments = session.execute(select(Department.id, Department.short_name).where(Department.id.in_(owners)))
     batches = session.execute(
         select(Batch.number, Batch.id).where(Batch.number.in_({claim["batch"] for claim in said}))
     )

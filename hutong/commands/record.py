@@ -1,6 +1,7 @@
 """Why: look at one record and see where each value came from. Called by `hutong record`; the reading is `libraries.record`'s."""
 
 import json
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from libraries.record import HIGHEST_AUTHORITY, MOST_RECENT, ONLY_SOURCE, explain
+from schemas.calendar import CHINA
+from schemas.codes import code_table
 from schemas.database import transaction
 from schemas.library import library
 
@@ -15,13 +18,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Records and 
 
 WORDS = {
     "zh": {
-        "attribute": "信息项", "value": "值", "source": "来源资源", "department": "部门", "batch": "批次", "why": "理由", "others": "其他来源的值",
-        "asserted": "采集时间", "record": "记录", "version": "版本", "past": "历史版本", "conflicts": "来源不一致", "closed": "已消除",
+        "attribute": "信息项", "value": "值", "department": "来源", "batches": "批次", "why": "理由", "others": "其他来源的值",
+        "version": "版本", "past": "历史版本", "conflicts": "来源不一致", "closed": "已消除",
         ONLY_SOURCE: "唯一来源", MOST_RECENT: "时间最近", HIGHEST_AUTHORITY: "权威来源",
     },
     "en": {
-        "attribute": "item", "value": "value", "source": "source", "department": "department", "batch": "batch", "why": "why", "others": "others say",
-        "asserted": "asserted", "record": "record", "version": "version", "past": "past versions", "conflicts": "sources disagree", "closed": "settled",
+        "attribute": "item", "value": "value", "department": "source", "batches": "batches", "why": "why", "others": "others say",
+        "version": "version", "past": "past versions", "conflicts": "sources disagree", "closed": "settled",
         ONLY_SOURCE: ONLY_SOURCE, MOST_RECENT: MOST_RECENT, HIGHEST_AUTHORITY: HIGHEST_AUTHORITY,
     },
 }  # fmt: skip
@@ -75,26 +78,48 @@ def _print(
     title = (
         f"{name} {record['key']} · {words['version']} {record['version']} · {words['past']} {record['past_versions']}"
     )
-    columns = (
-        ("attribute", "value", "department", "why", "others", "batch", "asserted")
-        if explained
-        else ("attribute", "value")
-    )
-    table = Table(*(words[column] for column in columns), title=title, title_justify="left", header_style="dim")
-    for item in record["attributes"]:
-        if item["value"] is not None:
-            table.add_row(*_cells(item, words, chinese)[: len(columns)])
+    columns = ("attribute", "value", "department", "why", "others") if explained else ("attribute", "value")
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in columns:
+        table.add_column(words[column], overflow="fold")
+    known = [item for item in record["attributes"] if item["value"] is not None]
+    for item in known:
+        table.add_row(*_cells(found["library"], item, words, chinese)[: len(columns)])
+    console.print(title, style="bold")
     console.print(table)
+    if explained:
+        _print_batches(console, known, words, chinese)
     for conflict in record["conflicts"] if explained else []:
         console.print(_conflict(found["library"], conflict, words, chinese))
 
 
-def _cells(item: dict[str, Any], words: dict[str, str], chinese: bool) -> tuple[str, ...]:
+def _print_batches(console: Console, known: list[dict[str, Any]], words: dict[str, str], chinese: bool) -> None:
+    """One line a source: which batch its values came with, and when."""
+    console.print(words["batches"], style="dim")
+    sources = {
+        (_department(item, chinese), item["batch"], item["asserted_at"][:16].replace("T", " ")) for item in known
+    }
+    for department, batch, when in sorted(sources):
+        console.print(f"  {department} · {batch} · {when}", soft_wrap=True)
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone(CHINA).isoformat(" ", "minutes")
+
+
+def _cells(library_name: str, item: dict[str, Any], words: dict[str, str], chinese: bool) -> tuple[str, ...]:
     reason = str(item["why"]).partition(":")[0]
     others = "\n".join(f"{other['value']} ({_department(other, chinese)})" for other in item["others"])
     label = item["name"] if chinese else item["id"]
-    when = item["asserted_at"][:16].replace("T", " ")
-    return label, str(item["value"]), _department(item, chinese), words.get(reason, reason), others, item["batch"], when
+    return label, _spelled_out(library_name, item), _department(item, chinese), words.get(reason, reason), others
+
+
+def _spelled_out(library_name: str, item: dict[str, Any]) -> str:
+    """A code with its label, any other value as it is."""
+    value, table = str(item["value"]), library(library_name).attribute(item["id"]).code_table
+    if table is None or value not in code_table(table).entries:
+        return value
+    return f"{value} {code_table(table).label(value)}"
 
 
 def _department(claim: dict[str, Any], chinese: bool) -> str:
