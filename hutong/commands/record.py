@@ -96,15 +96,13 @@ def _print(
 def _print_batches(console: Console, known: list[dict[str, Any]], words: dict[str, str], chinese: bool) -> None:
     """One line a source: which batch its values came with, and when."""
     console.print(words["batches"], style="dim")
-    sources = {
-        (_department(item, chinese), item["batch"], item["asserted_at"][:16].replace("T", " ")) for item in known
-    }
+    sources = {(_department(item, chinese), item["batch"], _local(item["asserted_at"])) for item in known}
     for department, batch, when in sorted(sources):
         console.print(f"  {department} · {batch} · {when}", soft_wrap=True)
 
 
 def _local(moment: str) -> str:
-    return datetime.fromisoformat(moment).astimezone(CHINA).isoformat(" ", "minutes")
+    return datetime.fromisoformat(moment).astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
 def _cells(library_name: str, item: dict[str, Any], words: dict[str, str], chinese: bool) -> tuple[str, ...]:
