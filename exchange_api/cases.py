@@ -14,6 +14,7 @@ from catalog import notices
 from exchange_api.actors import Actor
 from schemas.errors import Invalid
 from schemas.tables.exchange import CaseEvent, Demand, SupplyTask
+from schemas.tables.operations import Officer
 
 # action → {from state: to state}
 TRANSITIONS: dict[str, dict[str, str]] = {
@@ -98,4 +99,6 @@ def next_number(session: Session, prefix: str, table: str) -> str:
 
 def _concerned(session: Session, demand: Demand) -> set[str]:
     providers = session.scalars(select(SupplyTask.department_id).where(SupplyTask.demand_id == demand.id))
-    return {demand.department_id, *providers}
+    deciding = select(Officer.department_id).where(Officer.roles.contains(["authority"])).distinct()
+    authority = session.scalars(deciding) if demand.state == "submitted" else ()
+    return {demand.department_id, *providers, *authority}

@@ -153,7 +153,9 @@ def save_matches(session: Session, demand: Demand) -> None:
 
 
 def _keep_items(session: Session, demand: Demand, form: DemandForm) -> None:
-    session.add_all(DemandItem(demand_id=demand.id, position=n, **item.model_dump()) for n, item in enumerate(form.items))
+    session.add_all(
+        DemandItem(demand_id=demand.id, position=n, **item.model_dump()) for n, item in enumerate(form.items)
+    )
     session.flush()
 
 

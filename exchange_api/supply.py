@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, directory
+from catalog import deadlines, directory, notices
 from exchange_api import cases, grants
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step
@@ -142,6 +142,9 @@ def _open_task(
     )  # fmt: skip
     session.add(task)
     session.flush()
+    notices.notify(
+        session, department_id, "task.opened", {"purpose": demand.purpose, "due": due.date.isoformat()}, demand.id
+    )
     return task
 
 

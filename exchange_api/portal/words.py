@@ -104,6 +104,7 @@ NOTICE = {
     "demand.provided": N_("授权已生成：%(purpose)s"),
     "demand.accepted": N_("需求方已验收：%(purpose)s"),
     "demand.closed": N_("需求已办结：%(purpose)s"),
+    "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
 }
 CHECK = {
     "format": (N_("文件格式"), N_("文件符合回执格式，书写唯一")),

@@ -13,6 +13,7 @@ from exchange_api.cases import TRANSITIONS, Step
 from exchange_api.supply import ItemAnswer
 from schemas.errors import Denied, HutongError, Invalid
 from schemas.tables.exchange import DEMAND_STATES, Demand, DemandItem, Match
+from schemas.tables.operations import Officer
 from tests.desks.conftest import BUREAU, CIVIL, HOUSING, POLICE, actor, form
 
 
@@ -136,7 +137,10 @@ def test_a_withdrawn_demand_cancels_its_tasks(town: Session) -> None:
 
 
 def test_everybody_concerned_is_told(town: Session) -> None:
+    town.add(Officer(id="chen", name="陈", department_id="data_bureau", roles=["authority"], password_hash="-"))
     demand = _dispatched(town, "户籍地址")
+    assert {notice.key for notice in notices.find(town, "data_bureau")} == {"demand.submitted"}
+    assert {notice.key for notice in notices.find(town, "public_security")} == {"task.opened"}
     task = _open_task(town, demand)
     supply.answer(town, POLICE, task.id, _answers(town, task.id))
     assert "demand.provided" in {notice.key for notice in notices.find(town, "housing")}
