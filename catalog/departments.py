@@ -3,9 +3,9 @@
 import pyarrow as pa
 from pydantic import Field
 from sqlalchemy import or_, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.identifiers import valid_uscc
 from schemas.resource import Identifier, Strict
@@ -30,13 +30,7 @@ def save(session: Session, wanted: DepartmentDocument) -> None:
     """Register or update one department. Raises Invalid `directory.bad_document` for a wrong USCC."""
     if wanted.uscc and not valid_uscc(pa.array([wanted.uscc]))[0].as_py():
         raise Invalid("directory.bad_document", file=f"departments.yml ({wanted.id})", problem=f"uscc {wanted.uscc}")
-    values = wanted.model_dump()
-    statement = insert(Department).values(**values)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[Department.id], set_={k: statement.excluded[k] for k in values if k != "id"}
-        )
-    )
+    keep(session, Department, wanted.model_dump())
 
 
 def get(session: Session, department_id: str) -> Department:

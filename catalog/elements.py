@@ -1,10 +1,10 @@
 """Why: a data element is the standard meaning of one datum; items and library attributes are bound to it, so that matching and rules agree. Its desk."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from schemas.codes import code_tables
+from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.resource import DataType, Identifier, Sensitivity, Strict
 from schemas.tables.directory import DataElement
@@ -30,13 +30,7 @@ def save(session: Session, wanted: ElementDocument) -> None:
         raise Invalid(
             "directory.unknown_code_table", where=wanted.id, table=wanted.code_table, known=", ".join(code_tables())
         )
-    values = wanted.model_dump()
-    statement = insert(DataElement).values(**values)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[DataElement.id], set_={k: statement.excluded[k] for k in values if k != "id"}
-        )
-    )
+    keep(session, DataElement, wanted.model_dump())
 
 
 def find(session: Session) -> list[DataElement]:

@@ -1,10 +1,10 @@
 """Why: a service item is what a citizen comes for; its materials say what is asked of him, and so what a demand is for. Its desk."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from catalog import departments
+from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.resource import Identifier, Strict
 from schemas.tables.directory import ServiceItem
@@ -34,12 +34,7 @@ def save(session: Session, wanted: ServiceItemDocument) -> None:
     """Register or update one service item. Raises Invalid `directory.unknown_department`."""
     departments.get(session, wanted.department)
     values = wanted.model_dump(mode="json", exclude={"department"}) | {"department_id": wanted.department}
-    statement = insert(ServiceItem).values(**values)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[ServiceItem.id], set_={k: statement.excluded[k] for k in values if k != "id"}
-        )
-    )
+    keep(session, ServiceItem, values)
 
 
 def get(session: Session, service_item_id: str) -> ServiceItem:

@@ -9,15 +9,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from schemas.errors import Transient
 from schemas.settings import HutongSettings
+from schemas.tables.base import Base
 
 Role = Literal["owner", "ingest", "exchange", "sequencer", "reader"]
 ROLES: tuple[Role, ...] = ("ingest", "exchange", "sequencer", "reader")
@@ -55,6 +57,13 @@ def libpq_uri(role: Role = "owner") -> str:
     """Return the plain `postgresql://` URI for tools that speak libpq themselves (ADBC, asyncpg takes role by server_settings)."""
     # libpq takes a plus for a plus: spaces of the role option must be written %20
     return database_url(role).set(drivername="postgresql").render_as_string(hide_password=False).replace("+", "%20")
+
+
+def keep(session: Session, table: type[Base], values: dict[str, Any]) -> None:
+    """Insert one row, or update the one with its `id`; every other column takes the given value."""
+    statement = insert(table).values(**values)
+    changed = {name: statement.excluded[name] for name in values if name != "id"}
+    session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
 
 
 @contextmanager
