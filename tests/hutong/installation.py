@@ -13,7 +13,7 @@ import psutil
 import psycopg
 
 from hutong.embedded.home import Home, read_json
-from hutong.embedded.leftovers import find_marked
+from hutong.embedded.leftovers import find_marked, read_supervisor
 
 BARE = ("--no-airflow", "--no-api")
 
@@ -60,6 +60,10 @@ class Installation:
         kept = read_json(self.home.state / "environment.json")
         with psycopg.connect(kept["HUTONG_DATABASE_URL"].replace("+psycopg", ""), autocommit=True) as connection:
             yield connection
+
+    @property
+    def is_running(self) -> bool:
+        return read_supervisor(self.home) is not None and self.status["state"] == "ready"
 
     @property
     def is_quiet(self) -> bool:

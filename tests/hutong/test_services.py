@@ -19,19 +19,19 @@ Make = Callable[..., Installation]
 NOBODY_ELSE = 0o077
 
 
-def test_data_survives_down_and_up(installation: Installation) -> None:
-    said = installation.up().stdout
-    port = read_json(installation.home.var / "ports.json")["postgres"]
+def test_data_survives_down_and_up(stopped: Installation) -> None:
+    said = stopped.up().stdout
+    port = read_json(stopped.home.var / "ports.json")["postgres"]
     assert f"127.0.0.1:{port}/hutong" in said
-    with installation.connect() as connection:
+    with stopped.connect() as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    assert installation.run("status").returncode == 0
-    assert "Stopped" in installation.run("down").stdout
-    assert installation.is_quiet
-    assert installation.run("status").returncode == 1
-    installation.up()
-    assert read_json(installation.home.var / "ports.json")["postgres"] == port
-    with installation.connect() as connection:
+    assert stopped.run("status").returncode == 0
+    assert "Stopped" in stopped.run("down").stdout
+    assert stopped.is_quiet
+    assert stopped.run("status").returncode == 1
+    stopped.up()
+    assert read_json(stopped.home.var / "ports.json")["postgres"] == port
+    with stopped.connect() as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
 
 
@@ -48,51 +48,48 @@ def test_what_is_so_already_stays_so_and_reset_deletes_everything(installation: 
     assert not installation.home.var.exists()
 
 
-def test_the_server_wants_its_password_and_secrets_are_for_their_owner_only(installation: Installation) -> None:
-    installation.up()
-    with installation.connect() as connection:
+def test_the_server_wants_its_password_and_secrets_are_for_their_owner_only(running: Installation) -> None:
+    with running.connect() as connection:
         address = connection.info
         host, port = address.host, address.port
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host=host, port=port, user="hutong", dbname="hutong")
     for file in (
-        *installation.home.state.iterdir(),
-        *installation.home.log.glob("postgres*"),
-        *installation.home.run.glob("*.json"),
+        *running.home.state.iterdir(),
+        *running.home.log.glob("postgres*"),
+        *running.home.run.glob("*.json"),
     ):
         assert file.stat().st_mode & NOBODY_ELSE == 0, file
 
 
-def test_a_crash_of_the_server_stops_everything_and_names_the_culprit(installation: Installation) -> None:
-    installation.up()
-    with installation.connect() as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    supervisor = psutil.Process(read_json(installation.home.run / "supervisor.json")["pid"])
-    installation.process("postgres").kill()
+def test_a_crash_of_the_server_stops_everything_and_names_the_culprit(running: Installation) -> None:
+    with running.connect() as connection:
+        connection.execute("CREATE TABLE kept_in_a_crash AS SELECT 43 AS answer")
+    supervisor = psutil.Process(read_json(running.home.run / "supervisor.json")["pid"])
+    running.process("postgres").kill()
     supervisor.wait(30)
-    assert installation.is_quiet
-    said = installation.run("status").stdout
+    assert running.is_quiet
+    said = running.run("status").stdout
     assert "SIGKILL" in said
     assert "postgres.log" in said
-    installation.up()
-    with installation.connect() as connection:
-        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+    running.up()
+    with running.connect() as connection:
+        assert connection.execute("SELECT answer FROM kept_in_a_crash").fetchone() == (43,)
 
 
 @pytest.mark.parametrize("command", ["up", "down"])
-def test_what_a_killed_supervisor_leaves_is_found_and_ended(installation: Installation, command: str) -> None:
-    installation.up()
-    left = installation.process("postgres")
-    psutil.Process(read_json(installation.home.run / "supervisor.json")["pid"]).kill()
-    wait_until(lambda: "gone" in installation.run("status").stdout)
+def test_what_a_killed_supervisor_leaves_is_found_and_ended(running: Installation, command: str) -> None:
+    left = running.process("postgres")
+    psutil.Process(read_json(running.home.run / "supervisor.json")["pid"]).kill()
+    wait_until(lambda: "gone" in running.run("status").stdout)
     assert left.is_running()
     if command == "up":
-        installation.up()
-        with installation.connect() as connection:
+        running.up()
+        with running.connect() as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
     else:
-        assert "postgres" in installation.run("down").stdout
-        assert installation.is_quiet
+        assert "postgres" in running.run("down").stdout
+        assert running.is_quiet
     assert not left.is_running()
 
 
@@ -114,17 +111,17 @@ def test_a_stranger_with_a_remembered_number_is_left_alone(installation: Install
         stranger.wait()
 
 
-def test_a_lock_file_with_a_strangers_number_does_not_stop_the_server(installation: Installation) -> None:
-    installation.up()
-    data = Path(read_json(installation.home.state / "postgres.json")["data"])
-    installation.run("down")
+def test_a_lock_file_with_a_strangers_number_does_not_stop_the_server(running: Installation) -> None:
+    data = Path(read_json(running.home.state / "postgres.json")["data"])
+    assert running.run("down").returncode == 0
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n0\n5432\n\n127.0.0.1\n\n")
-    installation.up()
+    running.up()
+    with running.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_two_installations_side_by_side_do_not_meet(new_installation: Make) -> None:
-    first, second = new_installation(), new_installation()
-    first.up()
+def test_two_installations_side_by_side_do_not_meet(running: Installation, new_installation: Make) -> None:
+    first, second = running, new_installation()
     second.up()
     ports = [read_json(i.home.var / "ports.json")["postgres"] for i in (first, second)]
     assert ports[0] != ports[1]
@@ -137,33 +134,32 @@ def test_two_installations_side_by_side_do_not_meet(new_installation: Make) -> N
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_fixed_port_is_used_and_a_taken_one_refused_by_name(installation: Installation) -> None:
+def test_a_fixed_port_is_used_and_a_taken_one_refused_by_name(stopped: Installation) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused = installation.run("up", "--no-airflow", "--no-api", HUTONG_POSTGRES_PORT=port)
+        refused = stopped.run("up", *BARE, HUTONG_POSTGRES_PORT=port)
         assert refused.returncode == 1
         assert f"{port}" in refused.stderr
         assert "HUTONG_POSTGRES_PORT" in refused.stderr
         assert "Traceback" not in refused.stderr
-    installation.up(HUTONG_POSTGRES_PORT=port)
-    with installation.connect() as connection:
+    stopped.up(HUTONG_POSTGRES_PORT=port)
+    with stopped.connect() as connection:
         assert connection.info.port == int(port)
 
 
-def test_ctrl_c_stops_everything_in_the_foreground(installation: Installation) -> None:
-    process = installation.start("up", "--foreground", "--no-airflow", "--no-api")
-    wait_until(lambda: installation.status["state"] == "ready")
+def test_ctrl_c_stops_everything_in_the_foreground(stopped: Installation) -> None:
+    process = stopped.start("up", "--foreground", *BARE)
+    wait_until(lambda: stopped.is_running)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
-    assert installation.is_quiet
-    assert installation.status["state"] == "stopped"
+    assert stopped.is_quiet
+    assert stopped.status["state"] == "stopped"
 
 
-def test_an_external_server_is_used_as_it_is(new_installation: Make) -> None:
-    server, hub = new_installation(), new_installation()
-    server.up()
+def test_an_external_server_is_used_as_it_is(running: Installation, new_installation: Make) -> None:
+    server, hub = running, new_installation()
     with server.connect() as connection:
         connection.execute("CREATE DATABASE bureau")
     url = read_json(server.home.state / "environment.json")["HUTONG_DATABASE_URL"].removesuffix("hutong") + "bureau"
@@ -178,9 +174,7 @@ def test_an_external_server_that_is_down_is_named(installation: Installation) ->
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    refused = installation.run(
-        "up", "--no-airflow", "--no-api", HUTONG_DATABASE_URL=f"postgresql+psycopg://u:p@127.0.0.1:{port}/hub"
-    )
+    refused = installation.run("up", *BARE, HUTONG_DATABASE_URL=f"postgresql+psycopg://u:p@127.0.0.1:{port}/hub")
     assert refused.returncode == 1
     assert "databases" in refused.stderr
     assert f"127.0.0.1:{port}" in installation.run("logs", "databases").stdout
