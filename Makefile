@@ -45,7 +45,7 @@ reset: .venv/installed  ## Stop them and delete all data below var/
 	$(BIN)/hutong reset
 
 test: install browser  ## Run every test on real PostgreSQL, Airflow, HTTP and Chromium
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 check: .venv/installed  ## Lint, format, types, layers
 	$(BIN)/ruff check .

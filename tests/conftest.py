@@ -11,6 +11,21 @@ from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+LONGEST_FIRST = ("tests/flows/test_city", "tests/hutong/test_services", "tests/hutong/test_airflow", "tests/portal/")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make PostgreSQL's account once, before two workers would try at the same moment."""
+    if not hasattr(config, "workerinput"):
+        from hutong.embedded.account import find_account
+
+        find_account()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with the longest files, so that they end together; alone, keep the order of the storeys."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((n for n, one in enumerate(LONGEST_FIRST) if item.nodeid.startswith(one)), 9))
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def services(sources: Sources) -> Iterator[dict[str, int]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it names its database in the environment: not longer than its own tests run
 def city(
     sources: Sources,
     services: dict[str, int],

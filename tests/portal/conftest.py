@@ -178,7 +178,7 @@ def city(city_database: URL) -> Iterator[City]:  # noqa: ARG001 - the database m
         for login, (name, department, roles) in PEOPLE.items():
             passwords[login] = officers.add(session, login, name, department, roles)
     app = FastAPI(title=secrets.token_hex(4))
-    app.openapi = create_app().openapi  # the reference shows the real API
+    app.openapi = create_app().openapi  # type: ignore[method-assign]  # the reference shows the real API
     portal.mount(app)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
