@@ -147,7 +147,7 @@ def test_lists_search_sort_and_leave_as_a_workbook(city: Any) -> None:
     assert "共 1 条" in found
     assert "婚姻登记信息" in found
     file = visitor.get(f"{city.address}/portal/resources", params={"sort": "-items", "format": "xlsx"})
-    rows = list(openpyxl.load_workbook(io.BytesIO(file.content)).active.values)
+    rows = list(openpyxl.load_workbook(io.BytesIO(file.content)).worksheets[0].values)
     assert rows[0][0] == "资源名称"
     assert len(rows) == 9
     assert (
