@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, Connection, create_engine, make_url, text
@@ -26,6 +28,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Let workers begin with the longest files, so that they end together; alone, keep the order of the storeys."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: next((n for n, one in enumerate(LONGEST_FIRST) if item.nodeid.startswith(one)), 9))
+
+
+class OutsideTheMachineError(OSError):
+    """A test tried to reach another machine."""
+
+
+def _is_near(address: Any) -> bool:
+    if not isinstance(address, tuple):  # a path: a socket of this machine
+        return True
+    host = str(address[0])
+    return host in ("localhost", "::1", "") or host.startswith("127.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """No test reaches beyond this machine: a connection elsewhere fails by name."""
+    connect = socket.socket.connect
+
+    def guarded(this: socket.socket, address: Any) -> None:
+        if not _is_near(address):
+            raise OutsideTheMachineError(f"{address!r} is not on this machine")
+        connect(this, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
 
 
 @pytest.fixture(scope="session")
