@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def place_binaries(account: Account | None) -> Path:
         partial = copy.with_name(f"{copy.name}.{os.getpid()}")
         shutil.copytree(wheel, partial, symlinks=True)
         partial.chmod(0o755)
-        partial.rename(copy)
+        with suppress(OSError):  # another installation was quicker: its copy is the same
+            partial.rename(copy)
+        shutil.rmtree(partial, ignore_errors=True)
     if not _runs(copy, account):
         raise Terminal("embedded.folder_closed", account=account.name, folder=copy)
     return copy / "bin"
