@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from exchange_api.auth import Caller
 from exchange_api.evidence.ledger import Kind, new_receipt_id
 from exchange_api.problems import MEDIA_TYPE, problem
@@ -18,7 +20,7 @@ from schemas.errors import HutongError, Terminal
 
 _ECHO = re.compile(r"[!-~]{1,128}")
 _KEYID = re.compile(r'sig1=[^;]*(?:;[a-z]+=[^;]*)*?;keyid="([!#-\[\]-~]{1,200})"')
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(slots=True)
@@ -77,7 +79,11 @@ class Answer:
         """Return the bytes to send; every JSON answer of ours names its receipt."""
         if self.raw is not None:
             return self.raw
-        return _dump({**self.document, "receipt": self.receipt}).encode()
+        said = {**self.document, "receipt": self.receipt}
+        try:
+            return orjson.dumps(said)
+        except TypeError:  # integers of more than 64 bits
+            return _encode(said).encode()
 
 
 def begin(request: Request) -> Answer:

@@ -56,7 +56,10 @@ class Answering:
         request = _read_head(scope)
         answer = begin(request)
         try:
-            answer.request = replace(request, body=await _read_body(receive, hub.settings.api_max_body))
+            body = await _read_body(receive, hub.settings.api_max_body)
+            answer.request = Request(
+                request.method, request.authority, request.path, request.query, request.headers, body
+            )
             await self._respond(hub, answer, scope)
         except Gone:  # the caller left before the question was complete: there is nobody to answer
             return None

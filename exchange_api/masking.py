@@ -40,6 +40,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
+        if value.is_nan():
+            raise ValueError("not a number has no place in JSON")
         return int(value) if value == value.to_integral_value() else float(value)
     return value
 

@@ -8,7 +8,9 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from exchange_api.signing.ed25519 import compile_sign, compile_verify
 from schemas.errors import Invalid
 
 Algorithm = Literal["ed25519", "ecdsa-p256-sha256"]
@@ -50,20 +53,11 @@ class PublicKey:
     algorithm: Algorithm
     jwk: Jwk = field(hash=False)
     _key: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey = field(repr=False, compare=False)
+    _verify: Callable[[bytes, bytes], bool] = field(repr=False, compare=False)
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Say whether `signature` (raw, 64 bytes) over `data` is this key's."""
-        if len(signature) != 64:
-            return False
-        try:
-            if isinstance(self._key, ed25519.Ed25519PublicKey):
-                self._key.verify(signature, data)
-            else:
-                r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-                self._key.verify(encode_dss_signature(r, s), data, _ECDSA)
-        except InvalidSignature:
-            return False
-        return True
+        return len(signature) == 64 and self._verify(signature, data)
 
     def pem(self) -> bytes:
         """Return the SubjectPublicKeyInfo PEM."""
@@ -83,6 +77,11 @@ class SoftwareSigner:
         self, private_key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey, keyid: str | None = None
     ) -> None:
         self._key = private_key
+        self._sign = (
+            compile_sign(private_key)
+            if isinstance(private_key, ed25519.Ed25519PrivateKey)
+            else partial(_sign_ecdsa, private_key)
+        )
         self.public = _public_key(private_key.public_key(), keyid)
         self.keyid, self.algorithm = self.public.keyid, self.public.algorithm
 
@@ -106,10 +105,7 @@ class SoftwareSigner:
 
     def sign(self, data: bytes) -> bytes:
         """Return the raw 64-byte signature over `data`."""
-        if isinstance(self._key, ed25519.Ed25519PrivateKey):
-            return self._key.sign(data)
-        r, s = decode_dss_signature(self._key.sign(data, _ECDSA))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return self._sign(data)
 
     def pem(self) -> bytes:
         """Return the private key as PKCS#8 PEM, to be kept in a 0600 file only."""
@@ -181,11 +177,25 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
+def _sign_ecdsa(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    r, s = decode_dss_signature(key.sign(data, _ECDSA))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def _verify_ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    try:
+        key.verify(encode_dss_signature(r, s), data, _ECDSA)
+    except InvalidSignature:
+        return False
+    return True
+
+
 def _public_key(key: object, keyid: str | None) -> PublicKey:
     jwk: Jwk
     if isinstance(key, ed25519.Ed25519PublicKey):
         jwk = {"kty": "OKP", "crv": "Ed25519", "x": encode_base64url(key.public_bytes_raw())}
-        return PublicKey(keyid or thumbprint(jwk), "ed25519", jwk, key)
+        return PublicKey(keyid or thumbprint(jwk), "ed25519", jwk, key, compile_verify(key))
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         n = key.public_numbers()
         jwk = {
@@ -194,5 +204,5 @@ def _public_key(key: object, keyid: str | None) -> PublicKey:
             "x": encode_base64url(n.x.to_bytes(32, "big")),
             "y": encode_base64url(n.y.to_bytes(32, "big")),
         }
-        return PublicKey(keyid or thumbprint(jwk), "ecdsa-p256-sha256", jwk, key)
+        return PublicKey(keyid or thumbprint(jwk), "ecdsa-p256-sha256", jwk, key, partial(_verify_ecdsa, key))
     raise Invalid("key.unsupported", kind=type(key).__name__)

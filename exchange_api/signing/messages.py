@@ -4,10 +4,11 @@ Plain functions over plain values, standard library only. Callers: the other mod
 """
 
 import base64
-import hashlib
 import re
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 REQUEST_LABEL, REQUEST_TAG = "sig1", "hub-req"
 RESPONSE_LABEL, RESPONSE_TAG = "hub", "hub-resp"
@@ -25,6 +26,8 @@ RESPONSE_COVERED_BARE = f"({_OF_RESPONSE} {_OF_REQUEST})"
 """What a refusal covers when the question carried no usable signature or digest to bind."""
 
 _MEMBER = re.compile(r"(?:^|,[ \t]*)sig1=(:[A-Za-z0-9+/]+={0,2}:)")
+_ALONE = re.compile(r"sig1=(:[A-Za-z0-9+/]{85}[AQgw]==:)")
+"""The usual header: one signature of 64 bytes, canonical because the bits beyond them are zero."""
 _DIGEST = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
@@ -51,7 +54,7 @@ class Response:
 
 def content_digest(body: bytes) -> str:
     """Return the RFC 9530 Content-Digest value of a body: `sha-256=:…:`."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return f"sha-256=:{b2a_base64(sha256(body).digest(), newline=False).decode()}:"
 
 
 def signature_base(components: Sequence[tuple[str, str]], params: str) -> str:
@@ -87,7 +90,10 @@ def response_base(response: Response, request: Request, params: str) -> str:
 
 def signature_member(request: Request) -> str | None:
     """Return the question's `sig1` signature as `:base64:`, or None when there is not exactly one well-formed one."""
-    found = _MEMBER.findall(request.headers.get("signature", ""))
+    given = request.headers.get("signature", "")
+    if alone := _ALONE.fullmatch(given):
+        return alone[1]
+    found = _MEMBER.findall(given)
     return found[0] if len(found) == 1 and _is_canonical(found[0][1:-1]) else None
 
 

@@ -7,6 +7,7 @@ Only the profile's exact spelling is judged here (a strict pattern); every other
 import base64
 import re
 import secrets
+from binascii import a2b_base64
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -186,7 +187,7 @@ def _signature(request: Request) -> bytes:
         raise Denied(
             "signature.malformed", reason=f"header Signature holds no single canonical `{REQUEST_LABEL}=:base64:`"
         )
-    return base64.b64decode(member[1:-1])
+    return a2b_base64(member[1:-1])
 
 
 def _check_times(claim: Claim, now: float) -> None:

@@ -3,8 +3,8 @@
 `sign_response` is the hub's hot path; `verify_response` is for the client SDK, tests and receipts.
 """
 
-import base64
 import re
+from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,7 +58,7 @@ def sign_response(response: Response, request: Request, signer: Signer, created:
     base = response_base(
         Response(response.status, {**response.headers, "content-digest": digest}, b""), request, params
     )
-    signature = base64.b64encode(signer.sign(base.encode("latin-1"))).decode()
+    signature = b2a_base64(signer.sign(base.encode("latin-1")), newline=False).decode()
     headers = {
         "content-digest": digest,
         "signature-input": f"{RESPONSE_LABEL}={params}",

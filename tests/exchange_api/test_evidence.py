@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -18,6 +19,7 @@ from sqlalchemy import URL, create_engine, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
+from exchange_api.evidence.canonical import canonical_json
 from exchange_api.evidence.checkpoint import (
     Checkpoint,
     note_key_id,
@@ -29,6 +31,8 @@ from exchange_api.evidence.checkpoint import (
 from exchange_api.evidence.ledger import (
     INSERT_SQL,
     Entry,
+    SignedAnswer,
+    SignedQuestion,
     entry_columns,
     entry_document,
     entry_row,
@@ -446,3 +450,30 @@ def test_the_sequencer_process_works_with_its_own_role(
         stop.set()
         worker.join(10)
     assert not worker.is_alive()
+
+
+_TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=20), max_size=4)
+
+
+@given(
+    texts=st.lists(st.text(max_size=30), min_size=9, max_size=9),
+    headers=_TEXTS,
+    facts=st.just({}) | _TEXTS,
+    status=st.integers(100, 599),
+)
+def test_an_entry_is_spelled_canonically(
+    texts: list[str], headers: dict[str, str], facts: dict[str, str], status: int
+) -> None:
+    entry = Entry(
+        id=texts[0],
+        at=datetime.now(UTC),
+        kind="answer",
+        keyid=texts[1],
+        purpose=headers,
+        subjects=texts[2:4],
+        facts=facts,
+        request=SignedQuestion(texts[4], texts[5], texts[6], texts[7], headers, {"x": texts[8]}),
+        response=SignedAnswer(status, headers),
+    )
+    document = entry_document(entry)
+    assert document == canonical_json(json.loads(document))

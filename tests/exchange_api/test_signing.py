@@ -1,6 +1,7 @@
 """The profile hutong-9421/1 against the published vectors of RFC 9421 and against the general library, both ways."""
 
 import base64
+import string
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,10 @@ from uuid import uuid4
 
 import http_message_signatures as library
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from http_message_signatures import algorithms
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exchange_api.signing import (
     Algorithm,
@@ -25,7 +29,8 @@ from exchange_api.signing import (
     verify_request,
     verify_response,
 )
-from exchange_api.signing.messages import REQUEST_COMPONENTS
+from exchange_api.signing.ed25519 import IS_SODIUM, compile_sign, compile_verify
+from exchange_api.signing.messages import REQUEST_COMPONENTS, signature_member
 from schemas.errors import Denied
 
 AUTHORITY = "hub.example:8443"
@@ -405,3 +410,35 @@ def test_a_changed_answer_is_refused(part: str) -> None:
         bad = replace(good, headers={**good.headers, part: good.headers[part].replace("1", "2") + "x"})
     with pytest.raises(Denied):
         verify_response(bad, request, {hub.keyid: hub.public}.get)
+
+
+@given(data=st.binary(max_size=300), place=st.integers(0, 63), change=st.integers(0, 255))
+def test_libsodium_and_openssl_sign_and_judge_alike(data: bytes, place: int, change: int) -> None:
+    assert IS_SODIUM
+    key = Ed25519PrivateKey.generate()
+    signature = compile_sign(key)(data)
+    assert signature == compile_sign(key, is_sodium=False)(data)
+    changed = signature[:place] + bytes([signature[place] ^ change]) + signature[place + 1 :]
+    for is_sodium in (True, False):
+        assert compile_verify(key.public_key(), is_sodium=is_sodium)(changed, data) is (change == 0)
+        assert not compile_verify(key.public_key(), is_sodium=is_sodium)(signature, data + b"x")
+
+
+def test_the_server_refuses_a_key_that_any_signature_fits() -> None:
+    neutral = b"\x01" + bytes(31)  # a point of order 1: R = 1, S = 0 is "its" signature over everything
+    key = Ed25519PublicKey.from_public_bytes(neutral)
+    assert compile_verify(key, is_sodium=False)(neutral + bytes(32), b"anything")
+    assert not compile_verify(key)(neutral + bytes(32), b"anything")
+
+
+@given(
+    text=st.text(string.ascii_letters + string.digits + "+/", min_size=85, max_size=85),
+    last=st.sampled_from("AQgwBRhx"),
+)
+def test_a_signature_alone_in_its_header_is_read_like_one_among_others(text: str, last: str) -> None:
+    member = f"sig1=:{text}{last}==:"
+    alone, among = (
+        signature_member(Request("GET", "a", "/", "", {"signature": value}, b""))
+        for value in (member, f"{member}, b=:AA==:")
+    )
+    assert alone == among == (member[5:] if last in "AQgw" else None)
