@@ -85,6 +85,10 @@ def _unit(partitions: tuple[int, ...], candidates: Candidates, index: Any, gone:
     )
     index = index[np.asarray(pc.sort_indices(keys))]
     rows = candidates.table.take(pa.array(index)).append_column("row_hash", pa.array(candidates.row_hash[index]))
+    for attribute in spec.attributes:
+        if attribute.type == "number" and attribute.id in rows.column_names:
+            place = rows.column_names.index(attribute.id)
+            rows = rows.set_column(place, attribute.id, rows[attribute.id].cast(pa.decimal128(38, _SCALE)))
     return Unit(partitions, rows, gone if gone is not None else pa.array([], pa.string()))
 
 

@@ -13,17 +13,15 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 from sqlalchemy.orm import Session
 
-from libraries import sql
+from libraries import sql, wire
 from libraries.fingerprint import hash_column
 from schemas.database import libpq_uri
 from schemas.errors import Terminal, Transient
 from schemas.library import Library, library
 
 COPY_ROWS = 65_536
-_CSV = pacsv.WriteOptions(include_header=False)
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def stage(session: Session, assertion: Assertion, rows: Any, gone: Any) -> None:
 
 
 def copy_rows(session: Session, target: str, rows: Any) -> None:
-    """Copy an Arrow table into the columns of the same names, inside the session's transaction.
+    """Copy an Arrow table into the columns of the same names and types (`wire.encode`), inside the session's transaction.
 
     Raises Terminal `merge.refused`, Transient `merge.interrupted`: the server's own words would quote the row, so they go no further.
     """
@@ -129,11 +127,11 @@ def copy_rows(session: Session, target: str, rows: Any) -> None:
     raw = session.connection().connection.driver_connection
     assert raw is not None
     try:
-        with raw.cursor().copy(f"COPY {target} ({', '.join(rows.column_names)}) FROM STDIN (FORMAT csv)") as copy:
+        with raw.cursor().copy(f"COPY {target} ({', '.join(rows.column_names)}) FROM STDIN (FORMAT binary)") as copy:
+            copy.write(wire.HEAD)
             for batch in rows.to_batches(max_chunksize=COPY_ROWS):
-                sink = pa.BufferOutputStream()
-                pacsv.write_csv(batch, sink, _CSV)
-                copy.write(memoryview(sink.getvalue()))
+                copy.write(wire.encode(batch))
+            copy.write(wire.TAIL)
     except psycopg.OperationalError as error:
         raise Transient("merge.interrupted", table=target, state=error.sqlstate) from None
     except psycopg.Error as error:
@@ -167,17 +165,23 @@ _WITHDRAW = """
 """
 
 
-def constant(rows: Any, values: dict[str, Any]) -> Any:
-    """Return an Arrow table with columns added that hold one value."""
+def constant(rows: Any, **values: Any) -> Any:
+    """Return an Arrow table with columns added that hold one Arrow scalar each."""
     for name, value in values.items():
-        rows = rows.append_column(name, pa.repeat(pa.scalar(value), rows.num_rows))
+        rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
     return rows
+
+
+def moment(when: datetime) -> Any:
+    """Return a moment as the Arrow scalar that fits timestamptz."""
+    return pa.scalar(when, pa.timestamp("us", "UTC"))
 
 
 def copy_claims(session: Session, assertion: Assertion, rows: Any) -> None:
     """Copy a unit's rows straight into the claims: the quick way for a source that has none yet. rows: sorted by key, `row_hash` last."""
-    own = {"source": assertion.source, "batch": assertion.batch, "asserted_at": assertion.asserted_at.isoformat()}
-    copy_rows(session, assertion.words["claims"], constant(rows, own))
+    source, batch = pa.scalar(assertion.source, pa.int16()), pa.scalar(assertion.batch, pa.int32())
+    own = constant(rows, source=source, batch=batch, asserted_at=moment(assertion.asserted_at))
+    copy_rows(session, assertion.words["claims"], own)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy.orm import Session
 
-from libraries import sql
-from libraries.claims import Assertion, constant, copy_rows
+from libraries import sql, wire
+from libraries.claims import Assertion, constant, copy_rows, moment
 from libraries.history import KEEP, NEXT_VERSION
 from schemas.library import Library
 
@@ -118,13 +118,13 @@ def copy_golden(session: Session, assertion: Assertion, rows: Any, now: datetime
         patterns, return_inverse=True
     )  # rows lack values in few different ways: one literal each
     places = list(has_value)
-    for column, number in (("sources", assertion.source), ("batches", assertion.batch)):
-        literals = [
-            "{" + ",".join(str(number) if a in places and kind >> places.index(a) & 1 else "NULL" for a in ids) + "}"
+    for column, number, width in (("sources", assertion.source, 2), ("batches", assertion.batch, 4)):
+        values = [
+            wire.array_value([number if a in places and kind >> places.index(a) & 1 else None for a in ids], width)
             for kind in kinds.tolist()
         ]
-        record = record.append_column(column, pa.array(literals, pa.string()).take(pa.array(kind_of_row)))
-    copy_rows(session, assertion.words["golden"], constant(record, {"recorded_at": now.isoformat()}))
+        record = record.append_column(column, pa.array(values, pa.binary()).take(pa.array(kind_of_row)))
+    copy_rows(session, assertion.words["golden"], constant(record, recorded_at=moment(now)))
 
 
 def _own(assertion: Assertion) -> dict[str, str]:
