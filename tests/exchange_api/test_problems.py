@@ -35,6 +35,13 @@ def _grant(grant: str, **more: Any) -> Ask:
     return _asks(lambda site: site.asking(grant, **more))
 
 
+def _timed(**seconds: int) -> Ask:
+    """A question whose times are so many seconds from the moment it is asked, which may be long after this file was read."""
+    return lambda site: site.question(
+        site.asking(), **{name: int(time.time()) + offset for name, offset in seconds.items()}
+    )
+
+
 def _body(**members: Any) -> Ask:
     return _asks(lambda site: {**site.asking(), **members})
 
@@ -98,15 +105,14 @@ def _fresh_receipt(site: Any) -> Request:
     return site.question(None, f"/v1/receipts/{receipt}", method="GET")  # type: ignore[no-any-return]
 
 
-NOW = int(time.time())
 REFUSALS: dict[str, tuple[int, str, Ask]] = {
     "no signature": (401, "signature.missing", _with(signature=None, signature_input=None)),
     "unreadable signature": (401, "signature.malformed", _with(signature="sig1=nonsense")),
     "covers too little": (401, "signature.components", _resigned(' "@query"', "")),
-    "valid too long": (401, "signature.lifetime", _asks(lambda s: s.asking(), expires=NOW + 4000)),
-    "clock slow": (401, "signature.clock", _asks(lambda s: s.asking(), created=NOW - 4000)),
-    "clock fast": (401, "signature.clock", _asks(lambda s: s.asking(), created=NOW + 4000)),
-    "expired": (401, "signature.expired", _asks(lambda s: s.asking(), created=NOW - 60, expires=NOW - 30)),
+    "valid too long": (401, "signature.lifetime", _timed(expires=4000)),
+    "clock slow": (401, "signature.clock", _timed(created=-4000)),
+    "clock fast": (401, "signature.clock", _timed(created=4000)),
+    "expired": (401, "signature.expired", _timed(created=-60, expires=-30)),
     "short nonce": (401, "signature.nonce", _short_nonce),
     "unknown key": (401, "signature.unknown_key", _asks(lambda s: s.asking(), signer=SoftwareSigner.generate())),
     "changed request id": (401, "signature.wrong", _with(x_request_id="0190f0c4-7d3b-7c3a-9a55-0d3b6f3c2a11")),
