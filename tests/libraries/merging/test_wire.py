@@ -20,7 +20,7 @@ def test_every_kind_of_value_arrives_as_it_was(database: URL) -> None:
     moments = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, 8, 30, 0, 123456, UTC), *[None] * 7]
     hashes = [-(2**63), 2**63 - 1, 0, -1, *range(5)]
     small = [None, -32768, 32767, *range(6)]
-    lists = [[1, None, 3], [None, None, None], [7, 8, 9]] * 3
+    lists: list[list[int | None]] = [[1, None, 3], [None, None, None], [7, 8, 9]] * 3
     numbers = [*map(Decimal, _DECIMALS), None]
     rows = pa.record_batch(
         {
