@@ -69,7 +69,9 @@ COMMANDS: dict[str, Entry] = {
     "errors": Entry(
         "hutong.commands.errors:errors", "List error codes with their remedy. 错误代码与处理办法", connected=False
     ),
-    "applications": Entry("hutong.commands.applications:app", "Application systems and their public keys. 应用系统及公钥"),
+    "applications": Entry(
+        "hutong.commands.applications:app", "Application systems and their public keys. 应用系统及公钥"
+    ),
     "sequencer": Entry(
         "hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"
     ),

@@ -21,7 +21,9 @@ from schemas.tables.base import Base
 _TYPES: dict[str, Any] = {"text": Text(), "date": Date(), "number": Numeric()}
 
 
-_CODE = Text(collation="C")  # keys are codes: compared as bytes they sort and join several times faster than as language
+_CODE = Text(
+    collation="C"
+)  # keys are codes: compared as bytes they sort and join several times faster than as language
 
 
 def _columns(spec: Library, *, is_key: bool) -> list[Column[Any]]:
