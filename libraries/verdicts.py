@@ -4,6 +4,7 @@ Only `libraries.ingest` comes here.
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from catalog.rules import rules_of
 from libraries import batches, landing, quarantine, screening
 from libraries.batches import Task
-from libraries.checking import Verdict, judge, keep_report, score_of
+from libraries.checking import Verdict, judge, keep_report, open_door, score_of
 from libraries.frames import require_checkable
 from libraries.screening import Look, Screened
 from schemas.calendar import CHINA
@@ -47,7 +48,10 @@ def look_of(task: Task) -> Look:
 def examine(task: Task, least_rows: int) -> Checked:
     """Screen a landed batch, let it be judged, and leave the good rows in checked/. Nothing is written to the database."""
     look = look_of(task)
-    screened = screening.screen(look)
+    with ThreadPoolExecutor(1) as aside:  # the import takes seconds, in which Arrow can screen a million rows
+        opening = aside.submit(open_door)
+        screened = screening.screen(look)
+        opening.result()
     verdict = judge(task.batch.id, look.rules, screened.bits, screened.repeated, least_rows)
     good = ~verdict.bad(screened.rows)
     good[screened.repeated - 1] = False
