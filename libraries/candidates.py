@@ -138,6 +138,11 @@ def _decimal_text(array: Any) -> Any:
 def _latest(table: Any, key_hash: Any, row_hash: Any, spec: Library) -> Candidates:
     """Keep of rows with the same key the one with the highest `_row`."""
     numbers, body = np.asarray(table[ROW]), table.drop_columns([ROW])
+    ascending = np.sort(
+        key_hash
+    )  # keys alone sort ten times faster than with their rows' numbers, and mostly no two meet
+    if not (ascending[:-1] == ascending[1:]).any():
+        return Candidates(body, key_hash, row_hash, 0)
     order = np.lexsort((numbers, key_hash))
     ordered = key_hash[order]
     twin = np.flatnonzero(ordered[:-1] == ordered[1:])

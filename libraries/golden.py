@@ -110,21 +110,26 @@ def copy_golden(session: Session, assertion: Assertion, rows: Any, now: datetime
     """Copy a unit's rows straight into the golden records: the quick way when no other source feeds the library and it holds nothing yet."""
     ids = assertion.spec.attribute_ids
     record = rows.select([name for name in rows.column_names if name != "row_hash"])
-    has_value = {name: np.asarray(rows[name].is_valid()) for name in ids if name in rows.column_names}
-    patterns = sum(
-        (mask.astype(np.int64) << n for n, mask in enumerate(has_value.values())), np.zeros(len(rows), np.int64)
-    )
-    kinds, kind_of_row = np.unique(
-        patterns, return_inverse=True
-    )  # rows lack values in few different ways: one literal each
-    places = list(has_value)
+    delivered = [name for name in ids if name in rows.column_names]
+    kinds, kind_of_row = _kinds_of(rows.select(delivered))
     for column, number, width in (("sources", assertion.source, 2), ("batches", assertion.batch, 4)):
         values = [
-            wire.array_value([number if a in places and kind >> places.index(a) & 1 else None for a in ids], width)
-            for kind in kinds.tolist()
+            wire.array_value(
+                [number if a in delivered and kind >> delivered.index(a) & 1 else None for a in ids], width
+            )
+            for kind in kinds
         ]
         record = record.append_column(column, pa.array(values, pa.binary()).take(pa.array(kind_of_row)))
     copy_rows(session, assertion.words["golden"], constant(record, recorded_at=moment(now)))
+
+
+def _kinds_of(values: Any) -> tuple[list[int], Any]:
+    """Return the different ways in which rows lack values, bit n set where column n has one, and each row's place among them."""
+    patterns = np.zeros(values.num_rows, np.int64)
+    for place, column in enumerate(values.columns):
+        patterns |= (np.asarray(column.is_valid()) if column.null_count else np.int64(1)).astype(np.int64) << place
+    kinds, kind_of_row = np.unique(patterns, return_inverse=True)
+    return kinds.tolist(), kind_of_row
 
 
 def _own(assertion: Assertion) -> dict[str, str]:
