@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from exchange_api.grouping import Grouping
+from exchange_api.prepared import Prepared
 from schemas.library import library
 
 By = Literal["subject", "entry"]
@@ -17,10 +18,10 @@ Wanted = tuple[str, tuple[str, ...], By]
 
 
 class Finder:
-    """Looks records up for one worker over its pool."""
+    """Looks records up for one worker."""
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
         self._groups: dict[Wanted, Grouping[tuple[str, ...], Rows]] = {}
 
     async def find(self, wanted: Wanted, keys: tuple[str, ...]) -> Rows:
@@ -32,9 +33,9 @@ class Finder:
 
     async def _look_up(self, sql: str, by: By, questions: Sequence[tuple[str, ...]]) -> list[Rows]:
         if len(questions) == 1:
-            return [await self._pool.fetch(sql, questions[0])]
+            return [await self._prepared.fetch(sql, questions[0])]
         found: dict[str, Rows] = defaultdict(list)
-        for row in await self._pool.fetch(sql, list({key for keys in questions for key in keys})):
+        for row in await self._prepared.fetch(sql, list({key for keys in questions for key in keys})):
             found[row[by]].append(row)
         return [[row for key in keys for row in found.get(key, ())] for keys in questions]
 

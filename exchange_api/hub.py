@@ -16,6 +16,7 @@ from exchange_api.evidence.ledger import subject_secret
 from exchange_api.find import Finder, Names
 from exchange_api.keys import KeySettings, active_signer, keys_folder
 from exchange_api.permit import Permit, load_permit
+from exchange_api.prepared import Prepared
 from exchange_api.recording import Quota, Recorder
 from exchange_api.remembered import Remembered
 from exchange_api.signing import Signer
@@ -85,8 +86,9 @@ class Hub:
             raise self.lost() from failure
         self.keys: Remembered[str, RegisteredKey] = Remembered(self._load_key)
         self.permits: Remembered[str, Permit] = Remembered(self._load_permit)
-        self.finder, self.names, self.quota = Finder(self.pool), Names(self.pool), Quota(self.pool)
-        self.recorder = Recorder(self.pool, self.quota)
+        self.prepared = Prepared(self.pool, self.settings.api_pool_size // 2)
+        self.finder, self.names, self.quota = Finder(self.prepared), Names(self.pool), Quota(self.pool)
+        self.recorder = Recorder(self.pool, self.prepared, self.quota)
         await self.load_signer()
         started = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(started))
@@ -99,6 +101,7 @@ class Hub:
             self._listener.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._listener
+        await self.prepared.close()
         await self.pool.close()
 
     def lost(self) -> Transient:

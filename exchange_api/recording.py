@@ -14,6 +14,7 @@ import asyncpg  # type: ignore[import-untyped]
 from exchange_api.evidence.ledger import INSERT_SQL, EntryRow, entry_columns
 from exchange_api.grouping import Grouping
 from exchange_api.permit import Permit
+from exchange_api.prepared import Prepared
 from schemas.calendar import today
 from schemas.errors import Denied, Transient
 
@@ -97,10 +98,10 @@ class Quota:
 
 
 class Recorder:
-    """Writes entries for one worker over its pool."""
+    """Writes entries for one worker."""
 
-    def __init__(self, pool: Any, quota: Quota) -> None:
-        self._pool, self._quota = pool, quota
+    def __init__(self, pool: Any, prepared: Prepared, quota: Quota) -> None:
+        self._pool, self._prepared, self._quota = pool, prepared, quota
         self._group: Grouping[Sheet, bool] = Grouping(self._write)
 
     async def record(self, sheet: Sheet) -> bool:
@@ -138,7 +139,8 @@ class Recorder:
         days = [sheet.use.day if sheet.use else None for sheet in sheets]
         subjects = [sheet.use.subjects if sheet.use else None for sheet in sheets]
         written: set[UUID] = set()
-        for row in await self._pool.fetch(RECORD, *entry_columns([sheet.row for sheet in sheets]), days, subjects):
+        columns = entry_columns([sheet.row for sheet in sheets])
+        for row in await self._prepared.fetch(RECORD, *columns, days, subjects):
             if row["id"] is not None:
                 written.add(row["id"])
             else:
