@@ -62,7 +62,7 @@ def stopwatch(bench: str, rows: int, peer: str | None = None) -> Iterator[dict[s
     yield line
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    line |= {"rows_per_s": round(rows / seconds), "seconds": round(seconds, 3), "peak_rss_mb": peak}
+    line |= {"rows_per_s": round(rows / seconds) if rows else None, "seconds": round(seconds, 3), "peak_rss_mb": peak}
     print(json.dumps(line), flush=True)
 
 
