@@ -4,6 +4,7 @@ recorder, the signing key. Opened once by `app`; delivery and sealing get it as 
 
 import asyncio
 import contextlib
+import gc
 import logging
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -93,6 +94,7 @@ class Hub:
         started = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(started))
         await started.wait()
+        gc.freeze()  # what is loaded by now stays: full collections need not walk through it while callers wait
         return self
 
     async def __aexit__(self, *_: object) -> None:
