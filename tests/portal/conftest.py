@@ -259,9 +259,12 @@ class Studio:
         ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def studio(city: City) -> Iterator[Studio]:
-    """The browser; where there is none the tests are skipped with the remedy, on the build server they fail."""
+    """The browser of one file of tests: while it is open, its event loop is in everybody's way.
+
+    Where there is none the tests are skipped with the remedy; on the build server they fail.
+    """
     if missing := [str(one) for one in (CHROMIUM, AXE) if not one.exists()]:
         reason = f"{', '.join(missing)} missing: apt-get install chromium fonts-noto-cjk, and make assets"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
