@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from catalog import directory, services
 from catalog.folder import import_folder
 from catalog.snapshot import write_snapshot
+from hutong.commands.tables import plain_table
+from hutong.commands.tables import show as print_table
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
@@ -46,18 +46,16 @@ def list_(
     """List resources, or service items. 列出信息资源"""
     with transaction("reader") as session:
         if show_services:
-            table = Table("事项编码", "事项名称", "部门")
+            table = plain_table("事项编码", "事项名称", "部门")
             for item in services.find(session, department):
                 table.add_row(item.id, item.name, item.department_id)
         else:
-            table = Table("资源", "版本", "名称", "代码", "共享属性", "归集到")
+            table = plain_table("资源", "版本", "名称", "共享属性", "归集到")
             for row in directory.find(session, department_id=department, state=state):
                 body = row.document
-                table.add_row(
-                    row.resource_id, str(row.version), body["name"], body["code"],
-                    SHARING[body["sharing"]["type"]], body["library"] or "-",
-                )  # fmt: skip
-    Console().print(table)
+                sharing, library = SHARING[body["sharing"]["type"]], body["library"] or "-"
+                table.add_row(row.resource_id, str(row.version), body["name"], sharing, library)
+    print_table(table)
 
 
 @app.command()

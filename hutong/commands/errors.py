@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from schemas.errors import ErrorCode, error_codes
+from schemas.errors import ErrorCode, Language, error_codes
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 def errors(
@@ -30,10 +30,10 @@ def errors(
             "\n".join(["| code | status | meaning | remedy |", "|---|---|---|---|", *(_row(entry) for entry in found)])
         )
         return
-    table = Table("代码", "状态", "含义", "处理办法", show_lines=True)
     for entry in found:
-        table.add_row(entry.code, str(entry.status), entry.title["zh"], entry.remedy["zh"])
-    Console().print(table)
+        typer.echo(f"{entry.code}  [{entry.status}]")
+        for language in LANGUAGES:
+            typer.echo(f"  {entry.title[language]}\n    → {entry.remedy[language]}")
 
 
 def _row(entry: ErrorCode) -> str:

@@ -1,11 +1,12 @@
 """Why: the hub's signing keys have a life of their own, and each step of it is evidence. Called by `hutong keys`."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from hutong.commands.tables import plain_table, show
+from schemas.calendar import CHINA
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Signing keys of the hub. 枢纽签名密钥")
@@ -16,12 +17,16 @@ def list_() -> None:
     """List every key the hub ever used, with its period. 列出全部密钥"""
     from exchange_api.keys import jwks
 
-    table = Table("keyid", "算法", "状态", "起", "止")
+    table = plain_table("keyid", "算法", "状态", "起", "止")
     with transaction("reader") as session:
         for key in jwks(session)["keys"]:
-            shown = (key.get(f"hutong:{name}") or "-" for name in ("state", "not_before", "not_after"))
-            table.add_row(key["kid"], key.get("alg", "-"), *map(str, shown))
-    Console().print(table)
+            begun, ended = (_day(key.get(f"hutong:{name}")) for name in ("not_before", "not_after"))
+            table.add_row(key["kid"], key.get("alg", "-"), key["hutong:state"], begun, ended)
+    show(table)
+
+
+def _day(seconds: int | None) -> str:
+    return datetime.fromtimestamp(seconds, CHINA).strftime("%Y-%m-%d %H:%M") if seconds else "-"
 
 
 @app.command()

@@ -6,10 +6,9 @@ A password is generated here and shown once; the database holds only its hash.
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from exchange_api import officers
+from hutong.commands.tables import plain_table, show
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="People who may sign in to the portal. 门户用户")
@@ -32,12 +31,12 @@ def add(
 @app.command("list")
 def list_(department: Annotated[str | None, typer.Option(help="Only this department's.")] = None) -> None:
     """List officers. 列出经办人"""
-    table = Table("登录名", "姓名", "部门", "角色", "锁定至")
+    table = plain_table("登录名", "姓名", "部门", "角色", "锁定至")
     with transaction("exchange") as session:
         for row in officers.find(session, department):
             locked = row.locked_until.astimezone().isoformat(" ", "minutes") if row.locked_until else "-"
             table.add_row(row.id, row.name, row.department_id, ", ".join(row.roles), locked)
-    Console().print(table)
+    show(table)
 
 
 @app.command()

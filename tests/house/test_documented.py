@@ -8,11 +8,13 @@ from string import Formatter
 
 import pytest
 
+from hutong.cli import COMMANDS
 from schemas.errors import ErrorCode, HutongError, error_codes
 from schemas.settings import HutongSettings
 from tests.house.tree import ROOT, STOREYS, modules
 
 RAISED = re.compile(r"(?:Terminal|Transient|Denied|Invalid)\(\s*\"([a-z_]+\.[a-z_]+)\"")
+COMMAND = re.compile(r"`(?:\.venv/bin/)?hutong ([a-z]+(?: [a-z][a-z-]+)?)")
 NAMED = re.compile(r"\"([a-z_]+\.[a-z_]+)\"")
 IMPORTED_BY_OTHERS = ("schemas.migrations.env", "schemas.migrations.versions")  # alembic's own entry points
 
@@ -65,6 +67,34 @@ def test_every_raised_code_is_catalogued_and_every_catalogued_one_is_used() -> N
     text = "\n".join(module.text for module in modules())
     assert set(RAISED.findall(text)) - set(error_codes()) == set()
     assert set(error_codes()) - set(NAMED.findall(text)) == set()
+
+
+def unknown_commands(text: str) -> set[str]:
+    """Commands that a text tells people to type and that do not exist."""
+    told = {tuple(words.split()) for words in COMMAND.findall(text)}
+    return {" ".join(words) for words in told if words[0] not in COMMANDS or not _has(words)}
+
+
+def _has(words: tuple[str, ...]) -> bool:
+    family = COMMANDS[words[0]].load(words[0])
+    known = getattr(family, "commands", None)  # a single command has none: what follows it is an argument
+    return len(words) == 1 or known is None or words[1] in known
+
+
+def test_every_command_people_are_told_to_type_exists() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("schemas/error_codes/*.yml")]
+    assert {
+        page.name: unknown_commands(page.read_text("utf-8"))
+        for page in pages
+        if unknown_commands(page.read_text("utf-8"))
+    } == {}
+
+
+def test_a_planted_command_is_caught() -> None:
+    assert unknown_commands("`hutong fly`, `hutong catalog burn`, `hutong up`, `hutong catalog list`") == {
+        "fly",
+        "catalog burn",
+    }
 
 
 def test_an_uncatalogued_code_is_refused_at_once() -> None:
