@@ -13,7 +13,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from catalog import departments, elements
-from schemas.codes import code_tables
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.resource import ResourceDocument
@@ -140,10 +139,7 @@ def _hold_against_directory(session: Session, wanted: ResourceDocument) -> None:
         where = f"{wanted.id}.{item.id}"
         if item.element and item.element not in known_elements:
             raise Invalid("directory.unknown_element", where=where, element=item.element)
-        if item.code_table and item.code_table not in code_tables():
-            raise Invalid(
-                "directory.unknown_code_table", where=where, table=item.code_table, known=", ".join(code_tables())
-            )
+        elements.require_code_table(where, item.code_table)
     if wanted.library:
         _hold_against_library(wanted)
 

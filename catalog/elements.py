@@ -26,11 +26,14 @@ class ElementDocument(Strict):
 
 def save(session: Session, wanted: ElementDocument) -> None:
     """Register or update one data element. Raises Invalid `directory.unknown_code_table`."""
-    if wanted.code_table and wanted.code_table not in code_tables():
-        raise Invalid(
-            "directory.unknown_code_table", where=wanted.id, table=wanted.code_table, known=", ".join(code_tables())
-        )
+    require_code_table(wanted.id, wanted.code_table)
     keep(session, DataElement, wanted.model_dump())
+
+
+def require_code_table(where: str, table: str | None) -> None:
+    """Raise Invalid `directory.unknown_code_table` when `where` names a code table that does not exist."""
+    if table and table not in code_tables():
+        raise Invalid("directory.unknown_code_table", where=where, table=table, known=", ".join(code_tables()))
 
 
 def find(session: Session) -> list[DataElement]:

@@ -115,8 +115,9 @@ def dispatch(session: Session, actor: Actor, demand_id: str) -> None:
     demand = cases.get(session, demand_id)
     if demand.created_by == actor.id:
         raise Denied("case.same_officer", case=demand_id)
-    unmatched = [item.name for item in items(session, demand_id) if not matches(session, item.id)]
-    if len(unmatched) == len(items(session, demand_id)):
+    wanted = items(session, demand_id)
+    unmatched = [item.name for item in wanted if not matches(session, item.id)]
+    if len(unmatched) == len(wanted):
         cases.move(session, actor, demand, Step("refuse", "没有部门可提供 / nobody has it", {"unmatched": unmatched}))
         return
     cases.move(session, actor, demand, Step("dispatch", facts={"unmatched": unmatched} if unmatched else None))

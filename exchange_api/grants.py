@@ -1,13 +1,13 @@
 """Why: what was agreed is exactly what the API gives. A grant per library comes of a demand's confirmed items;
 three flags suspend it, each lifted only by its owner.
 
-Every change is announced on the channel `hutong_grants`, so that all API workers drop what they cached within a second.
+The tables announce every change themselves (`schemas.tables.base.tell_changes`), so that all API workers drop what they cached within a second.
 """
 
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
@@ -19,7 +19,6 @@ from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Application, Demand, Grant, GrantItem, SupplyAnswer, SupplyTask
 
 Side = Literal["consumer", "provider", "platform"]
-CHANNEL = "hutong_grants"
 YEAR = timedelta(days=365)
 
 
@@ -47,8 +46,6 @@ def release(session: Session, demand: Demand) -> list[Grant]:
                 )
             )  # fmt: skip
     session.flush()
-    for grant in made.values():
-        _announce(session, grant.id)
     return list(made.values())
 
 
@@ -92,13 +89,13 @@ def revoke(session: Session, actor: Actor, grant_id: str) -> None:
     """End a grant for good; only the authority may. Raises Denied `case.role_needed`."""
     actor.require("authority")
     get(session, grant_id).state = "revoked"
-    _announce(session, grant_id)
+    session.flush()
 
 
 def _flag(session: Session, actor: Actor, grant_id: str, *, value: bool) -> None:
     grant = get(session, grant_id)
     setattr(grant, f"suspended_by_{_side(session, actor, grant)}", value)
-    _announce(session, grant_id)
+    session.flush()
 
 
 def _side(session: Session, actor: Actor, grant: Grant) -> Side:
@@ -126,8 +123,3 @@ def _new_grant(session: Session, demand: Demand, library: str) -> Grant:
     session.add(grant)
     session.flush()
     return grant
-
-
-def _announce(session: Session, grant_id: str) -> None:
-    session.flush()
-    session.execute(text("SELECT pg_notify(:channel, :grant)"), {"channel": CHANNEL, "grant": grant_id})

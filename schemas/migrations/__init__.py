@@ -2,7 +2,6 @@
 `upgrade()` is called by `hutong migrate`, `hutong up` and the tests; nobody else creates tables.
 """
 
-from contextlib import suppress
 from importlib.resources import files
 
 from alembic import command
@@ -10,8 +9,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, text
-
-from schemas.errors import Transient
 
 
 def _config() -> Config:
@@ -43,12 +40,3 @@ def current(engine: Engine) -> str | None:
 def newest() -> str | None:
     """Return the newest migration the program knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()
-
-
-def require_newest(engine: Engine) -> None:
-    """Raise Transient `database.not_migrated` unless the database is at the newest migration."""
-    found: str | None = None
-    with suppress(Exception):  # no alembic_version table, or no database: both mean "not migrated" to the reader
-        found = current(engine)
-    if found != newest():
-        raise Transient("database.not_migrated", found=found or "-", needed=newest())
