@@ -8,12 +8,10 @@ from importlib import import_module
 
 
 def preload() -> None:
-    """Import the rooms that tasks use; `libraries.checking.preload`, where there is one, opens its own heavy door. A failure is a task's to report."""
+    """Import the rooms that tasks use; `libraries.checking.preload` opens its own heavy door. A failure is a task's to report."""
     try:
         import_module("libraries.ingest")
-        warm = getattr(import_module("libraries.checking"), "preload", None)
-        if warm is not None:
-            warm()
+        import_module("libraries.checking").preload()
     except Exception:
         logging.getLogger(__name__).exception("preloading failed; tasks will import for themselves")
 
