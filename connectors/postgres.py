@@ -52,6 +52,8 @@ _SQLSTATES = {
 }
 # Connection lost, resources exhausted, serialisation, cancelled by operator or time-out: the classes where trying again may help.
 _PASSING = ("08", "53", "57", "40", "55")
+# libpq calls every failed result fatal; only the server's own severity FATAL means that it closed the connection. It may arrive before the hang-up is seen.
+_PASSING_WORDS = ("FATAL:", "致命错误:", "conflict with recovery", "user request", "deadlock", "could not")
 
 
 class PostgresWire:
@@ -119,10 +121,10 @@ class PostgresWire:
 
     def _stopped(self, error: Exception) -> HutongError:
         """Name a failure in the middle of the stream, where the driver passes on the server's words but no SQLSTATE."""
-        words, passing = str(error), ("conflict with recovery", "user request", "deadlock", "could not")
+        words = str(error)
         if "canceling statement due to statement timeout" in words:
             return Transient("connector.timeout", **self._facts())
-        if "PGRES_FATAL_ERROR" in words and not any(sign in words for sign in passing):
+        if "PGRES_FATAL_ERROR" in words and not any(sign in words for sign in _PASSING_WORDS):
             return Terminal("connector.failed", **self._facts(), reason="the server stopped the statement")
         if isinstance(error, OSError):
             return Transient("connector.broken_off", **self._facts())
