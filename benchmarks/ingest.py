@@ -67,7 +67,7 @@ def prepare(uri: str) -> None:
     from schemas.database import transaction
     from schemas.migrations import upgrade
     from schemas.resource import ResourceDocument
-    from schemas.tables.directory import Department
+    from schemas.tables.departments import Department
 
     upgrade(uri.replace("postgresql://", "postgresql+psycopg://"))
     with transaction() as session:

@@ -14,7 +14,7 @@ from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.signing import SoftwareSigner
 from schemas.database import database_url, engine, libpq_uri, transaction
 from schemas.migrations import upgrade
-from schemas.tables import directory, exchange, landing
+from schemas.tables import departments, directory, exchange, landing, services
 
 GRANT, ITEM, RESOURCE = "SQ-2026-000001", "bench.service", "public_security.resident"
 ITEMS = ("name", "sex", "birth_date", "address", "marital_status")
@@ -57,10 +57,10 @@ def _fill(people: pa.Table) -> None:
 
 
 def _grant(session: Session, signer: SoftwareSigner) -> None:
-    session.add(directory.Department(id="housing", name="住建局", short_name="住建"))
+    session.add(departments.Department(id="housing", name="住建局", short_name="住建"))
     session.flush()
     session.add(directory.Resource(id=RESOURCE, number=1, department_id="housing"))
-    session.add(directory.ServiceItem(id=ITEM, name="测试事项", department_id="housing"))
+    session.add(services.ServiceItem(id=ITEM, name="测试事项", department_id="housing"))
     session.flush()
     version = f"{RESOURCE}@1"
     session.add(

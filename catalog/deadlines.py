@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from schemas.calendar import DueDate, WorkingCalendar
 from schemas.errors import Terminal
-from schemas.tables.directory import CalendarDay, DeadlineRule
+from schemas.tables.deadlines import CalendarDay, DeadlineRule
 
 
 class Lamp(StrEnum):

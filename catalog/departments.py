@@ -9,7 +9,7 @@ from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.identifiers import valid_uscc
 from schemas.resource import Identifier, Strict
-from schemas.tables.directory import Department
+from schemas.tables.departments import Department
 
 
 class DepartmentDocument(Strict):

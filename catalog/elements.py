@@ -7,7 +7,7 @@ from schemas.codes import code_tables
 from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.resource import DataType, Identifier, Sensitivity, Strict
-from schemas.tables.directory import DataElement
+from schemas.tables.elements import DataElement
 
 
 class ElementDocument(Strict):

@@ -7,7 +7,7 @@ from catalog import departments
 from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.resource import Identifier, Strict
-from schemas.tables.directory import ServiceItem
+from schemas.tables.services import ServiceItem
 
 
 class Material(Strict):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a task of Airflow only reads: the directory's rooms would c
 
     from schemas.resource import ResourceDocument
 
-# 更新周期 (element 11) → cron: 1 real time, 2 daily, 3 weekly, 4 monthly, 5 quarterly, 6 yearly
+# 更新周期 (element 11) → cron: 1 real time, 2 daily, 3 weekly, 4 monthly, 5 quarterly, 6 yearly, 7 irregular (looked for every night), 8 every ten days
 SCHEDULES = {
     1: "*/10 * * * *",
     2: "30 1 * * *",
@@ -22,6 +22,8 @@ SCHEDULES = {
     4: "30 3 1 * *",
     5: "30 3 1 1,4,7,10 *",
     6: "30 3 1 1 *",
+    7: "30 1 * * *",
+    8: "30 2 1,11,21 * *",
 }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from exchange_api.evidence.ledger import Entry, new_receipt_id, record
 from exchange_api.signing import Jwk, PublicKey, public_key_from_jwk, public_key_from_pem
 from schemas.errors import Invalid
-from schemas.tables.directory import Department
+from schemas.tables.departments import Department
 from schemas.tables.exchange import Application, ApplicationKey
 
 

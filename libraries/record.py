@@ -15,7 +15,8 @@ from libraries.golden import rank_of
 from libraries.history import read_known_at
 from schemas.errors import Invalid
 from schemas.library import LIBRARIES, Attribute, Library, library
-from schemas.tables.directory import Department, Resource
+from schemas.tables.departments import Department
+from schemas.tables.directory import Resource
 from schemas.tables.landing import Batch
 from schemas.tables.library import Conflict, claims_table, golden_table, history_table
 

@@ -2,16 +2,20 @@
 The directory stores it, the workbook fills it, rules, tables, matches and pages follow from it.
 
 Fields are the 13 core metadata elements of 政务信息资源目录编制指南（试行）2017 (national guide, clause 核心元数据), plus what the hub needs to collect it.
+A `ResourceDraft` may still have gaps, as departments' spreadsheets do; a `ResourceDocument` is whole, and only that can be reviewed and published.
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$", max_length=96)]
 DataType = Literal["C", "N", "Y", "D", "T", "L", "M", "I", "F", "B", "G"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
+ResourceCode = Annotated[str, Field(pattern=r"^[123]\d{2}\d{3}[0-9A-Za-z]*/[0-9A-Za-z]{1,20}$", max_length=64)]
+UpdateCycle = Literal[1, 2, 3, 4, 5, 6, 7, 8]
+STRUCTURED = ("2", "3", "7")  # format categories whose items must be listed: spreadsheet, database, service interface
 Indicator = Literal["normativity", "completeness", "accuracy", "consistency", "timeliness", "accessibility"]
 
 
@@ -54,7 +58,9 @@ class Sharing(Strict):
 
     type: Literal[1, 2, 3]
     condition: str | None = Field(default=None, max_length=500)
-    mode: Literal["数据库", "文件", "接口"] = "接口"
+    uses: tuple[Literal["行政依据", "工作参考", "数据校核", "业务协同"], ...] = ()
+    mode_category: Literal["共享平台方式", "其他方式"] = "共享平台方式"
+    mode: Literal["数据库", "文件", "接口", "邮件", "拷盘", "介质交换"] = "接口"
 
     @model_validator(mode="after")
     def _condition_named(self) -> "Sharing":
@@ -66,11 +72,32 @@ class Sharing(Strict):
 
 
 class Format(Strict):
-    """信息资源格式 (element 7)."""
+    """信息资源格式 (element 7): code of `format_category`, type of `format_type`; a self-described one needs its note."""
 
     category: str
     type: str
     note: str | None = None
+
+
+class Assessment(Strict):
+    """发布前评估: secrecy risk and protection of personal information (政务数据共享条例 art. 13). What holds a secret is never catalogued (art. 3)."""
+
+    secrecy: Literal["none", "work_secret", "state_secret"]
+    holds_personal_information: bool
+    conclusion: str = Field(default="", max_length=2000)
+    assessed_on: date
+    assessed_by: str = Field(min_length=1)
+
+
+class Survey(Strict):
+    """资源大普查: six figures some provinces ask for; gigabytes and ten thousand records."""
+
+    stored_gb: float = Field(default=0, ge=0)
+    records_10k: float = Field(default=0, ge=0)
+    shared_gb: float = Field(default=0, ge=0)
+    shared_records_10k: float = Field(default=0, ge=0)
+    open_gb: float = Field(default=0, ge=0)
+    open_records_10k: float = Field(default=0, ge=0)
 
 
 class Check(Strict):
@@ -125,30 +152,40 @@ class Quality(Strict):
     )
 
 
-class ResourceDocument(Strict):
-    """One version of a catalogued resource."""
+class ResourceDraft(Strict):
+    """One version of a resource while it is being written: only its name and department must be there."""
 
     id: Identifier
     name: str = Field(min_length=1, max_length=200)
     department: Identifier
-    code: str = Field(pattern=r"^[123]\d{2}\d{3}[0-9A-Za-z]*/[0-9A-Za-z]{1,20}$")
-    category: str
-    abstract: str = Field(min_length=1, max_length=4000)
-    format: Format
-    sharing: Sharing
+    inner_department: str | None = Field(default=None, description="下设机构")
+    code: ResourceCode | None = Field(default=None, description="Element 3; None: the directory gives the next one.")
+    more_codes: tuple[ResourceCode, ...] = Field(default=(), description="One more for each further category.")
+    category: str | None = None
+    abstract: str | None = Field(default=None, max_length=4000)
+    keywords: tuple[str, ...] = ()
+    format: Format | None = None
+    sharing: Sharing | None = None
     is_open: bool = False
     open_condition: str | None = None
-    update_cycle: Literal[1, 2, 3, 4, 5, 6]
+    open_theme: str | None = Field(default=None, description="开放主题分类")
+    update_cycle: UpdateCycle | None = None
     publish_date: date | None = None
     related_codes: tuple[str, ...] = ()
+    duty: str | None = Field(default=None, description="Duty that the data comes from (关联职责).")
+    service_items: tuple[str, ...] = Field(default=(), description="Linked service items (关联业务事项), by id.")
+    system: str | None = Field(default=None, description="Owning system (所属信息系统).")
+    grade: Literal["1", "2", "3", "4"] | None = Field(default=None, description="数据分级, 1 lowest.")
+    assessment: Assessment | None = None
+    survey: Survey | None = None
     library: Literal["population", "legal_entity", "credit", "certificate"] | None = None
-    items: tuple[Item, ...] = Field(min_length=1)
+    items: tuple[Item, ...] = ()
     source: Source | None = None
     checks: tuple[Check, ...] = ()
     quality: Quality = Quality()
 
     @model_validator(mode="after")
-    def _bound_together(self) -> "ResourceDocument":
+    def _bound_together(self) -> Self:
         ids = [item.id for item in self.items]
         if len(ids) != len(set(ids)):
             raise ValueError("item ids repeat / 信息项标识重复")
@@ -161,3 +198,20 @@ class ResourceDocument(Strict):
     def item(self, item_id: str) -> Item:
         """Return the item with this id. Raises KeyError."""
         return next(item for item in self.items if item.id == item_id)
+
+
+class ResourceDocument(ResourceDraft):
+    """One whole version of a catalogued resource: what a draft must be before anyone reviews it."""
+
+    code: ResourceCode
+    category: str = Field(min_length=1)
+    abstract: str = Field(min_length=1, max_length=4000)
+    format: Format
+    sharing: Sharing
+    update_cycle: UpdateCycle
+
+    @model_validator(mode="after")
+    def _items_where_structured(self) -> "ResourceDocument":
+        if not self.items and self.format.category in STRUCTURED:
+            raise ValueError("a structured resource needs its items / 结构化资源须列出信息项")
+        return self

@@ -6,7 +6,7 @@ from catalog import departments, directory, elements
 from exchange_api.matching.engine import Candidate
 from schemas.library import library
 from schemas.resource import Item, ResourceDocument
-from schemas.tables.directory import DataElement
+from schemas.tables.elements import DataElement
 
 
 def candidates(session: Session) -> list[Candidate]:

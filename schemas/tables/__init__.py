@@ -1,6 +1,30 @@
 """All tables by PostgreSQL schema. Importing this package fills `Base.metadata`."""
 
-from schemas.tables import directory, evidence, exchange, landing, library, operations
+from schemas.tables import (
+    deadlines,
+    departments,
+    directory,
+    elements,
+    evidence,
+    exchange,
+    landing,
+    library,
+    operations,
+    services,
+)
 from schemas.tables.base import SCHEMAS, Base
 
-__all__ = ["SCHEMAS", "Base", "directory", "evidence", "exchange", "landing", "library", "operations"]
+__all__ = [
+    "SCHEMAS",
+    "Base",
+    "deadlines",
+    "departments",
+    "directory",
+    "elements",
+    "evidence",
+    "exchange",
+    "landing",
+    "library",
+    "operations",
+    "services",
+]

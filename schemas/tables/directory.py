@@ -1,4 +1,6 @@
-"""Why: what exists. Departments, data elements, resources with their immutable versions, and service items. Written by the catalog storey alone."""
+"""Why: what exists. Resources with their immutable versions, the steps of their review, who acknowledged a breaking one, and the directory's revisions.
+Written by the catalog storey alone.
+"""
 
 from datetime import date, datetime
 from typing import Any
@@ -17,43 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.tables.base import Base
+from schemas.tables.base import Base, tell_changes
 
 _SCHEMA = {"schema": "directory"}
-
-
-class Department(Base):
-    """部门: demander and provider."""
-
-    __tablename__ = "departments"
-    __table_args__ = _SCHEMA
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    short_name: Mapped[str]
-    former_names: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    uscc: Mapped[str | None] = mapped_column(unique=True)
-    division_code: Mapped[str | None]
-    parent_id: Mapped[str | None] = mapped_column(ForeignKey("directory.departments.id"))
-    sharing_office: Mapped[str | None]
-    contact: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
-
-
-class DataElement(Base):
-    """数据元: the standard meaning of one datum, with its one lead source department (一数一源)."""
-
-    __tablename__ = "data_elements"
-    __table_args__ = _SCHEMA
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    synonyms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    definition: Mapped[str | None]
-    type: Mapped[str]
-    length: Mapped[int | None]
-    code_table: Mapped[str | None]
-    sensitivity: Mapped[str] = mapped_column(server_default="internal")
-    lead_department_id: Mapped[str | None] = mapped_column(ForeignKey("directory.departments.id"))
+VERSION_STATES = ("draft", "office_review", "authority_review", "scheduled", "published", "superseded", "withdrawn")
+OPEN_STATES = ("draft", "office_review", "authority_review", "scheduled")
 
 
 class Resource(Base):
@@ -74,14 +44,19 @@ class ResourceVersion(Base):
     __tablename__ = "resource_versions"
     __table_args__ = (
         UniqueConstraint("resource_id", "version"),
-        CheckConstraint("state in ('draft', 'published', 'superseded', 'withdrawn')", name="state"),
+        CheckConstraint(f"state in {VERSION_STATES}", name="state"),
         Index(
             "uq_resource_versions_one_published",
             "resource_id",
             unique=True,
             postgresql_where=text("state = 'published'"),
         ),
-        Index("uq_resource_versions_one_draft", "resource_id", unique=True, postgresql_where=text("state = 'draft'")),
+        Index(
+            "uq_resource_versions_one_open",
+            "resource_id",
+            unique=True,
+            postgresql_where=text("state in ('draft', 'office_review', 'authority_review', 'scheduled')"),
+        ),
         _SCHEMA,
     )
 
@@ -91,53 +66,59 @@ class ResourceVersion(Base):
     state: Mapped[str] = mapped_column(server_default="draft")
     document: Mapped[dict[str, Any]]
     digest: Mapped[str]
+    change: Mapped[str | None]  # against the version before: first, none, compatible, breaking
+    created_by: Mapped[str] = mapped_column(server_default="")
+    due_date: Mapped[date | None]  # of the review it waits for
+    effective_at: Mapped[datetime | None]  # when a scheduled version takes effect
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     published_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
 
-class ServiceItem(Base):
-    """政务服务事项, with the materials it asks citizens for."""
+class ResourceEvent(Base):
+    """One step of a version's review: who, when, why, from which state to which."""
 
-    __tablename__ = "service_items"
-    __table_args__ = _SCHEMA
+    __tablename__ = "resource_events"
+    __table_args__ = (Index("ix_resource_events_version_id", "version_id", "id"), _SCHEMA)
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    version_id: Mapped[str] = mapped_column(ForeignKey("directory.resource_versions.id"))
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    actor: Mapped[str]
+    department_id: Mapped[str | None]
+    action: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    note: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+
+class Acknowledgement(Base):
+    """知悉: one case that a breaking version touches (grant, demand, pipeline), and when its department said that it knows."""
+
+    __tablename__ = "acknowledgements"
+    __table_args__ = (CheckConstraint("kind in ('grant', 'demand', 'pipeline')", name="kind"), _SCHEMA)
+
+    version_id: Mapped[str] = mapped_column(ForeignKey("directory.resource_versions.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(primary_key=True)
     department_id: Mapped[str] = mapped_column(ForeignKey("directory.departments.id"), index=True)
-    basis: Mapped[str | None]
-    materials: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
 
 
-class CalendarDay(Base):
-    """An administrator's edit of the working-day calendar; days not here follow the published calendar."""
+class Revision(Base):
+    """One state of the published directory: its number and digest name the snapshot that readers hold."""
 
-    __tablename__ = "calendar_days"
+    __tablename__ = "revisions"
     __table_args__ = _SCHEMA
 
-    day: Mapped[date] = mapped_column(primary_key=True)
-    is_working: Mapped[bool]
-    source: Mapped[str]
+    number: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    digest: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class DeadlineRule(Base):
-    """期限规则: how long a step may take, where, on what legal basis, and whether that basis was confirmed."""
-
-    __tablename__ = "deadline_rules"
-    __table_args__ = _SCHEMA
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    jurisdiction: Mapped[str] = mapped_column(primary_key=True)
-    effective_from: Mapped[date] = mapped_column(primary_key=True)
-    effective_to: Mapped[date | None]
-    day_type: Mapped[str] = mapped_column(server_default="working")
-    days: Mapped[int]
-    extension_days: Mapped[int] = mapped_column(server_default="0")
-    extension_approver: Mapped[str | None]
-    basis: Mapped[str]
-    is_confirmed: Mapped[bool] = mapped_column(server_default=text("false"))
-
-
+tell_changes(Revision)
 event.listen(
     ResourceVersion.__table__,
     "after_create",
@@ -145,8 +126,8 @@ event.listen(
         """
         CREATE FUNCTION directory.keep_published_versions() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF OLD.state <> 'draft' AND (TG_OP = 'DELETE' OR NEW.document IS DISTINCT FROM OLD.document
-                OR NEW.digest <> OLD.digest OR NEW.state = 'draft') THEN
+            IF OLD.state IN ('scheduled', 'published', 'superseded', 'withdrawn') AND (TG_OP = 'DELETE' OR NEW.document IS DISTINCT FROM OLD.document
+                OR NEW.digest <> OLD.digest OR NEW.state IN ('draft', 'office_review', 'authority_review')) THEN
                 RAISE EXCEPTION 'published version %% of a resource never changes', OLD.id USING ERRCODE = 'restrict_violation';
             END IF;
             IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;

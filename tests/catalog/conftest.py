@@ -19,7 +19,7 @@ def resource(**changes: Any) -> dict[str, Any]:
         "code": "101001/0001",
         "category": "基础信息资源/人口",
         "abstract": "户籍登记的常住人口",
-        "format": {"category": "数据库", "type": "PostgreSQL"},
+        "format": {"category": "3", "type": "PostgreSQL"},
         "sharing": {"type": 2, "condition": "用于政务服务事项办理"},
         "update_cycle": 2,
         "library": "population",

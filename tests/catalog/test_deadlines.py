@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from catalog import deadlines
 from schemas.errors import Terminal
-from schemas.tables.directory import CalendarDay, DeadlineRule
+from schemas.tables.deadlines import CalendarDay, DeadlineRule
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from exchange_api import applications
 from exchange_api.signing import SoftwareSigner
 from schemas.errors import Invalid
-from schemas.tables.directory import Department
+from schemas.tables.departments import Department
 from schemas.tables.evidence import Entry
 
 

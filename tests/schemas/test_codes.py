@@ -23,7 +23,7 @@ SIZES = {
     "employment": 13,
     "political_status": 13,
     "holder_type": 16,
-    "update_cycle": 6,
+    "update_cycle": 8,
     "sharing_type": 3,
     "data_type": 11,
     "format_category": 7,

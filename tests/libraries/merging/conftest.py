@@ -17,7 +17,8 @@ from libraries.merging import MergeReport, merge_batch
 from schemas.database import engine, transaction
 from schemas.library import library
 from schemas.migrations import upgrade
-from schemas.tables.directory import Department, Resource, ResourceVersion
+from schemas.tables.departments import Department
+from schemas.tables.directory import Resource, ResourceVersion
 from schemas.tables.landing import Batch, QuarantinedRow
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,40 +1,19 @@
-"""Why: the directory from a shell: take in a folder, look, publish. Called by `hutong catalog`; the work is the catalog storey's."""
+"""Why: looking into the directory from a shell. Part of `hutong catalog`."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
 from catalog import directory, services
-from catalog.folder import import_folder
 from catalog.snapshot import write_snapshot
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from schemas.database import transaction
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
+app = typer.Typer()
 SHARING = {1: "无条件共享", 2: "有条件共享", 3: "不予共享"}
-
-
-@app.command("import")
-def import_(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder with departments.yml, elements.yml, service_items.yml, resources/")
-    ],
-    publish: Annotated[bool, typer.Option("--publish", help="Publish every new draft at once.")] = False,
-) -> None:
-    """Take in a folder of YAML: all of it or nothing; twice changes nothing. 导入目录文件夹"""
-    with transaction() as session:
-        done = import_folder(session, folder)
-        for resource_id in done.drafts if publish else []:
-            directory.publish(session, resource_id)
-        write_snapshot(session)
-    typer.echo(
-        f"{done.departments} departments, {done.elements} data elements, {done.service_items} service items, "
-        f"{done.resources} resources ({len(done.drafts)} new drafts{', published' if publish and done.drafts else ''})"
-    )
 
 
 @app.command("list")
@@ -74,15 +53,6 @@ def show(
         if as_json
         else yaml.safe_dump(body, allow_unicode=True, sort_keys=False)
     )
-
-
-@app.command()
-def publish(resource: Annotated[str, typer.Argument(help="Resource id whose draft to publish")]) -> None:
-    """Publish a draft; the former version is superseded. 发布草稿"""
-    with transaction() as session:
-        version = directory.publish(session, resource)
-        write_snapshot(session)
-    typer.echo(f"{version.id} published")
 
 
 @app.command()

@@ -1,0 +1,9 @@
+"""Why: the directory from a shell, one family of commands by what people come for. Called by `hutong catalog`."""
+
+import typer
+
+from hutong.commands.catalog import looking, reviewing, taking
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
+for part in (taking, looking, reviewing):
+    app.add_typer(part.app)
