@@ -137,9 +137,9 @@ CREATE TABLE evidence.entries (
 
 CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
 
-CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
-
 CREATE UNIQUE INDEX uq_entries_keyid_request_id ON evidence.entries (keyid, request_id) WHERE kind = 'answer' AND code IS NULL;
+
+CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
 
 COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
 
@@ -625,7 +625,7 @@ CREATE TABLE directory.data_elements (
 	length BIGINT, 
 	code_table TEXT, 
 	sensitivity TEXT DEFAULT 'internal' NOT NULL, 
-	attribute TEXT, 
+	attributes TEXT[] DEFAULT '{}' NOT NULL, 
 	version BIGINT DEFAULT '1' NOT NULL, 
 	lead_department_id TEXT, 
 	CONSTRAINT pk_data_elements PRIMARY KEY (id), 
@@ -684,9 +684,9 @@ CREATE TABLE directory.service_items (
 	CONSTRAINT fk_service_items_department_id FOREIGN KEY(department_id) REFERENCES directory.departments (id)
 );
 
-CREATE INDEX ix_service_items_department_id ON directory.service_items (department_id);
-
 CREATE INDEX ix_service_items_task_code ON directory.service_items (task_code);
+
+CREATE INDEX ix_service_items_department_id ON directory.service_items (department_id);
 
 CREATE TABLE directory.resource_versions (
 	id TEXT NOT NULL, 
