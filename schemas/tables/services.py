@@ -21,6 +21,8 @@ class ServiceItem(Base):
     department_id: Mapped[str] = mapped_column(ForeignKey("directory.departments.id"), index=True)
     catalog_code: Mapped[str | None]  # 基本编码, 12
     task_code: Mapped[str | None] = mapped_column(index=True)  # 实施编码, 31
+    handle_codes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))  # 业务办理项编码, 33
+    main_item: Mapped[str | None]  # 主项名称
     kind: Mapped[str | None]  # 事项类型
     level: Mapped[str | None]  # 行使层级
     state: Mapped[str] = mapped_column(server_default="1")  # 事项状态: 1 in use, 2 suspended, 3 cancelled

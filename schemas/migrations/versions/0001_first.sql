@@ -674,6 +674,8 @@ CREATE TABLE directory.service_items (
 	department_id TEXT NOT NULL, 
 	catalog_code TEXT, 
 	task_code TEXT, 
+	handle_codes TEXT[] DEFAULT '{}' NOT NULL, 
+	main_item TEXT, 
 	kind TEXT, 
 	level TEXT, 
 	state TEXT DEFAULT '1' NOT NULL, 
@@ -684,9 +686,9 @@ CREATE TABLE directory.service_items (
 	CONSTRAINT fk_service_items_department_id FOREIGN KEY(department_id) REFERENCES directory.departments (id)
 );
 
-CREATE INDEX ix_service_items_task_code ON directory.service_items (task_code);
-
 CREATE INDEX ix_service_items_department_id ON directory.service_items (department_id);
+
+CREATE INDEX ix_service_items_task_code ON directory.service_items (task_code);
 
 CREATE TABLE directory.resource_versions (
 	id TEXT NOT NULL, 
@@ -708,9 +710,9 @@ CREATE TABLE directory.resource_versions (
 	CONSTRAINT fk_resource_versions_resource_id FOREIGN KEY(resource_id) REFERENCES directory.resources (id)
 );
 
-CREATE UNIQUE INDEX uq_resource_versions_one_published ON directory.resource_versions (resource_id) WHERE state = 'published';
-
 CREATE UNIQUE INDEX uq_resource_versions_one_open ON directory.resource_versions (resource_id) WHERE state in ('draft', 'office_review', 'authority_review', 'scheduled');
+
+CREATE UNIQUE INDEX uq_resource_versions_one_published ON directory.resource_versions (resource_id) WHERE state = 'published';
 
 CREATE FUNCTION directory.keep_published_versions() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -907,9 +909,9 @@ CREATE TABLE exchange.grants (
 	CONSTRAINT fk_grants_service_item_id FOREIGN KEY(service_item_id) REFERENCES directory.service_items (id)
 );
 
-CREATE INDEX ix_grants_demand_id ON exchange.grants (demand_id);
-
 CREATE INDEX ix_grants_application_id ON exchange.grants (application_id);
+
+CREATE INDEX ix_grants_demand_id ON exchange.grants (demand_id);
 
 CREATE OR REPLACE FUNCTION exchange.tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_notify('hutong_changes', TG_TABLE_NAME); RETURN NULL; END $$;
