@@ -33,7 +33,7 @@ class Wire(Protocol):
 
 class DatabaseConnector(Connector):
     """Reads `table` (with `schema`) or `query`; options: columns, key, watermark, overlap (seconds, or units of a numeric watermark),
-    timeout_seconds (one statement, PostgreSQL), types (column → Arrow type, other dialects).
+    timeout_seconds (one statement; PostgreSQL, MySQL, MariaDB), types (column → Arrow type, other dialects).
     """
 
     def __init__(self, source: Mapping[str, Any], connection: Connection) -> None:
@@ -153,13 +153,14 @@ class DatabaseConnector(Connector):
         return quoted_name(self.source["schema"], True) if self.source.get("schema") else None
 
     def _wire_of(self) -> Wire:
+        timeout = float(self.source.get("timeout_seconds") or 0)
         if self.connection.url.get_backend_name() == "postgresql":
             from connectors.postgres import PostgresWire
 
-            return PostgresWire(self.connection, float(self.source.get("timeout_seconds") or 0))
+            return PostgresWire(self.connection, timeout)
         from connectors.sql import SqlWire
 
-        return SqlWire(self.connection, self.batch_rows, self.source.get("types") or {})
+        return SqlWire(self.connection, self.batch_rows, self.source.get("types") or {}, timeout)
 
 
 def _raw(name: str) -> ColumnElement[Any]:

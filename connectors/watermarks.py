@@ -2,7 +2,7 @@
 back by the overlap that late commits need. The connectors with watermarks come here.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,10 @@ def typed(value: Any, type: pa.DataType) -> Any:
     if not isinstance(value, str):
         return value
     if pa.types.is_timestamp(type):
-        return datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
+        return (
+            moment.astimezone(UTC) if type.tz and moment.tzinfo else moment
+        )  # drivers without zones write the clock down as it is
     if pa.types.is_date(type):
         return date.fromisoformat(value)
     if pa.types.is_integer(type):

@@ -1,16 +1,19 @@
 """The source systems connectors are tested on: real PostgreSQL, SQLite, HTTP and files, all holding the same people."""
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from connectors.base import Connection
+from tests.connectors.servers import Maria, maria_server
 
 TOKEN = "a token made for this test"
 
@@ -78,6 +81,13 @@ def service(people: list[dict[str, Any]]) -> Iterator[Service]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="session")
+def maria() -> Iterator[Maria]:
+    """One MariaDB for every test of this process."""
+    with tempfile.TemporaryDirectory(prefix="hutong-maria-") as folder, maria_server(Path(folder)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

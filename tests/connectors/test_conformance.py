@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+import secrets
 import sqlite3
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sqlalchemy import URL
 
 from connectors.base import Connection, Connector, Slice, open_connector
 from schemas.errors import HutongError, Terminal, Transient
+from tests.connectors.servers import Maria
 
 COLUMNS = ["id", "name", "note", "changed"]
 People = list[dict[str, Any]]
@@ -71,6 +73,19 @@ def _sqlite(request: pytest.FixtureRequest, people: People) -> Source:
     return Source(
         "database", options, Connection("civil", "sqlite", str(path)), Connection("civil", "sqlite", f"{path}.gone")
     )
+
+
+def _mariadb(request: pytest.FixtureRequest, people: People) -> Source:
+    maria: Maria = request.getfixturevalue("maria")
+    name = f"t_{secrets.token_hex(4)}"
+    maria.run(f"CREATE DATABASE {name}", f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+    maria.run(f"GRANT SELECT ON {name}.* TO {name}@'127.0.0.1'")
+    with maria.root(name) as session, session.cursor() as cursor:
+        cursor.execute("CREATE TABLE `per son` (id varchar(20) PRIMARY KEY, name text, note text, changed varchar(10))")
+        cursor.executemany("INSERT INTO `per son` VALUES (%s, %s, %s, %s)", _values(people))
+    options = {"table": "per son", "key": ["id"], "watermark": "changed"}
+    reader = Connection("civil", "mysql", "127.0.0.1", maria.port, name, name, PASSWORD)
+    return Source("database", options, reader, replace(reader, port=1))
 
 
 def _rest(request: pytest.FixtureRequest, _: People) -> Source:
@@ -127,6 +142,7 @@ def _write_zip(path: Path, people: People) -> None:
 
 SOURCES = {
     "postgres": _postgres,
+    "mariadb": _mariadb,
     "sqlite": _sqlite,
     "rest": _rest,
     "csv": _files(_write_csv, "csv"),

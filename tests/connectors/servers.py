@@ -1,0 +1,165 @@
+"""Source systems' own servers, started for the tests on loopback and a free port, and ended by whoever started them."""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pymysql
+import pytest
+
+
+def require_program(name: str, package: str) -> str:
+    """Return where a server's program is; without it the tests are skipped with the remedy, and on the build server they fail."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            f"{name} missing: make servers, or apt-get install {package}"
+        )
+    return found
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def running(command: Sequence[str], log: Path, is_ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends; it must become ready within a minute."""
+    with log.open("wb") as out, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as process:
+        try:
+            _await(process, is_ready, log)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _await(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path) -> None:
+    ends = time.monotonic() + 60
+    while not is_ready():
+        assert process.poll() is None, log.read_text("utf-8", "replace")[-2_000:]
+        assert time.monotonic() < ends, log.read_text("utf-8", "replace")[-2_000:]
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+
+
+def answers(port: int) -> bool:
+    """Say whether something listens on the port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+@dataclass
+class Maria:
+    """A running MariaDB; `root` opens a session that may do everything."""
+
+    port: int
+    socket: Path
+
+    def root(self, database: str | None = None) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+        return pymysql.connect(unix_socket=str(self.socket), user="root", database=database, autocommit=True)
+
+    def run(self, *statements: str, database: str | None = None) -> None:
+        with self.root(database) as session, session.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+
+@contextmanager
+def maria_server(folder: Path) -> Iterator[Maria]:
+    """Start MariaDB on a data folder of its own."""
+    install, server = (
+        require_program("mariadb-install-db", "mariadb-server"),
+        require_program("mariadbd", "mariadb-server"),
+    )
+    user, data, port = f"--user={getpass.getuser()}", f"--datadir={folder / 'data'}", free_port()
+    made = [install, "--no-defaults", user, data, "--auth-root-authentication-method=normal", "--skip-test-db"]
+    subprocess.run(made, check=True, capture_output=True, timeout=120)
+    maria = Maria(port, folder / "s")
+    command = [
+        server, "--no-defaults", user, data, f"--socket={maria.socket}", f"--port={port}", "--bind-address=127.0.0.1",
+        "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", f"--pid-file={folder / 'pid'}",
+        "--character-set-server=utf8mb4",
+    ]  # fmt: skip
+    with running(command, folder / "log", lambda: maria.socket.exists() and answers(port)):
+        yield maria
+
+
+@dataclass
+class Line:
+    """The network between the hub and a server: passes bytes on, and is cut when a test says so."""
+
+    target: int
+    port: int = 0
+    is_cut: bool = False
+    passes: int | None = None  # bytes from the server after which the line is cut, once
+    _open: set[socket.socket] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Break every connection; new ones are refused until `mend`."""
+        self.is_cut = True
+        for end in list(self._open):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self.is_cut = False
+
+    def serve(self, listener: socket.socket) -> None:
+        """Take connections until the listener is closed."""
+        with suppress(OSError):
+            while True:
+                caller, _ = listener.accept()
+                if self.is_cut:
+                    caller.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self.target), timeout=10)
+                server.settimeout(None)
+                self._open |= {caller, server}
+                for source, sink, counts in ((caller, server, False), (server, caller, True)):
+                    threading.Thread(target=self._pump, args=(source, sink, counts), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if counts and self.passes is not None:
+                    self.passes -= len(data)
+                    if self.passes <= 0:
+                        self.passes = None
+                        break
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+            self._open.discard(end)
+
+
+@contextmanager
+def line_to(port: int) -> Iterator[Line]:
+    """Put a line that can be cut before a server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        line = Line(port, listener.getsockname()[1])
+        thread = threading.Thread(target=line.serve, args=(listener,), daemon=True)
+        thread.start()
+        yield line
+        line.cut()
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
