@@ -53,8 +53,9 @@ def document() -> dict[str, Any]:
         {"id": "sex.matches_id", "kind": "sex_matches_id", "items": ["sex", "citizen_id"]},
     ]
     return {
-        "id": RESOURCE, "name": "户籍人口", "department": DEPARTMENT, "code": "301001/1", "category": "人口", "abstract": "benchmark",
-        "format": {"category": "数据库", "type": "PostgreSQL"}, "sharing": {"type": 1}, "update_cycle": 1, "library": "population", "items": items,
+        "id": RESOURCE, "name": "户籍人口", "department": DEPARTMENT, "code": "101001/1", "category": "人口", "abstract": "benchmark",
+        "format": {"category": "3", "type": "PostgreSQL"}, "sharing": {"type": 1}, "update_cycle": 1, "library": "population", "items": items,
+        "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "synthetic", "assessed_on": "2026-01-04", "assessed_by": "bench"},
         "checks": checks,
         "source": {"connector": "database", "connection": "bench", "options": {"table": "residents"}, "key": ["citizen_id"],
                    "mapping": {column: column for column in COLUMNS}, "mode": "snapshot"},

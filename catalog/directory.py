@@ -1,22 +1,24 @@
-"""Why: the directory of resources is the source of every rule, table, match and page. Its desk: find, get, save a draft, publish, withdraw.
+"""Why: the directory of resources is the source of every rule, table, match and page. Its desk: find, get, save drafts, publish, withdraw.
 
-A published version never changes; publishing a new one supersedes it. Called by commands, pages, pipelines and desks; sessions come from outside.
+A draft may have gaps (`catalog.gaps`), a published version has none and never changes; publishing a new one supersedes it.
+Called by commands, pages, pipelines and desks; sessions come from outside.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from catalog import departments, elements
+from catalog import binding, gaps
+from catalog.gaps import Gap
+from catalog.saving import Saved as Saved
+from catalog.saving import body_of, digest_of
+from catalog.saving import save_drafts as save_drafts
+from schemas import calendar
 from schemas.errors import Invalid
-from schemas.library import library
-from schemas.resource import ResourceDocument
-from schemas.tables.directory import Resource, ResourceVersion
+from schemas.resource import ResourceDocument, ResourceDraft
+from schemas.tables.directory import OPEN_STATES, Resource, ResourceVersion
 
 
 @dataclass(frozen=True)
@@ -77,51 +79,77 @@ def published(session: Session) -> list[Published]:
     ]
 
 
-def save_draft(session: Session, wanted: ResourceDocument) -> ResourceVersion | None:
-    """Keep `wanted` as the resource's draft; return it, or None when the newest version already says the same.
+def newest(session: Session, resource_id: str) -> ResourceVersion:
+    """Return the newest version, whatever its state. Raises Invalid `directory.unknown_resource`."""
+    query = select(ResourceVersion).where(ResourceVersion.resource_id == resource_id)
+    if found := session.scalar(query.order_by(ResourceVersion.version.desc()).limit(1)):
+        return found
+    raise Invalid("directory.unknown_resource", resource=resource_id)
 
-    Raises Invalid `directory.unknown_department`, `.unknown_element`, `.unknown_code_table`, `.unknown_attribute`, `.no_subject`.
+
+def draft(session: Session, resource_id: str, version: int | None = None) -> ResourceDraft:
+    """Return what a version says, gaps and all; by default the newest one. Raises Invalid `directory.unknown_resource`."""
+    row = get(session, resource_id, version) if version else newest(session, resource_id)
+    return ResourceDraft.model_validate(row.document)
+
+
+def save_draft(session: Session, wanted: ResourceDraft, *, by: str = "") -> ResourceVersion | None:
+    """Keep `wanted` as the resource's draft; return it, or None when the newest version already says the same. Raises as `save_drafts`."""
+    saved = save_drafts(session, [wanted], by=by)
+    return None if saved.unchanged else newest(session, wanted.id)
+
+
+def gaps_of(session: Session, resource_id: str) -> list[Gap]:
+    """Return the gaps of the newest version, blocking ones first. Raises Invalid `directory.unknown_resource`."""
+    wanted = draft(session, resource_id)
+    return gaps.gaps(wanted, gaps.known(session, [wanted]))
+
+
+def complete(session: Session, version: ResourceVersion) -> ResourceDocument:
+    """Make a draft whole: its items take over from their elements what they leave unsaid, and its publication date is today where none is said.
+
+    What is reviewed, scheduled or published has been through this. Raises Invalid `directory.has_gaps` naming every blocking gap.
     """
-    _hold_against_directory(session, wanted)
-    body = wanted.model_dump(mode="json", by_alias=True)
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    session.execute(insert(Resource).values(id=wanted.id, department_id=wanted.department).on_conflict_do_nothing())
-    known = versions(session, wanted.id)
-    if known and known[0].digest == digest and known[0].state in ("draft", "published"):
-        return None
-    if known and known[0].state == "draft":
-        known[0].document, known[0].digest = body, digest
-        draft = known[0]
-    else:
-        number = known[0].version + 1 if known else 1
-        draft = ResourceVersion(
-            id=f"{wanted.id}@{number}",
-            resource_id=wanted.id,
-            version=number,
-            state="draft",
-            document=body,
-            digest=digest,
-        )
-        session.add(draft)
-    session.flush()
-    return draft
+    wanted = ResourceDraft.model_validate(version.document)
+    known = gaps.known(session, [wanted])
+    if found := gaps.blocking(wanted, known):
+        raise Invalid(
+            "directory.has_gaps", resource=wanted.id, count=len(found),
+            gaps_zh="".join(gap.words("zh") for gap in found), gaps_en=" ".join(gap.words("en") for gap in found),
+        )  # fmt: skip
+    resolved = binding.resolve(wanted, known.elements)
+    body = body_of(resolved) | {"publish_date": (resolved.publish_date or calendar.today()).isoformat()}
+    version.document, version.digest = body, digest_of(body)
+    return ResourceDocument.model_validate(body)
 
 
 def publish(session: Session, resource_id: str) -> ResourceVersion:
-    """Publish the draft; the version published until now is superseded. Raises Invalid `directory.no_draft`, `directory.unknown_resource`."""
-    known = versions(session, resource_id)
-    if not known:
-        raise Invalid("directory.unknown_resource", resource=resource_id)
-    if known[0].state != "draft":
+    """Publish the draft without review; the version published until now is superseded.
+
+    Raises Invalid `directory.no_draft`, `.in_review`, `.has_gaps`, `.unknown_resource`.
+    """
+    version = newest(session, resource_id)
+    if version.state in OPEN_STATES[1:]:
+        raise Invalid("directory.in_review", resource=resource_id, version=version.version, state=version.state)
+    if version.state != "draft":
         raise Invalid("directory.no_draft", resource=resource_id)
+    complete(session, version)
+    return put_in_force(session, version)
+
+
+def put_in_force(session: Session, version: ResourceVersion) -> ResourceVersion:
+    """Make a whole version the published one; the one until now is superseded. The last act of publication, with review or without."""
     now = datetime.now(UTC)
-    for former in known[1:]:
-        if former.state == "published":
-            former.state, former.ended_at = "superseded", now
+    published_until_now = select(ResourceVersion).where(
+        ResourceVersion.resource_id == version.resource_id, ResourceVersion.state == "published"
+    )
+    for former in session.scalars(published_until_now):
+        former.state, former.ended_at = "superseded", now
     session.flush()  # the former one must be superseded before the new one is published: only one may be
-    known[0].state, known[0].published_at = "published", now
+    session.get_one(Resource, version.resource_id).department_id = version.document["department"]
+    version.state, version.published_at = "published", now
     session.flush()
-    return known[0]
+    return version
 
 
 def withdraw(session: Session, resource_id: str) -> ResourceVersion:
@@ -130,28 +158,3 @@ def withdraw(session: Session, resource_id: str) -> ResourceVersion:
     version.state, version.ended_at = "withdrawn", datetime.now(UTC)
     session.flush()
     return version
-
-
-def _hold_against_directory(session: Session, wanted: ResourceDocument) -> None:
-    departments.get(session, wanted.department)
-    known_elements = elements.known(session)
-    for item in wanted.items:
-        where = f"{wanted.id}.{item.id}"
-        if item.element and item.element not in known_elements:
-            raise Invalid("directory.unknown_element", where=where, element=item.element)
-        elements.require_code_table(where, item.code_table)
-    if wanted.library:
-        _hold_against_library(wanted)
-
-
-def _hold_against_library(wanted: ResourceDocument) -> None:
-    known = ("subject", *library(str(wanted.library)).attribute_ids)
-    fed = [item for item in wanted.items if item.attribute]
-    for item in fed:
-        if item.attribute not in known:
-            raise Invalid(
-                "directory.unknown_attribute", where=f"{wanted.id}.{item.id}", attribute=item.attribute,
-                library=wanted.library, known=", ".join(known),
-            )  # fmt: skip
-    if sum(item.attribute == "subject" for item in fed) != 1:
-        raise Invalid("directory.no_subject", resource=wanted.id, library=wanted.library)

@@ -57,6 +57,10 @@ class ResourceVersion(Base):
             unique=True,
             postgresql_where=text("state in ('draft', 'office_review', 'authority_review', 'scheduled')"),
         ),
+        Index("ix_resource_versions_code", text("(document ->> 'code')")),
+        Index(
+            "ix_resource_versions_more_codes", "resource_id", postgresql_where=text("document -> 'more_codes' <> '[]'")
+        ),
         _SCHEMA,
     )
 
