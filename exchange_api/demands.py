@@ -15,6 +15,7 @@ from exchange_api.cases import Step
 from exchange_api.matching import Found, Wanted, candidates, find_matches
 from schemas.errors import Denied, Invalid
 from schemas.resource import Strict
+from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Application, Demand, DemandItem, Match
 
 
@@ -115,6 +116,8 @@ def dispatch(session: Session, actor: Actor, demand_id: str) -> None:
     demand = cases.get(session, demand_id)
     if demand.created_by == actor.id:
         raise Denied("case.same_officer", case=demand_id)
+    if _is_outdated(session, demand_id):
+        save_matches(session, demand)
     wanted = items(session, demand_id)
     unmatched = [item.name for item in wanted if not matches(session, item.id)]
     if len(unmatched) == len(wanted):
@@ -166,6 +169,17 @@ def _match(item: DemandItem, rank: int, found: Found) -> Match:
         demand_item_id=item.id, rank=rank, resource_version_id=found.candidate.version_id,
         item_id=found.candidate.item_id, score=found.score, reasons=reasons,
     )  # fmt: skip
+
+
+def _is_outdated(session: Session, demand_id: str) -> bool:
+    """Whether a version that was matched has been replaced or withdrawn since: what it said of sharing holds no more."""
+    query = (
+        select(Match.id)
+        .join(DemandItem, DemandItem.id == Match.demand_item_id)
+        .join(ResourceVersion, ResourceVersion.id == Match.resource_version_id)
+        .where(DemandItem.demand_id == demand_id, ResourceVersion.state.in_(("superseded", "withdrawn")))
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _missing(session: Session, demand: Demand) -> list[str]:

@@ -1,15 +1,17 @@
 """Why: what was agreed is exactly what the API gives. A grant per library comes of a demand's confirmed items;
-three flags suspend it, each lifted only by its owner.
+three flags suspend it, each lifted only by its owner. What it stands on is kept by `bases`.
 
 The tables announce every change themselves (`schemas.tables.base.tell_changes`), so that all API workers drop what they cached within a second.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from exchange_api import bases
 from exchange_api.actors import Actor
 from exchange_api.cases import next_number
 from schemas.calendar import today
@@ -46,6 +48,7 @@ def release(session: Session, demand: Demand) -> list[Grant]:
                 )
             )  # fmt: skip
     session.flush()
+    bases.settle(session, Grant.id.in_([grant.id for grant in made.values()]))
     return list(made.values())
 
 
@@ -81,8 +84,12 @@ def suspend(session: Session, actor: Actor, grant_id: str) -> None:
 
 
 def resume(session: Session, actor: Actor, grant_id: str) -> None:
-    """Lift the suspension of the actor's own side; the others' stay. Raises Denied `case.not_yours`."""
-    _flag(session, actor, grant_id, value=False)
+    """Lift the suspension of the actor's own side; the others' stay. The platform's grants what still has a base and drops the rest.
+
+    Raises Denied `case.not_yours`, Invalid `grant.no_base` when nothing of it has.
+    """
+    if _flag(session, actor, grant_id, value=False) == "platform":
+        bases.drop_lost(session, actor, get(session, grant_id))
 
 
 def revoke(session: Session, actor: Actor, grant_id: str) -> None:
@@ -92,10 +99,21 @@ def revoke(session: Session, actor: Actor, grant_id: str) -> None:
     session.flush()
 
 
-def _flag(session: Session, actor: Actor, grant_id: str, *, value: bool) -> None:
+def follow(session: Session, resource_ids: Iterable[str]) -> list[str]:
+    """Bring grants along after versions of these resources took effect or were withdrawn; return the grants that were suspended.
+
+    What the published version still offers is granted on that version from now on. A grant with an item that is gone, feeds another attribute or
+    may no longer be shared loses its base: the platform suspends it with a notice. Doing it again changes nothing.
+    """
+    return bases.settle(session, ResourceVersion.resource_id.in_(list(resource_ids)))
+
+
+def _flag(session: Session, actor: Actor, grant_id: str, *, value: bool) -> Side:
     grant = get(session, grant_id)
-    setattr(grant, f"suspended_by_{_side(session, actor, grant)}", value)
+    side = _side(session, actor, grant)
+    setattr(grant, f"suspended_by_{side}", value)
     session.flush()
+    return side
 
 
 def _side(session: Session, actor: Actor, grant: Grant) -> Side:

@@ -19,6 +19,8 @@ from schemas.resource import ResourceDocument, Strict
 from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Demand, DemandItem, Match, SupplyAnswer, SupplyTask
 
+SERVED = ("published", "scheduled")  # while a breaking version waits for its day, both may be confirmed
+
 
 class ItemAnswer(Strict):
     """A provider's word on one wanted item."""
@@ -26,6 +28,7 @@ class ItemAnswer(Strict):
     demand_item_id: int
     decision: Literal["confirm", "refuse"]
     resource_id: str | None = None
+    version: int | None = Field(default=None, description="A scheduled version may be chosen; None: the published one.")
     item_id: str | None = None
     form: Literal["full", "masked", "yes_no"] = "full"
     reason: str | None = Field(default=None, max_length=500)
@@ -173,13 +176,16 @@ def _decide(session: Session, actor: Actor, row: SupplyAnswer, given: ItemAnswer
 
 
 def _own_item(session: Session, actor: Actor, row: SupplyAnswer, given: ItemAnswer) -> tuple[ResourceVersion, str]:
-    """The offered item must be one of the actor's own, published, and feed a library, or it could not be served."""
-    offered, matched = given.resource_id, row.resource_version_id
-    version = directory.get(session, offered) if offered else session.get_one(ResourceVersion, matched)
+    """The offered item must be one of the actor's own, published or about to be, and feed a library, or it could not be served.
+
+    What was matched may have been replaced since: then its resource's published version is meant.
+    """
+    offered = given.resource_id or session.get_one(ResourceVersion, row.resource_version_id).resource_id
+    version = directory.get(session, offered, given.version)
     document = ResourceDocument.model_validate(version.document)
     item_id = given.item_id or row.item_id
     found = next((item for item in document.items if item.id == item_id), None)
-    if found is None or document.department != actor.department_id or version.state != "published":
+    if found is None or document.department != actor.department_id or version.state not in SERVED:
         raise Invalid("supply.unknown_item", item=f"{document.id}.{item_id}")
     if not (document.library and found.attribute):
         raise Invalid("supply.not_servable", item=f"{document.id}.{item_id}")
