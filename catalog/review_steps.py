@@ -120,12 +120,6 @@ def require(session: Session, reviewer: Reviewer, version: ResourceVersion, acti
     return way
 
 
-def history(session: Session, resource_id: str) -> list[ResourceEvent]:
-    """Return every step of every version of a resource, oldest first."""
-    query = select(ResourceEvent).join(ResourceVersion).where(ResourceVersion.resource_id == resource_id)
-    return list(session.scalars(query.order_by(ResourceEvent.id)))
-
-
 def authorities(session: Session) -> set[str]:
     """Return the departments whose officers decide for the authority."""
     return set(session.scalars(select(Officer.department_id).where(Officer.roles.contains(["authority"])).distinct()))

@@ -17,7 +17,7 @@ from catalog.review_steps import CLOCK, Reviewer, Step
 from schemas.calendar import CHINA, today
 from schemas.errors import Invalid
 from schemas.resource import ResourceDraft
-from schemas.tables.directory import OPEN_STATES, ResourceVersion
+from schemas.tables.directory import OPEN_STATES, ResourceEvent, ResourceVersion
 
 
 def submit(session: Session, reviewer: Reviewer, resource_id: str, note: str | None = None) -> ResourceVersion:
@@ -25,7 +25,7 @@ def submit(session: Session, reviewer: Reviewer, resource_id: str, note: str | N
 
     Raises Invalid `directory.unknown_resource`, `directory.wrong_state`, `directory.has_gaps` (all gaps named); Denied `directory.role_needed`.
     """
-    version = _current(session, resource_id)
+    version = current(session, resource_id)
     steps.require(session, reviewer, version, "submit")
     due = version.due_date or _due(session, "catalogue_update", version.created_at.astimezone(CHINA).date())
     directory.complete(session, version)
@@ -40,7 +40,7 @@ def approve_office(session: Session, reviewer: Reviewer, resource_id: str, note:
     """Let the department's office stand behind a version; the authority is asked next, due by the rule `catalogue_review`. Raises as `submit`,
     and Denied `directory.same_officer`.
     """
-    version = _current(session, resource_id)
+    version = current(session, resource_id)
     steps.move(session, reviewer, version, Step("approve_office", note))
     version.due_date = _due(session, "catalogue_review", today())
     steps.tell(session, steps.authorities(session), "authority_review", version, due=version.due_date.isoformat())
@@ -52,7 +52,7 @@ def return_(session: Session, reviewer: Reviewer, resource_id: str, why: str) ->
 
     Raises Invalid `directory.reason_needed` and as `submit`.
     """
-    version = _current(session, resource_id)
+    version = current(session, resource_id)
     steps.move(session, reviewer, version, Step("return", _reason(why, version)))
     version.due_date = _due(session, "catalogue_update", today())
     steps.tell(
@@ -65,7 +65,7 @@ def approve_authority(
     session: Session, reviewer: Reviewer, resource_id: str, note: str | None = None
 ) -> ResourceVersion:
     """Let the authority publish a version: at once, or where it breaks others after their acknowledgement window. Raises as `approve_office`."""
-    version = _current(session, resource_id)
+    version = current(session, resource_id)
     steps.require(session, reviewer, version, "schedule")
     found = changes_of(session, version)
     cases = affected(session, resource_id, found)
@@ -88,7 +88,7 @@ def publish(session: Session, reviewer: Reviewer, resource_id: str, note: str | 
 
     Raises Invalid `directory.not_acknowledged` naming who has not, `directory.has_gaps`, and as `approve_office`.
     """
-    version = _current(session, resource_id)
+    version = current(session, resource_id)
     steps.require(session, reviewer, version, "publish")
     if version.state == "draft":
         directory.complete(session, version)
@@ -126,7 +126,7 @@ def take_effect(session: Session, now: datetime | None = None) -> list[str]:
     query = select(ResourceVersion.resource_id).where(ResourceVersion.state == "scheduled")
     done = []
     for resource_id in session.scalars(query.order_by(ResourceVersion.resource_id)).all():
-        version = _current(session, resource_id)
+        version = current(session, resource_id)
         if version.state != "scheduled" or version.effective_at is None:
             continue  # somebody else was quicker
         if version.effective_at > moment:
@@ -138,6 +138,12 @@ def take_effect(session: Session, now: datetime | None = None) -> list[str]:
     return done
 
 
+def current(session: Session, resource_id: str) -> ResourceVersion:
+    """Return the version under way, else the newest; locked, as it is now. Raises Invalid `directory.unknown_resource`."""
+    steps.lock(session, resource_id)
+    return _chosen(session, resource_id, None, first=OPEN_STATES)
+
+
 def pending(session: Session, department_id: str | None = None) -> list[ResourceVersion]:
     """Return versions under review or scheduled, the most urgent first, of one department where given."""
     query = select(ResourceVersion).where(ResourceVersion.state.in_(OPEN_STATES[1:]))
@@ -145,6 +151,12 @@ def pending(session: Session, department_id: str | None = None) -> list[Resource
         query = query.where(ResourceVersion.document["department"].astext == department_id)
     order = (ResourceVersion.due_date.nulls_last(), ResourceVersion.effective_at, ResourceVersion.id)
     return list(session.scalars(query.order_by(*order)))
+
+
+def history(session: Session, resource_id: str) -> list[ResourceEvent]:
+    """Return every step of every version of a resource, oldest first."""
+    query = select(ResourceEvent).join(ResourceVersion).where(ResourceVersion.resource_id == resource_id)
+    return list(session.scalars(query.order_by(ResourceEvent.id)))
 
 
 def changes_of(session: Session, version: ResourceVersion) -> Diff:
@@ -171,12 +183,6 @@ def _put_in_force(session: Session, reviewer: Reviewer, version: ResourceVersion
     version.due_date = None
     session.flush()
     steps.tell(session, told | {version.document["department"]}, "published", version)
-
-
-def _current(session: Session, resource_id: str) -> ResourceVersion:
-    """Return the version under way, else the newest; locked, as it is now."""
-    steps.lock(session, resource_id)
-    return _chosen(session, resource_id, None, first=OPEN_STATES)
 
 
 def _chosen(

@@ -1,5 +1,6 @@
 """Why: what the tasks of a resource's DAG call. Only files of dags/ import this; the heavy rooms are imported inside, so that parsing stays cheap."""
 
+import logging
 from importlib import import_module
 from types import ModuleType
 
@@ -33,6 +34,17 @@ def merge(batch_id: str) -> str:
     decide(lambda: ingest.merge(batch_id))
     decide(lambda: ingest.publish(batch_id))
     return batch_id
+
+
+def keep_up() -> None:
+    """Let due versions and reforms of the directory take effect, bring grants along, and remind of reviews."""
+
+    def work() -> None:
+        upkeep, database = import_module("exchange_api.upkeep"), import_module("schemas.database")
+        with database.transaction() as session:
+            logging.getLogger(__name__).info("%s", upkeep.keep_up(session))
+
+    decide(work)
 
 
 def _open_ingest() -> ModuleType:

@@ -1,0 +1,38 @@
+"""Why: time itself moves the directory: windows end, reforms come into force, reviews fall due. One function does what is due, grants included.
+
+Called hourly by the DAG `directory` and by `hutong catalog upkeep`; crashing anywhere in it leaves nothing half done, because it is one transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog import reforms, reminders, reviews
+from catalog.snapshot import write_snapshot
+from exchange_api import grants
+from schemas.calendar import CHINA
+from schemas.tables.directory import ResourceVersion
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was due: resources with a new version in force, grants that lost their base by it, versions whose reviewers were reminded."""
+
+    effective: list[str]
+    suspended: list[str]
+    reminded: list[str]
+
+
+def keep_up(session: Session, now: datetime | None = None) -> Done:
+    """Let due versions and reforms take effect, bring grants along, remind of reviews, and renew the snapshot; again does nothing more."""
+    moment, begun = now or datetime.now(UTC), datetime.now(UTC)
+    reforms.apply_due(session)
+    reviews.take_effect(session, moment)
+    ended = select(ResourceVersion.resource_id).where(ResourceVersion.ended_at >= begun).distinct()
+    changed = sorted(session.scalars(ended))
+    suspended = grants.follow(session, changed)
+    reminded = reminders.remind(session, moment.astimezone(CHINA).date())
+    write_snapshot(session)
+    return Done(changed, suspended, reminded)
