@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
-import numpy as np
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy.orm import Session
 
 from libraries import sql, wire
-from libraries.fingerprint import hash_column
-from schemas.database import libpq_uri
 from schemas.errors import Terminal, Transient
 from schemas.library import Library, library
 
@@ -42,47 +37,6 @@ class Assertion:
     def words(self) -> dict[str, str]:
         """Return the placeholders of this library's statements, with this source and batch as literals."""
         return {**sql.words(self.library), "source": str(self.source), "batch": str(self.batch)}
-
-
-@dataclass(frozen=True)
-class KnownClaims:
-    """What a source is already known to say: keys and the hashes of their rows."""
-
-    keys: Any
-    key_hash: Any
-    row_hash: Any
-
-
-_KNOWN = "SELECT {key}, row_hash FROM {claims} WHERE source = {source}"
-
-
-def read_known(assertion: Assertion) -> KnownClaims:
-    """Read keys and row hashes of all current claims of a source, as Arrow straight from the server. Raises Transient `merge.interrupted`."""
-    statement = _KNOWN.format_map(assertion.words)
-    keys, key_hash, row_hash = [], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-    try:
-        with adbc.connect(libpq_uri("ingest"), autocommit=True) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            for batch in cursor.fetch_record_batch():
-                keys.append(batch.column(0))
-                key_hash.append(hash_column(batch.column(0)))
-                row_hash.append(np.asarray(batch.column(1)))
-    except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
-        raise Transient(
-            "merge.interrupted", table=assertion.words["claims"], state=getattr(error, "sqlstate", None)
-        ) from error
-    return KnownClaims(
-        pa.chunked_array(keys, pa.string()).combine_chunks(), np.concatenate(key_hash), np.concatenate(row_hash)
-    )
-
-
-def without(known: KnownClaims, keys: list[str]) -> KnownClaims:
-    """Return what is known of all records but these."""
-    if not keys:
-        return known
-    stays = pc.invert(pc.is_in(known.keys, value_set=pa.array(keys, pa.string())))
-    mask = np.asarray(stays.to_numpy(zero_copy_only=False))
-    return KnownClaims(known.keys.filter(stays), known.key_hash[mask], known.row_hash[mask])
 
 
 def has_claims(session: Session, assertion: Assertion) -> bool:

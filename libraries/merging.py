@@ -1,7 +1,7 @@
-"""Why: good rows become what is true. One batch's rows turn into claims, golden records, history and conflicts, one transaction per hash partition,
+"""Why: good rows become what is true. One batch's rows turn into claims, golden records, history and conflicts, one transaction per range of keys,
 two at a time, readers never blocked. Called by `libraries.ingest`; any step may be repeated: a merged batch is left alone, a half-merged one finished.
 
-Locks, so that two sources may merge into one library at once: one per resource for the whole merge, one per library and hash partition for the time
+Locks, so that two sources may merge into one library at once: one per resource for the whole merge, one per library and range of keys for the time
 of its transaction. The partitions' commits need not reach the disk on their own: the last commit, which says `merged`, carries them all with it.
 """
 
@@ -10,23 +10,23 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
-from libraries import batches, claims, conflicts, golden, sql
-from libraries.candidates import PARTITIONS, SMALL, Unit, read_candidates, units_of
+from libraries import batches, claims, conflicts, golden, partitions, sql, units
+from libraries.candidates import read_changed, read_keys
 from libraries.claims import Asserted, Assertion
+from libraries.known import read_known
 from libraries.landing import folder_of
+from libraries.units import Shelf, Unit
 from schemas.database import transaction
 from schemas.errors import Terminal
-from schemas.library import LIBRARIES
 from schemas.tables.directory import Resource, ResourceVersion
 from schemas.tables.landing import Batch, QuarantinedRow
 
 CONNECTIONS = 2
-_RESOURCE_LOCK, _PARTITION_LOCK = 7_311_002, 7_311_003
+_RESOURCE_LOCK = 7_311_002
 
 
 @dataclass(frozen=True)
@@ -135,24 +135,34 @@ def _held(session: Session, task: batches.Task) -> list[str]:
 
 
 def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
-    spec = merge.assertion.spec
-    snapshot = is_snapshot(task) and not merge.first
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        known = pool.submit(claims.read_known, merge.assertion) if snapshot else None
-        candidates = read_candidates(folder_of(task.batch.path or ""), spec)
-        units = units_of(candidates, claims.without(known.result(), held) if known else None, spec)
-        done = list(pool.map(lambda unit: _merge_unit(merge, unit), units))
+    spec, folder = merge.assertion.spec, folder_of(task.batch.path or "")
+    keys = read_keys(folder, spec)
+    known = read_known(merge.assertion, keys.ordered, held) if is_snapshot(task) and not merge.first else None
+    boundaries = partitions.boundaries_of(spec.library, keys.sample) if len(keys) >= units.SMALL else []
     total: Counter[str] = Counter()
-    for counts in done:
-        total.update(counts)
-    return MergeReport(task.batch.id, len(candidates), candidates.duplicates, **total)
+    with Shelf(spec, boundaries) as shelf, ThreadPoolExecutor(CONNECTIONS) as pool:
+        for table in read_changed(folder, spec, keys, known):
+            shelf.add(table)
+        if known is not None:
+            shelf.withdraw(known.gone)
+        for counts in pool.map(lambda place: _merge_place(merge, shelf, place), shelf.places()):
+            total.update(counts)
+    return MergeReport(task.batch.id, len(keys) - total["duplicates"], **total)
+
+
+def _merge_place(merge: _Merge, shelf: Shelf, place: int) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for unit in shelf.units(place):
+        total.update(_merge_unit(merge, unit) | {"duplicates": unit.duplicates})
+    return total
 
 
 def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
     """Merge one unit in one transaction."""
     assertion = merge.assertion
     with transaction("ingest") as session:
-        now = _lock(session, assertion.library, unit.partitions)
+        session.execute(text("SET LOCAL synchronous_commit = off"))
+        now = partitions.lock(session, assertion.library, unit.partitions)
         # asked under the lock: a source may have come since the merge began
         departments = _departments(session, assertion.library)
         if merge.first and len(departments) == 1:
@@ -179,15 +189,6 @@ def _found(session: Session, assertion: Assertion, unit: Unit, now: datetime) ->
 def _renew_figures(session: Session, assertion: Assertion, report: MergeReport) -> None:
     """Tell the planner what the tables hold after much has come; not knowing that keys are distinct, it would read them whole for a small increment."""
     never = "SELECT bool_or(reltuples < 0) FROM pg_class WHERE oid IN ('{claims}'::regclass, '{golden}'::regclass)"
-    if report.claims_added + report.claims_changed >= SMALL or sql.run(session, never, assertion.words).scalar():
+    if report.claims_added >= units.SMALL or sql.run(session, never, assertion.words).scalar():
         sql.run(session, "ANALYZE {claims} ({key}, source)", assertion.words)
         sql.run(session, "ANALYZE {golden} ({key})", assertion.words)
-
-
-def _lock(session: Session, library: str, partitions: tuple[int, ...]) -> Any:
-    """Take the library's partitions, lowest first, and return the time from then on; nothing that another merge commits later bears an earlier one."""
-    session.execute(text("SET LOCAL synchronous_commit = off"))
-    base = LIBRARIES.index(library) * PARTITIONS
-    for partition in sorted(partitions):
-        session.execute(text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": _PARTITION_LOCK, "b": base + partition})
-    return session.scalar(select(func.clock_timestamp()))

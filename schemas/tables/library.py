@@ -3,7 +3,7 @@ Per library: claims (each source's current word), past claims, golden records, h
 
 `sources` and `batches` of a golden record run parallel to the library's attributes: which resource (its `number`) and which batch (its `number`) won each.
 
-Plain tables, not PostgreSQL partitions: a hash partition of the merge is a unit of work and of locking (`libraries.merging`), so that a look-up by key
+Plain tables, not PostgreSQL partitions: a range of keys is the merge's unit of work and of locking (`libraries.partitions`), so that a look-up by key
 stays one index probe. Current tables keep a tenth of each page free, so that a changed record stays on its page and no index is touched.
 """
 
@@ -119,3 +119,13 @@ class Conflict(Base):
     claims: Mapped[list[dict[str, Any]]]  # [{source, value, batch}], winner first
     found_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
+
+
+class KeyRange(Base):
+    """Where the ranges of keys of one library part: the first key of each but the lowest. Chosen once, because merges lock by range."""
+
+    __tablename__ = "key_ranges"
+    __table_args__ = ({"schema": "library"},)
+
+    library: Mapped[str] = mapped_column(primary_key=True)
+    boundaries: Mapped[list[str]]

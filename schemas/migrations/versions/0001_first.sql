@@ -135,11 +135,11 @@ CREATE TABLE evidence.entries (
 	CONSTRAINT uq_entries_keyid_nonce UNIQUE (keyid, nonce)
 );
 
+CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
+
 CREATE UNIQUE INDEX uq_entries_keyid_request_id ON evidence.entries (keyid, request_id) WHERE kind = 'answer' AND code IS NULL;
 
 CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
-
-CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
 
 COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
 
@@ -716,13 +716,13 @@ CREATE TABLE directory.resource_versions (
 	CONSTRAINT fk_resource_versions_resource_id FOREIGN KEY(resource_id) REFERENCES directory.resources (id)
 );
 
-CREATE INDEX ix_resource_versions_code ON directory.resource_versions ((document ->> 'code'));
+CREATE UNIQUE INDEX uq_resource_versions_one_open ON directory.resource_versions (resource_id) WHERE state in ('draft', 'office_review', 'authority_review', 'scheduled');
 
 CREATE UNIQUE INDEX uq_resource_versions_one_published ON directory.resource_versions (resource_id) WHERE state = 'published';
 
-CREATE INDEX ix_resource_versions_more_codes ON directory.resource_versions (resource_id) WHERE document -> 'more_codes' <> '[]';
+CREATE INDEX ix_resource_versions_code ON directory.resource_versions ((document ->> 'code'));
 
-CREATE UNIQUE INDEX uq_resource_versions_one_open ON directory.resource_versions (resource_id) WHERE state in ('draft', 'office_review', 'authority_review', 'scheduled');
+CREATE INDEX ix_resource_versions_more_codes ON directory.resource_versions (resource_id) WHERE document -> 'more_codes' <> '[]';
 
 CREATE FUNCTION directory.keep_published_versions() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

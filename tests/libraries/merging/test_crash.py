@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from libraries import candidates
+from libraries import units
 from libraries.merging import merge_batch
 from schemas.errors import Terminal
 
@@ -21,7 +21,7 @@ SPRUNG = "DROP FUNCTION library.trap() CASCADE"
 
 @pytest.fixture
 def _small_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "SMALL", 1)
+    monkeypatch.setattr(units, "SMALL", 1)
 
 
 def _rows(changed: str = "") -> list[dict[str, Any]]:
