@@ -107,7 +107,7 @@ def read_code(text: str) -> ServiceCode:
     for pattern in _LOCAL:
         if found := pattern.fullmatch(text):
             return _read_local(text, found.groupdict())
-    return ServiceCode(text, "unknown", flags=(Flag("service.unknown_code", {"code": text}),))
+    return ServiceCode(text, "unknown", flags=(Flag("service.unknown_code", {"given": text}),))
 
 
 def uscc_flags(text: str, where: str) -> tuple[Flag, ...]:
@@ -135,7 +135,7 @@ def _read_national(text: str) -> ServiceCode:
 def _read_local(text: str, parts: dict[str, Any]) -> ServiceCode:
     head, body = parts["head"], parts["body"]
     national = head if len(head) == CATALOG_LENGTH and head.isascii() and head.isdigit() else None
-    flags = (Flag("service.old_code", {"code": text}), *uscc_flags(body, "code"))
+    flags = (Flag("service.old_code", {"given": text}), *uscc_flags(body, "code"))
     return ServiceCode(text, "local", uscc=body, catalog_code=national, division=parts.get("division"), flags=flags)
 
 

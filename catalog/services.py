@@ -112,9 +112,9 @@ def flags_of(wanted: ServiceItemDocument) -> tuple[Flag, ...]:
         read = read_code(text)
         found += read.flags
         if read.form not in (form, "local", "unknown"):
-            found.append(Flag("service.other_code", {"code": text, "form": read.form, "wanted": form}))
+            found.append(Flag("service.other_code", {"given": text, "form": read.form, "wanted": form}))
         if wanted.catalog_code and read.catalog_code not in (None, wanted.catalog_code):
-            found.append(Flag("service.codes_disagree", {"code": text, "catalog_code": wanted.catalog_code}))
+            found.append(Flag("service.codes_disagree", {"given": text, "catalog_code": wanted.catalog_code}))
     return tuple(found)
 
 

@@ -175,6 +175,7 @@ def test_a_certificate_replaces_its_paper_when_its_type_is_held_and_granted(city
     licence = _answers(city, "construction_permit")["licence"]
     assert _missing(licence) == ["certificate_type_unknown"]
     row = {
+        "entry": "1",
         "certificate_identifier": "1",
         "subject": "91330199MA9990019B",
         "certificate_type": "营业执照",
