@@ -36,7 +36,7 @@ RESIDENT = {
     "category": "基础信息资源/人口",
     "abstract": "测试用户籍人口",
     "format": {"category": "3", "type": "SQLite"},
-    "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可以共享", "assessed_on": "2026-01-04", "assessed_by": "共享工作机构"},
+    "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可共享", "assessed_on": "2026-01-04", "assessed_by": "李"},
     "sharing": {"type": 2, "condition": "核验身份"},
     "update_cycle": 2,
     "library": "population",

@@ -19,7 +19,7 @@ RESIDENT = "public_security.resident"
 ENTRY: dict[str, Any] = {
     "id": "credit_office.decision", "name": "双公示", "department": "credit_office", "code": "101001/330199000002",
     "category": "c", "abstract": "a", "format": {"category": "2", "type": "csv"}, "sharing": {"type": 1, "mode": "文件"}, "update_cycle": 2,
-    "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可以共享", "assessed_on": "2026-01-04", "assessed_by": "共享工作机构"},
+    "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可共享", "assessed_on": "2026-01-04", "assessed_by": "李"},
     "library": "credit",
     "items": [
         {"id": "subject_code", "name": "主体代码", "required": True, "check": "holder_code", "attribute": "subject"},

