@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.findings import Findings, Place, finding_at
+from catalog.findings import Finding, Findings, Place, finding_at
 from catalog.organs import fold
 from schemas.errors import Invalid
 
@@ -103,8 +103,8 @@ def _rows(lines: Any, file: str, header: list[str], columns: Mapping[str, str], 
         if not any(cell.strip() for cell in line):
             continue
         if len(line) != len(header):
-            facts = {"found": len(line), "wanted": len(header)}
-            findings.add(finding_at(place, "pair.row_length", ",".join(line), **facts))
+            sizes = {"found": len(line), "wanted": len(header)}
+            findings.add(Finding(place.file, None, place.row, None, ",".join(line), "pair.row_length", sizes))
             findings.refused += 1
             continue
         yield Row(lines.line_num, {column: _said(line[position]) for column, position in at.items()})

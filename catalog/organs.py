@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 import yaml
-from pypinyin import Style, pinyin
+from pypinyin import Style, lazy_pinyin, pinyin
 
 from schemas.codes import divisions
 
@@ -110,10 +110,13 @@ def _towns() -> frozenset[str]:
 @cache
 def initials(text: str) -> tuple[frozenset[str], ...]:
     """Return for each character the first letters it may be read with, as 会 is hui and kuai; letters and digits stand for themselves."""
-    return tuple(
-        frozenset(r[0].lower() for r in readings if r)
-        for readings in pinyin(text, style=Style.FIRST_LETTER, heteronym=True, errors=list)
-    )
+    return tuple(_readings(character) for character in text)
+
+
+@cache
+def _readings(character: str) -> frozenset[str]:
+    found = pinyin(character, style=Style.FIRST_LETTER, heteronym=True)
+    return frozenset(reading[:1].lower() for reading in found[0])
 
 
 def is_initials_of(code: str, text: str) -> bool:
@@ -122,12 +125,13 @@ def is_initials_of(code: str, text: str) -> bool:
     return len(found) == len(code) and all(letter in one for letter, one in zip(code.lower(), found, strict=True))
 
 
-def names_of_initials(code: str) -> list[str]:
+@cache
+def names_of_initials(code: str) -> tuple[str, ...]:
     """Return the names of organ kinds, written with the level the code begins with, whose initials the code is."""
     levels = {"s": "市", "q": "区", "x": "县"}
     level = levels.get(code[:1].lower(), "")
     found = [(level, name) for name in organs() if level and is_initials_of(code[1:], name)]
-    return [before + name for before, name in found] + [name for name in organs() if is_initials_of(code, name)]
+    return (*(before + name for before, name in found), *(name for name in organs() if is_initials_of(code, name)))
 
 
 def is_short_for(short: str, long: str) -> bool:
@@ -140,10 +144,5 @@ def is_short_for(short: str, long: str) -> bool:
 
 def identifier_of(text: str) -> str:
     """Return a stable identifier of a name: its pinyin initials in lower case; "" when there is nothing to read."""
-    letters = "".join(sorted(one)[0] if len(one) > 1 else next(iter(one), "") for one in _first_readings(fold(text)))
+    letters = "".join(lazy_pinyin(fold(text), style=Style.FIRST_LETTER))
     return re.sub(r"[^a-z0-9]", "", letters)[:24]
-
-
-def _first_readings(text: str) -> list[frozenset[str]]:
-    found = pinyin(text, style=Style.FIRST_LETTER, heteronym=False, errors=list)
-    return [frozenset(readings[0][:1].lower()) for readings in found]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from catalog.findings import Findings, finding_at
 from catalog.organs import fold, identifier_of
 from catalog.pair_files import Entry, Field
-from catalog.placing import Placed
+from catalog.placing import UNNAMED, Placed
 from schemas.resource import ResourceDraft
 from schemas.tables.departments import Department
 from schemas.tables.directory import Resource, ResourceVersion
@@ -33,31 +33,43 @@ class Earlier:
     is_owner_proposed: bool
     document: Mapping[str, Any]
 
+    def owner(self, placed: str) -> str:
+        """Return whose it is now: whom the list names while the owner is only proposed; what people decided stays."""
+        return placed if self.is_owner_proposed and placed != UNNAMED else self.department_id
+
 
 def earlier_resources(session: Session, wanted: Sequence[tuple[str, str, Placed]]) -> list[Earlier | None]:
     """Return for each (code, name, placed department) the resource that an earlier import made of it, whoever owns it by now.
 
-    A resource keeps the id it came with. It is the same one when its id ends with the code and its owner is the placed department,
-    or it still waits under a proposed one (a name placed or corrected since).
+    A resource keeps the id it came with. It is the same one when its id ends with the code and it has the placed department's id or owner,
+    or it is the only one of that code and name and it or the list does not know its department for sure.
     """
     found: dict[str, list[Earlier]] = defaultdict(list)
     suffix = func.split_part(Resource.id, ".", 2)
     newest = select(
         Resource.id, suffix.label("code"), Resource.department_id, Department.state, ResourceVersion.document
     ).join(Department, Department.id == Resource.department_id)
-    newest = newest.join(ResourceVersion).where(suffix.in_({code_part(code) for code, _, _ in wanted}))
+    newest = newest.join(ResourceVersion, ResourceVersion.resource_id == Resource.id)
+    newest = newest.where(suffix.in_({code_part(code) for code, _, _ in wanted}))
     newest = newest.distinct(Resource.id).order_by(Resource.id, ResourceVersion.version.desc())
     for row in session.execute(newest):
         found[row.code].append(Earlier(row.id, row.department_id, row.state == "proposed", row.document))
-    return [_same(found[code_part(code)], name, placed) for code, name, placed in wanted]
+    return [_same(found[code_part(code)], (code, name), placed.department_id) for code, name, placed in wanted]
 
 
-def _same(found: Sequence[Earlier], name: str, placed: Placed) -> Earlier | None:
-    for one in found:
-        if one.department_id == placed.department_id:
-            return one
-    waiting = [one for one in found if one.is_owner_proposed and fold(one.document["name"]) == fold(name)]
+def _same(found: Sequence[Earlier], listed: tuple[str, str], placed: str) -> Earlier | None:
+    own = [one for one in found if one.department_id == placed]
+    own += [one for one in found if one.id == resource_id(placed, listed[0])]
+    if own:
+        return own[0]
+    waiting = [one for one in found if one.is_owner_proposed or placed == UNNAMED]
+    waiting = [one for one in waiting if fold(one.document["name"]) == fold(listed[1])]
     return waiting[0] if len(waiting) == 1 else None
+
+
+def resource_id(department_id: str, code: str) -> str:
+    """Return the id of a listed resource: where it was first placed, and its code."""
+    return f"{department_id.partition('.')[0]}.{code_part(code)}"
 
 
 def move_owners(session: Session, owners: Mapping[str, str]) -> None:
@@ -75,7 +87,7 @@ def draft_of(entry: Entry, department_id: str, earlier: Earlier | None, findings
     held = dict(earlier.document) if earlier else {}
     body = {
         **held,
-        "id": earlier.id if earlier else f"{department_id.partition('.')[0]}.{code_part(entry.code)}",
+        "id": earlier.id if earlier else resource_id(department_id, entry.code),
         "name": entry.name,
         "department": department_id,
         **({"abstract": entry.abstract} if entry.abstract else {}),

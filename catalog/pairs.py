@@ -5,9 +5,10 @@ Nothing is guessed in silence: departments are placed by `catalog.placing`, and 
 to a draft, stays as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,11 @@ class _Found:
     entry: Entry
     placed: Placed
     earlier: Earlier | None
+
+    @property
+    def owner(self) -> str:
+        """Return the department the draft names."""
+        return self.earlier.owner(self.placed.department_id) if self.earlier else self.placed.department_id
 
 
 def take_in(session: Session, folder: Path, *, partial: bool = False, by: str = "") -> Outcome:
@@ -53,19 +59,19 @@ def _drafts(session: Session, entries: Sequence[Entry], findings: Findings) -> l
         _tell_department(entry, where, findings)
     earlier = earlier_resources(session, [(one.code, one.name, p) for one, p in zip(entries, placed, strict=True)])
     found = [_Found(*one) for one in zip(entries, placed, earlier, strict=True)]
-    move_owners(session, {one.earlier.id: one.placed.department_id for one in found if one.earlier})
+    move_owners(session, {one.earlier.id: one.owner for one in found if one.earlier})
     return [draft for one in found if (draft := _draft(one, findings))]
 
 
 def _draft(found: _Found, findings: Findings) -> ResourceDraft | None:
-    draft = draft_of(found.entry, found.placed.department_id, found.earlier, findings)
+    draft = draft_of(found.entry, found.owner, found.earlier, findings)
     if draft:
         findings.places[draft.id] = found.entry.place
     return draft
 
 
 def _tell_department(entry: Entry, placed: Placed, findings: Findings) -> None:
-    facts: Mapping[str, object] = {
+    facts: dict[str, Any] = {
         "department": placed.department_id,
         "candidates": placed.candidates,
         "suggestion": placed.suggestion,

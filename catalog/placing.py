@@ -68,7 +68,7 @@ def place(session: Session, given: Sequence[Given], *, source: str = "") -> list
     for key in sorted(
         names, key=lambda one: (names[one].is_code, one)
     ):  # names first: a code may belong to one of them
-        names[key].department_id = _known(registry, names[key], named_by) or ""
+        names[key].department_id = _known(registry, names[key]) or ""
     _propose(session, registry, names, named_by, source)
     registry = read_registry(session)
     asked = _ask(session, registry, names, named_by)
@@ -100,7 +100,7 @@ def _named_by(names: Mapping[str, _Name]) -> dict[str, set[str]]:
     return found
 
 
-def _known(registry: Registry, name: _Name, named_by: Mapping[str, set[str]]) -> str | None:
+def _known(registry: Registry, name: _Name) -> str | None:
     found = registry.bearing(name.text) if name.text else registry.bearing(UNNAMED_NAME)
     if len(found) > 1 and name.divisions:
         found = frozenset(i for i in found if registry.departments[i].division_code in name.divisions) or found
@@ -150,7 +150,7 @@ def _ask(
     """Open or renew a suggestion for each proposed department; return them by department."""
     proposed = {n.department_id for n in names.values() if registry.departments[n.department_id].state == "proposed"}
     known = [
-        Known(one.id, one.name, registry.names[one.id], one.state == "proposed", one.uscc)
+        Known(one.id, one.name, registry.names_with_former(one.id), one.state == "proposed", one.uscc)
         for one in registry.departments.values()
         if one.state != "dissolved" and one.id != UNNAMED
     ]

@@ -69,7 +69,7 @@ def rank(wanted: Wanted, known: Iterable[Known]) -> list[dict[str, Any]]:
         {"department_id": one.id, "name": one.name, "score": round(best.score, 2), "reasons": best.reasons}
         for best, one in likely[:SHOWN]
     ]
-    return rows + ([] if wanted.name else _names_of(wanted.code, {row["name"] for row in rows}))
+    return rows + ([] if wanted.name else _names_of(wanted.code, {one.name for _, one in likely}))
 
 
 def _names_of(code: str, shown: set[str]) -> list[dict[str, Any]]:

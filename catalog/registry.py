@@ -36,6 +36,11 @@ class Registry:
             department_id = after[0]
         return None
 
+    def names_with_former(self, department_id: str) -> tuple[str, ...]:
+        """Return the names of this department and of those it took over from, in whole or in part."""
+        before = [one for one, after in self.successors.items() if department_id in after]
+        return (*self.names[department_id], *(name for one in before for name in self.names[one]))
+
     def bearing(self, name: str | None) -> frozenset[str]:
         """Return today's departments that bear or bore this name, or follow one that did; spaces, width and punctuation do not matter."""
         found = {self.current(one) for one in self.by_name.get(fold(name), frozenset())}
