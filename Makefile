@@ -7,8 +7,10 @@ PACKAGES := schemas connectors catalog libraries exchange_api dags hutong benchm
 KEEP ?= 1
 SCALE ?= 1.0
 ROWS ?= 1000000
+# while this file refuses, what apt installs is not started: the tests start their own
+NO_START := /usr/sbin/policy-rc.d
 
-.PHONY: help install assets browser demo run stop reset test check format bench lock
+.PHONY: help install assets browser servers demo run stop reset test check format bench lock
 
 help:  ## List what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,14 @@ browser:  ## Install Chromium and a Chinese font for the browser tests, when thi
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig >/dev/null; \
 	else echo "Chromium or a Chinese font is missing, browser tests will be skipped: apt-get install chromium fonts-noto-cjk fontconfig"; fi
 
+servers:  ## Install the source systems' servers the tests start (MariaDB, OpenSSH, Redis), when this user may (root, apt)
+	@if test "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd sshd redis-server | wc -l)" = 3; then :; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		made=; test -e $(NO_START) || { printf '#!/bin/sh\nexit 101\n' >$(NO_START); chmod 755 $(NO_START); made=yes; }; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server openssh-server redis-server >/dev/null; \
+		status=$$?; test -z "$$made" || rm $(NO_START); exit $$status; \
+	else echo "MariaDB, OpenSSH or Redis is missing, their tests will be skipped: apt-get install mariadb-server openssh-server redis-server"; fi
+
 demo: install  ## The whole main job: a city's departments in, a signed answer out (SCALE=1.0 KEEP=0 stops it afterwards)
 	$(BIN)/hutong demo --scale $(SCALE) $(if $(filter 0,$(KEEP)),--no-keep,--keep)
 
@@ -44,7 +54,7 @@ stop: .venv/installed  ## Stop them; data stays
 reset: .venv/installed  ## Stop them and delete all data below var/
 	$(BIN)/hutong reset
 
-test: install browser  ## Run every test on real PostgreSQL, Airflow, HTTP and Chromium
+test: install browser servers  ## Run every test on real PostgreSQL, Airflow, HTTP, Chromium and the source systems' own servers
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 check: .venv/installed  ## Lint, format, types, layers

@@ -1,22 +1,21 @@
-"""Why: folders of delivered files (CSV, XLSX, Parquet, NDJSON, ZIP of these) as Arrow batches: half-written files are refused by name, the same
-content under another name is taken once. Opened through `connectors.base.open_connector`.
+"""Why: folders of delivered files (CSV, XLSX, Parquet, NDJSON; packed or not; on disk, SFTP or S3) as Arrow batches: half-written files are refused
+by name, the same content under another name is taken once. Opened through `connectors.base.open_connector`.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.arrival import require_arrived, require_rows
+from connectors.arrival import require_arrived, require_declared, require_rows
 from connectors.base import Connection, Connector, Slice, bounded
 from connectors.delimited import DelimitedDocument
 from connectors.document import Document, MalformedRow
-from connectors.drops import Drop, digest_of, find_drops, local_copy
+from connectors.drops import Drop, Drops, digest_of
 from connectors.lines import LinesDocument
 from connectors.parquet import ParquetDocument
 from connectors.spreadsheet import SpreadsheetDocument
+from connectors.transport import Entry, open_transport
 from schemas.errors import Terminal, Transient
 
 FORMATS: dict[str, type[Document]] = {
@@ -33,7 +32,7 @@ FORMATS: dict[str, type[Document]] = {
 
 class FilesConnector(Connector):
     """Reads `pattern` below the connection's folder. Options: format, incomplete ("refuse" or "skip"), malformed ("refuse" or "quarantine"),
-    marker, settle_seconds, members, archive_bytes, and those of the format.
+    marker, settle_seconds, members, archive_bytes, spool_bytes, timeout_seconds, and those of the format.
 
     duplicates: (name, same as) of files left out because their content is known. incomplete: (name, reason) of files skipped. malformed: rows
     kept out while reading.
@@ -44,35 +43,39 @@ class FilesConnector(Connector):
         self.duplicates: list[tuple[str, str]] = []
         self.incomplete: list[tuple[str, str]] = []
         self.malformed: list[MalformedRow] = []
-        self._planned: list[Drop] = []
+        self._transport = transport = open_transport(connection, source)
+        self._drops = Drops(transport, lambda entry, path: require_declared(transport, entry, path))
+        self._schema: pa.Schema | None = None
 
     def describe(self) -> pa.Schema:
         """Return the columns of the first planned file, else of the last by name. Raises Transient files.missing when there is none."""
-        drops = self._planned[:1] or list(self._drops())[-1:]
-        if not drops:
-            raise Transient("files.missing", folder=self._folder.name, pattern=self.source.get("pattern", "*"))
-        with self._document(drops[0]) as document:
-            return document.schema()
+        if self._schema is not None:
+            return self._schema
+        for entry in reversed(self._drops.find()):
+            for drop in self._drops.open(entry)[-1:]:
+                return self._document(drop).schema()
+        pattern = self.source.get("pattern", "*")
+        raise Transient("files.missing", folder=self._transport.folder, pattern=pattern)
 
     def slices(self, since: Any | None = None, count: int = 1) -> list[Slice]:  # noqa: ARG002 — one file is one slice
         """Plan one slice per new file. since: SHA-256 digests already landed, or a mapping of them to the names they came by.
 
-        Raises Transient files.incomplete, files.missing; Terminal files.header_differs, files.unknown_format, files.encoding, files.bad_header.
+        Raises Transient files.incomplete, files.missing; Terminal files.header_differs, files.unknown_format, files.encoding, files.bad_header;
+        and what reaching the place raises.
         """
-        self.duplicates, self.incomplete, self._planned = [], [], []
+        self.duplicates, self.incomplete, self._schema = [], [], None
         seen: dict[str, str] = dict(since) if isinstance(since, Mapping) else dict.fromkeys(since or (), "")
         first: tuple[str, set[str]] | None = None
         planned: list[Slice] = []
-        for drop in self._drops():
-            digest = digest_of(drop)
-            if digest in seen:
-                self._note_duplicate(drop.name, seen[digest])
-            elif (names := self._whole(drop)) is not None:
-                first = first or (drop.name, names)
-                self._require_same(first, drop.name, names)
-                seen[digest] = drop.name
-                self._planned.append(drop)
-                planned.append(Slice(f"{drop.name}#{digest}", name=drop.name, digest=digest))
+        for entry in self._drops.find():
+            for drop, digest in self._new(entry, seen):
+                schema = self._whole(drop)
+                if schema is not None:
+                    first = first or (drop.name, set(schema.names))
+                    self._require_same(first, drop.name, set(schema.names))
+                    self._schema = self._schema or schema
+                    seen[digest] = drop.name
+                    planned.append(Slice(f"{drop.name}#{digest}", name=drop.name, digest=digest))
         return planned
 
     def read(self, piece: Slice) -> Iterator[pa.RecordBatch]:
@@ -80,31 +83,66 @@ class FilesConnector(Connector):
         return bounded(self._rows(piece), self.batch_rows)
 
     def _rows(self, piece: Slice) -> Iterator[pa.RecordBatch]:
-        drop = next((drop for drop in self._drops() if drop.name == piece.name), None)
-        if drop is None or digest_of(drop) != piece.digest:
-            raise Transient("files.changed", file=piece.name)
-        count = 0
-        with self._document(drop) as document:
-            names = self.selected(document.schema()).names
-            for batch in document.batches():
-                count += batch.num_rows
-                yield batch.select(names)
-            self.malformed += document.malformed
-            count += len(document.malformed)
-        require_rows(drop, count)
+        drop = self._planned(piece)
+        document = self._document(drop)
+        names, count = self.selected(document.schema()).names, 0
+        for batch in document.batches():
+            count += batch.num_rows
+            yield batch.select(names)
+        self.malformed += document.malformed
+        if not drop.is_member:
+            require_rows(self._transport, drop, count + len(document.malformed))
+            self._drops.close(drop.entry)
 
-    def _whole(self, drop: Drop) -> set[str] | None:
-        """Return the column names of a file that is whole; None for one that the binding allows to skip until it is."""
+    def _planned(self, piece: Slice) -> Drop:
+        """Return the drop a slice was planned for, as it was then. Raises Transient files.changed."""
+        entry = self._transport.look(str(piece.name).partition("!")[0])
+        drops = self._drops.open(entry) if entry is not None else []
+        drop = next((drop for drop in drops if drop.name == piece.name), None)
+        if drop is None or digest_of(drop.path) != piece.digest:
+            raise Transient("files.changed", file=piece.name)
+        return drop
+
+    def _new(self, entry: Entry, seen: dict[str, str]) -> Iterator[tuple[Drop, str]]:
+        """Yield what is new in a delivery with its digest; what is known is noted. One that has not arrived yields nothing where it may wait."""
+        known = self._drops.known(entry)
+        if known and all(digest in seen for digest in known.values()):
+            for name, digest in known.items():
+                self._note_duplicate(name, seen[digest])
+            return
+        digests = self._digests(entry)
+        self._drops.remember(entry, {drop.name: digest for drop, digest in digests})
+        for drop, digest in digests:
+            if digest in seen:
+                self._note_duplicate(drop.name, seen[digest])
+            else:
+                yield drop, digest
+
+    def _digests(self, entry: Entry) -> list[tuple[Drop, str]]:
         try:
-            require_arrived(drop, self.source)
-            with self._document(drop) as document:
-                document.require_whole()
-                return set(document.schema().names)
+            if self._transport.path_of(entry.name) is None:
+                require_arrived(self._transport, entry)  # before it is fetched in vain
+            return [(drop, digest_of(drop.path)) for drop in self._drops.open(entry)]
         except Transient as error:
-            if self.source.get("incomplete") != "skip" or error.code != "files.incomplete":
-                raise
-            self.incomplete.append((drop.name, str(error.facts["reason"])))
+            self._wait_for(entry.name, error)
+            return []
+
+    def _whole(self, drop: Drop) -> pa.Schema | None:
+        """Return the columns of a file that is whole; None for one that the binding allows to skip until it is."""
+        try:
+            require_arrived(self._transport, drop.entry)
+            document = self._document(drop)
+            document.require_whole()
+            return document.schema()
+        except Transient as error:
+            self._wait_for(drop.name, error)
             return None
+
+    def _wait_for(self, name: str, error: Transient) -> None:
+        """Note a file that has not fully arrived where the binding lets it wait; else raise the error."""
+        if self.source.get("incomplete") != "skip" or error.code != "files.incomplete":
+            raise error
+        self.incomplete.append((name, str(error.facts["reason"])))
 
     def _note_duplicate(self, name: str, same_as: str) -> None:
         if same_as and same_as != name:
@@ -116,20 +154,8 @@ class FilesConnector(Connector):
                 "files.header_differs", file=name, other=first[0], columns=", ".join(sorted(names ^ first[1]))
             )
 
-    def _drops(self) -> Iterator[Drop]:
-        return find_drops(self._folder, self.source)
-
-    @property
-    def _folder(self) -> Path:
-        folder = self.connection.extra.get("path") or self.connection.host
-        if not folder:
-            raise Terminal("connector.bad_connection", connection=self.connection.id, reason="no folder (extra.path)")
-        return Path(folder)
-
-    @contextmanager
-    def _document(self, drop: Drop) -> Iterator[Document]:
+    def _document(self, drop: Drop) -> Document:
         suffix = f".{self.source['format']}" if self.source.get("format") else drop.suffix
         if suffix not in FORMATS:
             raise Terminal("files.unknown_format", file=drop.name, known=" ".join(FORMATS))
-        with local_copy(drop) as path:
-            yield FORMATS[suffix](drop.name, path, self.source)
+        return FORMATS[suffix](drop.name, drop.path, self.source)

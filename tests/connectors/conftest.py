@@ -1,6 +1,7 @@
 """The source systems connectors are tested on: real PostgreSQL, SQLite, HTTP and files, all holding the same people."""
 
 import json
+import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connectors.base import Connection
-from tests.connectors.servers import Maria, maria_server
+from tests.connectors.servers import Bucket, Maria, Sshd, maria_server, s3_server, sshd_server
 
 TOKEN = "a token made for this test"
 
@@ -88,6 +89,34 @@ def maria() -> Iterator[Maria]:
     """One MariaDB for every test of this process."""
     with tempfile.TemporaryDirectory(prefix="hutong-maria-") as folder, maria_server(Path(folder)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[Sshd]:
+    """One OpenSSH server for every test of this process."""
+    with tempfile.TemporaryDirectory(prefix="hutong-sshd-") as folder, sshd_server(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[int]:
+    """The port of one S3 server for every test of this process."""
+    with s3_server() as port:
+        yield port
+
+
+@pytest.fixture
+def bucket(s3: int) -> Bucket:
+    """A bucket of this test's own."""
+    return Bucket(s3, f"b{secrets.token_hex(6)}")
+
+
+@pytest.fixture(autouse=True)
+def spool(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Fetched files lie in a folder of this test's own."""
+    folder = tmp_path_factory.mktemp("spool")
+    monkeypatch.setenv("HUTONG_SPOOL", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Source systems' own servers, started for the tests on loopback and a free port, and ended by whoever started them."""
 
 import getpass
+import logging
 import os
 import shutil
 import socket
@@ -11,9 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pyarrow.fs as fs
 import pymysql
 import pytest
+
+from connectors.base import Connection
+from hutong.embedded.account import find_account
 
 
 def require_program(name: str, package: str) -> str:
@@ -33,9 +39,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path, is_ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str], log: Path, is_ready: Callable[[], bool], **as_whom: Any
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; it must become ready within a minute."""
-    with log.open("wb") as out, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as process:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **as_whom) as process,
+    ):
         try:
             _await(process, is_ready, log)
             yield process
@@ -163,3 +174,85 @@ def line_to(port: int) -> Iterator[Line]:
         line.cut()
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(10)
+
+
+@dataclass
+class Sshd:
+    """A running OpenSSH server that serves files below `folder` and lets in whoever has `key_file`."""
+
+    port: int
+    folder: Path
+    key_file: Path
+    host_key: str
+    user: str
+
+    def connection(self, **changed: Any) -> Connection:
+        """The connection as a department would hand it out; changed: port, or keys of extra (None leaves one out)."""
+        extra = {"path": str(self.folder), "key_file": str(self.key_file), "host_key": self.host_key}
+        port = changed.pop("port", self.port)
+        extra = {name: value for name, value in (extra | changed).items() if value is not None}
+        return Connection("tax", "sftp", "127.0.0.1", port, login=self.user, extra=extra)
+
+
+@contextmanager
+def sshd_server(folder: Path) -> Iterator[Sshd]:
+    """Start OpenSSH's server under an ordinary account with keys made for it."""
+    program = require_program("sshd", "openssh-server")
+    account = find_account()
+    user = account.name if account else getpass.getuser()
+    for name in ("host", "login"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=30)
+    files, port = folder / "files", free_port()
+    files.mkdir()
+    config = folder / "config"
+    config.write_text(
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/login.pub\nStrictModes no\nUsePAM no\n"
+        f"PasswordAuthentication no\nPidFile none\nForceCommand internal-sftp\nSubsystem sftp internal-sftp\nLogLevel VERBOSE\n"
+    )
+    folder.chmod(0o755)
+    if account:
+        for path in (folder / "host", files):
+            os.chown(path, account.uid, account.gid)
+    host_key = " ".join((folder / "host.pub").read_text().split()[:2])
+    as_whom = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+    with running([program, "-D", "-e", "-f", str(config)], folder / "log", lambda: answers(port), **as_whom):
+        yield Sshd(port, files, folder / "login", host_key, user)
+
+
+@dataclass
+class Bucket:
+    """A bucket on a running S3 server; `files` writes into it."""
+
+    port: int
+    name: str = "deliveries"
+
+    @property
+    def files(self) -> Any:
+        """The bucket's drops/ as a file system that may write."""
+        found = fs.S3FileSystem(
+            access_key="key", secret_key="secret", endpoint_override=f"127.0.0.1:{self.port}", scheme="http",
+            region="us-east-1", allow_bucket_creation=True,
+        )  # fmt: skip
+        found.create_dir(self.name)
+        return fs.SubTreeFileSystem(f"{self.name}/drops", found)
+
+    def write(self, name: str, content: bytes) -> None:
+        with self.files.open_output_stream(name) as out:
+            out.write(content)
+
+    def connection(self, port: int | None = None, **extra: Any) -> Connection:
+        """The connection as a department would hand it out."""
+        given = {"endpoint_url": f"http://127.0.0.1:{port or self.port}", "path": f"{self.name}/drops"} | extra
+        return Connection("cloud", "aws", login="key", password="secret", extra=given)
+
+
+@contextmanager
+def s3_server() -> Iterator[int]:
+    """Start an S3 server on loopback and give its port."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    yield int(server.get_host_and_port()[1])
+    server.stop()

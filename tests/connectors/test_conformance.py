@@ -1,10 +1,12 @@
 """What every connector promises, held against every kind of source with the same thousand people in it."""
 
 import csv
+import gzip
 import io
 import json
 import secrets
 import sqlite3
+import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from sqlalchemy import URL
 
 from connectors.base import Connection, Connector, Slice, open_connector
 from schemas.errors import HutongError, Terminal, Transient
-from tests.connectors.servers import Maria
+from tests.connectors.servers import Bucket, Maria, Sshd
 
 COLUMNS = ["id", "name", "note", "changed"]
 People = list[dict[str, Any]]
@@ -108,6 +110,26 @@ def _files(write: Callable[[Path, People], None], suffix: str) -> Callable[[pyte
     return make
 
 
+def _sftp(request: pytest.FixtureRequest, people: People) -> Source:
+    sshd: Sshd = request.getfixturevalue("sshd")
+    folder = sshd.folder / secrets.token_hex(4)
+    folder.mkdir()
+    for part in range(4):
+        _write_csv(folder / f"名单-{part}.csv", people[part * 250 : part * 250 + 250])
+    here = sshd.connection(path=str(folder))
+    return Source("files", {"pattern": "*.csv"}, here, replace(here, port=1, password=PASSWORD))
+
+
+def _s3(request: pytest.FixtureRequest, people: People) -> Source:
+    bucket: Bucket = request.getfixturevalue("bucket")
+    folder: Path = request.getfixturevalue("tmp_path")
+    for part in range(4):
+        _write_parquet(folder / "part", people[part * 250 : part * 250 + 250])
+        bucket.write(f"2026/名单-{part}.parquet", (folder / "part").read_bytes())
+    down = replace(bucket.connection(1), password=PASSWORD)
+    return Source("files", {"pattern": "**/*.parquet", "timeout_seconds": 1}, bucket.connection(), down)
+
+
 def _csv_text(people: People) -> str:
     out = io.StringIO()
     csv.writer(out).writerows([COLUMNS, *_values(people)])
@@ -140,6 +162,19 @@ def _write_zip(path: Path, people: People) -> None:
         archive.writestr("b/c.ndjson", "".join(json.dumps(person) + "\n" for person in people[100:]))
 
 
+def _write_tar(path: Path, people: People) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, part in (("a.csv", people[:100]), ("b/c.csv", people[100:])):
+            text = _csv_text(part).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
+
+
+def _write_gzip(path: Path, people: People) -> None:
+    path.write_bytes(gzip.compress(_csv_text(people).encode("gb18030")))
+
+
 SOURCES = {
     "postgres": _postgres,
     "mariadb": _mariadb,
@@ -150,6 +185,10 @@ SOURCES = {
     "parquet": _files(_write_parquet, "parquet"),
     "ndjson": _files(_write_ndjson, "ndjson"),
     "zip": _files(_write_zip, "zip"),
+    "tar": _files(_write_tar, "tar.gz"),
+    "gzip": _files(_write_gzip, "csv.gz"),
+    "sftp": _sftp,
+    "s3": _s3,
 }
 
 
