@@ -18,6 +18,7 @@ from catalog.saving import save_drafts as save_drafts
 from schemas import calendar
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, ResourceDraft
+from schemas.tables.departments import Department
 from schemas.tables.directory import OPEN_STATES, Resource, ResourceVersion
 
 
@@ -56,7 +57,12 @@ def get(session: Session, resource_id: str, version: int | None = None) -> Resou
 
 def document(session: Session, resource_id: str, version: int | None = None) -> ResourceDocument:
     """Return one version's document; by default the published one. Raises as `get`."""
-    return ResourceDocument.model_validate(get(session, resource_id, version).document)
+    return document_of(get(session, resource_id, version))
+
+
+def document_of(row: ResourceVersion) -> ResourceDocument:
+    """Return a version's document as it holds today: of the department that owns the resource now, whoever published it."""
+    return ResourceDocument.model_validate({**row.document, "department": row.department_id})
 
 
 def versions(session: Session, resource_id: str) -> list[ResourceVersion]:
@@ -74,7 +80,7 @@ def published(session: Session) -> list[Published]:
         .order_by(ResourceVersion.resource_id)
     )
     return [
-        Published(row.id, number, ResourceDocument.model_validate(row.document))
+        Published(row.id, number, document_of(row))
         for row, number in session.execute(query)
     ]
 
@@ -90,7 +96,7 @@ def newest(session: Session, resource_id: str) -> ResourceVersion:
 def draft(session: Session, resource_id: str, version: int | None = None) -> ResourceDraft:
     """Return what a version says, gaps and all; by default the newest one. Raises Invalid `directory.unknown_resource`."""
     row = get(session, resource_id, version) if version else newest(session, resource_id)
-    return ResourceDraft.model_validate(row.document)
+    return ResourceDraft.model_validate({**row.document, "department": row.department_id})
 
 
 def save_draft(session: Session, wanted: ResourceDraft, *, by: str = "") -> ResourceVersion | None:
@@ -103,6 +109,14 @@ def gaps_of(session: Session, resource_id: str) -> list[Gap]:
     """Return the gaps of the newest version, blocking ones first. Raises Invalid `directory.unknown_resource`."""
     wanted = draft(session, resource_id)
     return gaps.gaps(wanted, gaps.known(session, [wanted]))
+
+
+def gaps_of_drafts(session: Session, *, department_id: str | None = None) -> dict[str, list[Gap]]:
+    """Return the gaps of every draft by resource id, of one department where given; drafts without gaps are there too."""
+    rows = find(session, department_id=department_id, state="draft")
+    wanted = [ResourceDraft.model_validate(row.document) for row in rows]
+    known = gaps.known(session)
+    return {one.id: gaps.gaps(one, known) for one in wanted}
 
 
 def complete(session: Session, version: ResourceVersion) -> ResourceDocument:
@@ -139,14 +153,18 @@ def publish(session: Session, resource_id: str) -> ResourceVersion:
 
 def put_in_force(session: Session, version: ResourceVersion) -> ResourceVersion:
     """Make a whole version the published one; the one until now is superseded. The last act of publication, with review or without."""
-    now = datetime.now(UTC)
+    now, said_before = datetime.now(UTC), None
     published_until_now = select(ResourceVersion).where(
         ResourceVersion.resource_id == version.resource_id, ResourceVersion.state == "published"
     )
     for former in session.scalars(published_until_now):
         former.state, former.ended_at = "superseded", now
+        said_before = former.document["department"]
     session.flush()  # the former one must be superseded before the new one is published: only one may be
-    session.get_one(Resource, version.resource_id).department_id = version.document["department"]
+    said = version.document["department"]
+    if said != said_before and session.get_one(Department, said).state == "active":
+        # else a reform may have given the resource to another department meanwhile, which no version under way can know
+        session.get_one(Resource, version.resource_id).department_id = said
     version.state, version.published_at = "published", now
     session.flush()
     return version

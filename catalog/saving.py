@@ -144,9 +144,7 @@ def _says_the_same(draft: ResourceDraft, body: dict[str, Any], row: Row[Any], kn
         return False
     if digest_of(body) == row.digest:
         return True
-    if row.state in ("draft", "office_review", "authority_review"):
-        return False
-    resolved = body_of(binding.resolve(draft, known.elements))  # as publication filled it in
+    resolved = body_of(binding.resolve(draft, known.elements))  # as review and publication fill it in
     filled = {"code": body["code"], "publish_date": resolved["publish_date"] or row.publish_date}
     return digest_of(resolved | filled) == str(row.digest)
 

@@ -20,7 +20,7 @@ def resource(**changes: Any) -> dict[str, Any]:
         "category": "基础信息资源/人口",
         "abstract": "户籍登记的常住人口",
         "format": {"category": "3", "type": "PostgreSQL"},
-        "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可以共享", "assessed_on": "2026-01-04", "assessed_by": "共享工作机构"},
+        "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可共享", "assessed_on": "2026-01-04", "assessed_by": "李"},
         "sharing": {"type": 2, "condition": "用于政务服务事项办理"},
         "update_cycle": 2,
         "library": "population",

@@ -25,10 +25,11 @@ BUREAU = actor("chen", "data_bureau", "authority")
 def resource(resource_id: str, sharing: dict[str, Any], items: list[dict[str, Any]], **more: Any) -> ResourceDocument:
     department = resource_id.split(".")[0]
     subject = {"id": "citizen_id", "name": "公民身份号码", "element": "citizen_id", "attribute": "subject"}
+    code = f"101001/{resource_id.replace('.', '').replace('_', '')[:20]}"
     return ResourceDocument.model_validate(
-        {"id": resource_id, "department": department, "code": f"101001/{resource_id.replace('.', '').replace('_', '')[:20]}", "category": "人口", "abstract": "登记信息",
+        {"id": resource_id, "department": department, "code": code, "category": "人口", "abstract": "登记信息",
          "format": {"category": "3", "type": "PostgreSQL"}, "sharing": sharing, "update_cycle": 2, "library": "population",
-         "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可以共享", "assessed_on": "2026-01-04", "assessed_by": "共享工作机构"},
+         "assessment": {"secrecy": "none", "holds_personal_information": True, "conclusion": "可共享", "assessed_on": "2026-01-04", "assessed_by": "李"},
          "items": [subject, *items]} | more
     )  # fmt: skip
 
