@@ -15,7 +15,7 @@ import yaml
 
 from schemas.errors import HutongError, Language, error_codes
 
-KEPT = 20_000  # findings kept with their words; further ones are only counted, so that a million bad rows stay small
+KEPT = 20_000  # errors kept with their words, and as much advice; more are only counted, so that a million bad rows stay small
 VALUE_LENGTH = 200
 
 
@@ -84,7 +84,7 @@ def finding_of(error: HutongError, place: Place) -> Finding:
 
 
 class Findings:
-    """The findings of one import, in order. Keeps the first 20,000 whole and counts all; remembers where drafts came from."""
+    """The findings of one import, in order. Keeps 20,000 errors and as much advice whole and counts all; remembers where drafts came from."""
 
     def __init__(self, found: Iterable[Finding] = ()) -> None:
         self.kept: list[Finding] = []
@@ -92,13 +92,16 @@ class Findings:
         self.errors = 0
         self.refused = 0  # entries of which no draft could be made
         self.places: dict[str, Place] = {}  # by resource id (or whatever id the importer's entries have)
+        self.column_names: dict[str, str] = {}  # field of the document → what the importer's file calls it
+        self._kept = [0, 0]  # advice, errors
         self.extend(found)
 
     def add(self, finding: Finding) -> None:
         """Take one more."""
         self.counts[finding.code] += 1
         self.errors += finding.is_error
-        if len(self.kept) < KEPT:
+        if self._kept[finding.is_error] < KEPT:
+            self._kept[finding.is_error] += 1
             self.kept.append(finding)
 
     def extend(self, found: Iterable[Finding]) -> None:
