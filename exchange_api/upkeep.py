@@ -28,11 +28,12 @@ class Done:
 def keep_up(session: Session, now: datetime | None = None) -> Done:
     """Let due versions and reforms take effect, bring grants along, remind of reviews, and renew the snapshot; again does nothing more."""
     moment, begun = now or datetime.now(UTC), datetime.now(UTC)
-    reforms.apply_due(session)
+    day = moment.astimezone(CHINA).date()
+    reforms.apply_due(session, day)
     reviews.take_effect(session, moment)
     ended = select(ResourceVersion.resource_id).where(ResourceVersion.ended_at >= begun).distinct()
     changed = sorted(session.scalars(ended))
     suspended = grants.follow(session, changed)
-    reminded = reminders.remind(session, moment.astimezone(CHINA).date())
+    reminded = reminders.remind(session, day)
     write_snapshot(session)
     return Done(changed, suspended, reminded)
