@@ -23,7 +23,7 @@ def find_id(session: Session, code_or_id: str) -> str:
     bears = (document["code"].astext == wanted) | document["more_codes"].has_key(wanted)
     found = list(session.scalars(select(newest.c.resource_id).where(bears)))
     if len(found) > 1:
-        raise Invalid("directory.code_of_several", code=wanted, resources=", ".join(found))
+        raise Invalid("directory.code_of_several", given=wanted, resources=", ".join(found))
     if not found:
         raise Invalid("directory.unknown_resource", resource=code_or_id)
-    return found[0]
+    return str(found[0])
