@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.changes import WHOLE, Change, Diff
 from schemas.errors import Language
 from schemas.resource import ResourceDraft
-from schemas.tables.directory import ResourceVersion
+from schemas.tables.directory import Resource, ResourceVersion
 from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, Match, SupplyAnswer, SupplyTask
 
 CaseKind = Literal["grant", "demand", "pipeline"]
@@ -132,13 +132,14 @@ def _pipelines(session: Session, document: ResourceDraft, touching: _Touching) -
     own = tuple(change for change in touching.breaking if change.path.startswith(_FED))
     if document.source and own:
         items = tuple(dict.fromkeys(change.item_id for change in own))
-        found.append(Case("pipeline", document.id, document.department, items, own))
+        owner = session.get_one(Resource, document.id).department_id
+        found.append(Case("pipeline", document.id, owner, items, own))
     lost = (
         *touching.of_subject,
         *(change for change in touching.breaking if change.path in ("library", "source")),
     )
     if document.library and lost:
-        found += [Case("pipeline", row.resource_id, row.document["department"], _checked(row.document), lost)
+        found += [Case("pipeline", row.resource_id, row.department_id, _checked(row.document), lost)
                   for row in _referring(session, document)]  # fmt: skip
     return found
 

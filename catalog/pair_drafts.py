@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from catalog.findings import Findings, finding_at
@@ -51,7 +52,7 @@ def earlier_resources(session: Session, wanted: Sequence[tuple[str, str, Placed]
     ).join(Department, Department.id == Resource.department_id)
     newest = newest.join(ResourceVersion, ResourceVersion.resource_id == Resource.id)
     newest = newest.where(suffix.in_({code_part(code) for code, _, _ in wanted}))
-    newest = newest.distinct(Resource.id).order_by(Resource.id, ResourceVersion.version.desc())
+    newest = newest.ext(distinct_on(Resource.id)).order_by(Resource.id, ResourceVersion.version.desc())
     for row in session.execute(newest):
         found[row.code].append(Earlier(row.id, row.department_id, row.state == "proposed", row.document))
     return [_same(found[code_part(code)], (code, name), placed.department_id) for code, name, placed in wanted]

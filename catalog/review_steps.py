@@ -112,7 +112,7 @@ def require(session: Session, reviewer: Reviewer, version: ResourceVersion, acti
         )  # fmt: skip
     if reviewer.is_operator:
         return way
-    department = version.document["department"]
+    department = version.department_id
     if way.role not in reviewer.roles or (way.role == "provider" and reviewer.department_id != department):
         raise Denied("directory.role_needed", version=version.id, action=action, role=way.role, department=department)
     if action in APPROVALS and reviewer.id in _whose(session, version, action):

@@ -32,7 +32,7 @@ def submit(session: Session, reviewer: Reviewer, resource_id: str, note: str | N
     version.change = changes_of(session, version).kind if _published(session, resource_id) else "first"
     steps.move(session, reviewer, version, Step("submit", note, {"change": version.change}))
     version.due_date = due
-    steps.tell(session, {version.document["department"]}, "office_review", version, due=due.isoformat())
+    steps.tell(session, {version.department_id}, "office_review", version, due=due.isoformat())
     return version
 
 
@@ -56,7 +56,7 @@ def return_(session: Session, reviewer: Reviewer, resource_id: str, why: str) ->
     steps.move(session, reviewer, version, Step("return", _reason(why, version)))
     version.due_date = _due(session, "catalogue_update", today())
     steps.tell(
-        session, {version.document["department"]}, "returned", version, why=why, due=version.due_date.isoformat()
+        session, {version.department_id}, "returned", version, why=why, due=version.due_date.isoformat()
     )
     return version
 
@@ -79,7 +79,7 @@ def approve_authority(
     session.flush()
     acknowledgements.ask(session, version, cases, reviewer.id)
     effective = version.effective_at.astimezone(CHINA).date().isoformat()
-    steps.tell(session, {version.document["department"]}, "scheduled", version, effective=effective)
+    steps.tell(session, {version.department_id}, "scheduled", version, effective=effective)
     return version
 
 
@@ -113,7 +113,7 @@ def withdraw_version(
     row.ended_at, row.effective_at = datetime.now(UTC), None
     session.flush()
     told = {asked.department_id for asked in acknowledgements.find(session, row.id)} if was == "scheduled" else set()
-    steps.tell(session, told | {row.document["department"]}, "withdrawn", row, why=why)
+    steps.tell(session, told | {row.department_id}, "withdrawn", row, why=why)
     return row
 
 
@@ -148,7 +148,7 @@ def pending(session: Session, department_id: str | None = None) -> list[Resource
     """Return versions under review or scheduled, the most urgent first, of one department where given."""
     query = select(ResourceVersion).where(ResourceVersion.state.in_(OPEN_STATES[1:]))
     if department_id:
-        query = query.where(ResourceVersion.document["department"].astext == department_id)
+        query = query.where(ResourceVersion.department_id == department_id)
     order = (ResourceVersion.due_date.nulls_last(), ResourceVersion.effective_at, ResourceVersion.id)
     return list(session.scalars(query.order_by(*order)))
 
@@ -182,7 +182,7 @@ def _put_in_force(session: Session, reviewer: Reviewer, version: ResourceVersion
     steps.note(session, reviewer, version, step, from_state)
     version.due_date = None
     session.flush()
-    steps.tell(session, told | {version.document["department"]}, "published", version)
+    steps.tell(session, told | {version.department_id}, "published", version)
 
 
 def _chosen(

@@ -47,20 +47,22 @@ class SnapshotSettings(HutongSettings):
 
 
 _LINES = """
-SELECT v.id, v.digest, d.name, d.department, d.library, d.source ->> 'connection', d.source ->> 'schedule', d.update_cycle, p.short_name
-FROM directory.resource_versions v,
-     jsonb_to_record(v.document) AS d(name text, department text, library text, source jsonb, update_cycle int)
-     LEFT JOIN directory.departments p ON p.id = d.department
+SELECT v.id, v.digest, d.name, r.department_id, d.library, d.source ->> 'connection', d.source ->> 'schedule', d.update_cycle, p.short_name
+FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id
+     CROSS JOIN LATERAL jsonb_to_record(v.document) AS d(name text, library text, source jsonb, update_cycle int)
+     LEFT JOIN directory.departments p ON p.id = r.department_id
 WHERE v.state = 'published' AND jsonb_typeof(d.source) = 'object' ORDER BY v.resource_id
 """
 _REST = """
-SELECT (SELECT string_agg(id || digest, ' ' ORDER BY id) FROM directory.resource_versions WHERE state = 'published'),
+SELECT (SELECT string_agg(v.id || v.digest || r.department_id, ' ' ORDER BY v.id)
+        FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id WHERE v.state = 'published'),
        (SELECT string_agg(p::text, ' ' ORDER BY id) FROM directory.departments p),
        (SELECT string_agg(e::text, ' ' ORDER BY id) FROM directory.data_elements e)
 """
 _MARK = """
-SELECT (SELECT max(number) FROM directory.revisions), count(*), sum(hashtextextended(id || digest || state, 0))::text
-FROM directory.resource_versions WHERE state = ANY(:states)
+SELECT (SELECT max(number) FROM directory.revisions), count(*),
+       sum(hashtextextended(v.id || v.digest || v.state || r.department_id, 0))::text
+FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id WHERE v.state = ANY(:states)
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('directory.snapshot'))"
 _BEFORE = "snapshot_before"

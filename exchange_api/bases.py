@@ -97,7 +97,7 @@ def _tell(session: Session, grant: Grant, lost: list[tuple[GrantItem, ResourceVe
         "resources": "、".join({v.document["name"] for _, v in lost}),
     }
     department = session.get_one(Application, grant.application_id).department_id
-    for concerned in sorted({department, *(version.document["department"] for _, version in lost)}):
+    for concerned in sorted({department, *(version.department_id for _, version in lost)}):
         notices.notify(session, concerned, "grant.base_lost", facts, grant.demand_id)
     step = Step("suspend_grant", facts={"grant": grant.id, "items": items})
     cases.note_event(session, system(department), session.get_one(Demand, grant.demand_id), step)

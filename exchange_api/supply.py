@@ -43,7 +43,7 @@ def open_tasks(session: Session, actor: Actor, demand: Demand) -> None:
         .where(DemandItem.demand_id == demand.id)
         .order_by(DemandItem.position)
     ).all()
-    documents = {version.id: ResourceDocument.model_validate(version.document) for _, _, version in best}
+    documents = {version.id: directory.document_of(version) for _, _, version in best}
     for department_id in sorted({document.department for document in documents.values()}):
         mine = [(item, match) for item, match, version in best if documents[version.id].department == department_id]
         own = {
@@ -182,7 +182,7 @@ def _own_item(session: Session, actor: Actor, row: SupplyAnswer, given: ItemAnsw
     """
     offered = given.resource_id or session.get_one(ResourceVersion, row.resource_version_id).resource_id
     version = directory.get(session, offered, given.version)
-    document = ResourceDocument.model_validate(version.document)
+    document = directory.document_of(version)
     item_id = given.item_id or row.item_id
     found = next((item for item in document.items if item.id == item_id), None)
     if found is None or document.department != actor.department_id or version.state not in SERVED:

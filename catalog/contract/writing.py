@@ -53,13 +53,13 @@ def write_all(session: Session, folder: Path, resources: Iterable[str] | None = 
 def texts(session: Session, resources: set[str] | None = None) -> Iterator[tuple[str, str]]:
     """Yield resource id and contract of each published version, by id; one at a time in memory. Raises as `write_all`."""
     names: Mapping[str, str] = {row.id: row.name for row in session.execute(select(Department.id, Department.name))}
-    query = select(ResourceVersion.version, ResourceVersion.document).where(ResourceVersion.state == "published")
+    query = select(ResourceVersion.version, ResourceVersion.document, ResourceVersion.department_id).where(ResourceVersion.state == "published")
     if resources is not None:
         query = query.where(ResourceVersion.resource_id.in_(resources))
     missing = set(resources or ())
     rows = session.execute(query.order_by(ResourceVersion.resource_id).execution_options(yield_per=200))
-    for version, document in rows:
-        draft = ResourceDraft.model_validate(document)
+    for version, document, department_id in rows:
+        draft = ResourceDraft.model_validate({**document, "department": department_id})
         missing.discard(draft.id)
         yield draft.id, write(draft, version=version, department_name=names.get(draft.department, ""))
     if missing:

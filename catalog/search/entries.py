@@ -61,7 +61,7 @@ class Gathered:
 
     def take(self, row: Row[Any], names: Names) -> None:
         """Add one version."""
-        body: dict[str, Any] = row.document
+        body: dict[str, Any] = {**row.document, "department": row.department_id}
         place, seen = len(self.entries), set()
         for text, number in _texts(body, names):
             if text and (text, number) not in seen:
@@ -88,7 +88,7 @@ def read(session: Session, states: Iterable[str], names: Names, only: Iterable[s
     """Read the versions in these states, or `only` those with these ids, in the order of their resources."""
     query = select(
         ResourceVersion.id, ResourceVersion.resource_id, ResourceVersion.version, ResourceVersion.state,
-        ResourceVersion.digest, ResourceVersion.document,
+        ResourceVersion.digest, ResourceVersion.document, ResourceVersion.department_id,
     ).order_by(ResourceVersion.resource_id)  # fmt: skip
     query = query.where(ResourceVersion.state.in_(list(states)))
     if only is not None:

@@ -21,6 +21,7 @@ from catalog.search.part import Part, build
 from schemas.tables.directory import ResourceVersion
 
 _FEW = 200  # changed versions that a question takes in by itself: some tens of milliseconds
+_SMALL = 500  # versions that are all read again while a question waits
 log = logging.getLogger(__name__)
 
 
@@ -69,11 +70,11 @@ class Index:
         return (first,) if self.added is None else (first, np.ones(len(self.added.entries), bool))
 
     @cached_property
-    def held(self) -> dict[str, tuple[str, str]]:
-        """Return the digest and state of every version that can be found."""
+    def held(self) -> dict[str, tuple[str, str, str]]:
+        """Return the digest, state and department of every version that can be found."""
         there = zip(self.parts, self.is_there, strict=True)
         return {
-            one.version_id: (one.digest, one.state)
+            one.version_id: (one.digest, one.state, one.department)
             for part, kept in there
             for one, is_kept in zip(part.entries, kept, strict=True)
             if is_kept
@@ -115,17 +116,20 @@ class Keeper:
         gone = held.gone | {one for one, known in held.held.items() if now.get(one) != known}
         new = [one for one, known in now.items() if held.held.get(one) != known]
         new += [one.version_id for one in (held.added.entries if held.added else ()) if one.version_id in now]
-        if names != held.names or len(set(new)) > _FEW or len(gone) > _FEW:
-            self._read_aside(session.get_bind().engine)
-            return held
+        if names != held.names or max(len(set(new)), len(gone)) > _FEW:
+            if len(now) > _SMALL:
+                self._read_aside(session.get_bind().engine)
+                return held
+            self._index = self._read(session, mark)
+            return self._index
         added = build(read(session, self._states, names, set(new))) if new else None
         self._index = Index(mark, names, held.base, added, gone & {one.version_id for one in held.base.entries})
         return self._index
 
-    def _digests(self, session: Session) -> dict[str, tuple[str, str]]:
-        columns = (ResourceVersion.id, ResourceVersion.digest, ResourceVersion.state)
+    def _digests(self, session: Session) -> dict[str, tuple[str, str, str]]:
+        columns = (ResourceVersion.id, ResourceVersion.digest, ResourceVersion.state, ResourceVersion.department_id)
         rows = session.execute(select(*columns).where(ResourceVersion.state.in_(self._states)))
-        return {row.id: (row.digest, row.state) for row in rows}
+        return {row.id: (row.digest, row.state, row.department_id) for row in rows}
 
     def _read(self, session: Session, mark: tuple[object, ...]) -> Index:
         names = read_names(session)

@@ -15,9 +15,10 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     func,
+    select,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from schemas.tables.base import Base, tell_changes
 
@@ -77,6 +78,10 @@ class ResourceVersion(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     published_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    # whose it is today: reforms move resources, while a published document goes on saying who published it
+    department_id: Mapped[str] = column_property(
+        select(Resource.department_id).where(Resource.id == resource_id).correlate_except(Resource).scalar_subquery()
+    )
 
 
 class ResourceEvent(Base):

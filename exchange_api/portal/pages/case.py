@@ -146,7 +146,7 @@ def _documents(visit: Visit, demand_id: str) -> dict[str, dict[str, object]]:
         row.id: {
             "name": row.document["name"],
             "resource": row.resource_id,
-            "department": row.document["department"],
+            "department": row.department_id,
             "items": {item["id"]: item["name"] for item in row.document["items"]},
         }
         for row in visit.session.scalars(query)

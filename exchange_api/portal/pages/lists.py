@@ -86,7 +86,7 @@ def _resource_rows(visit: Visit) -> list[dict[str, Any]]:
     names = reading.names(visit.session)
     return [
         {
-            "name": body["name"], "department": names.departments[body["department"]], "sharing": _say(visit, "sharing", body["sharing"]["type"]),
+            "name": body["name"], "department": names.departments[row.department_id], "sharing": _say(visit, "sharing", body["sharing"]["type"]),
             "cycle": _say(visit, "cycle", body["update_cycle"]), "library": _say(visit, "library", body["library"]) if body["library"] else "—",
             "items": len(body["items"]), "id": row.resource_id, "_address": f"/portal/resources/{row.resource_id}", "_tone": None,
             "_words": " ".join([body["abstract"], *(item["name"] for item in body["items"])]),

@@ -94,7 +94,7 @@ def history(resource: ResourceName, as_json: AsJson = False) -> None:
 def _pending(session: Session, version: ResourceVersion) -> dict[str, Any]:
     due = version.effective_at.astimezone(CHINA).date() if version.effective_at else version.due_date
     return {
-        "version": version.id, "name": version.document["name"], "department": version.document["department"],
+        "version": version.id, "name": version.document["name"], "department": version.department_id,
         "state": version.state, "change": version.change, "due": due.isoformat() if due else None,
         "waiting": len(acknowledgements.waiting(session, version_id=version.id)) or None,
     }  # fmt: skip
