@@ -38,7 +38,7 @@ def window_end(session: Session) -> datetime:
 
 def concerned(version: ResourceVersion, cases: Iterable[Case]) -> list[Case]:
     """Return the cases of other departments: whoever changes a resource knows what it does to himself."""
-    return [case for case in cases if case.department_id != version.document["department"]]
+    return [case for case in cases if case.department_id != version.department_id]
 
 
 def ask(session: Session, version: ResourceVersion, cases: Iterable[Case], by: str) -> set[str]:
@@ -46,7 +46,7 @@ def ask(session: Session, version: ResourceVersion, cases: Iterable[Case], by: s
 
     Cases of the resource's own department are acknowledged by `by`, who brings the change.
     """
-    own, new = version.document["department"], []
+    own, new = version.department_id, []
     now = datetime.now(UTC)
     for case in cases:
         is_own = case.department_id == own
@@ -113,5 +113,5 @@ def acknowledge(
         row.acknowledged_at, row.acknowledged_by = datetime.now(UTC), reviewer.id
     session.flush()
     if open_ones and not waiting(session, version_id=version.id):
-        tell(session, {version.document["department"]}, "acknowledged", version)
+        tell(session, {version.department_id}, "acknowledged", version)
     return mine

@@ -49,7 +49,7 @@ def _whose_turn(session: Session, version: ResourceVersion) -> set[str]:
         return steps.authorities(session)
     if version.state == "scheduled":
         return {row.department_id for row in acknowledgements.waiting(session, version_id=version.id)}
-    return {version.document["department"]}
+    return {version.department_id}
 
 
 def _said(session: Session) -> set[tuple[str, str, str]]:
