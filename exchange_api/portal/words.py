@@ -20,6 +20,15 @@ STATE = {
     "withdrawn": N_("已撤回"),
     "refused": N_("不予提供"),
 }
+VERSION_STATE = {
+    "draft": N_("草稿"),
+    "office_review": N_("部门审核中"),
+    "authority_review": N_("主管部门审核中"),
+    "scheduled": N_("待生效"),
+    "published": N_("已发布"),
+    "superseded": N_("已被替代"),
+    "withdrawn": N_("已撤销"),
+}
 STATE_TONE = {
     "draft": "grey", "submitted": "blue", "returned": "amber", "dispatched": "blue", "answered": "blue", "provided": "green",
     "accepted": "green", "closed": "grey", "withdrawn": "grey", "refused": "red",
@@ -50,6 +59,8 @@ ACTION = {
     "provide": N_("生成授权"),
     "accept": N_("验收"),
     "close": N_("办结"),
+    "suspend_grant": N_("授权失去来源，平台暂停"),
+    "narrow_grant": N_("授权去除失去来源的信息项"),
 }
 ROLE = {
     "demander": N_("需求经办"),
@@ -104,6 +115,17 @@ NOTICE = {
     "demand.provided": N_("授权已生成：%(purpose)s"),
     "demand.accepted": N_("需求方已验收：%(purpose)s"),
     "demand.closed": N_("需求已办结：%(purpose)s"),
+    "grant.base_lost": N_("授权 %(grant)s 已暂停：%(resources)s不再提供 %(items)s"),
+    "version.office_review": N_("目录待本部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),
+    "version.authority_review": N_("目录待主管部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),
+    "version.returned": N_("目录被退回修改（%(why)s）：%(name)s 第 %(version)s 版"),
+    "version.scheduled": N_("目录变更影响他方，%(effective)s 生效：%(name)s 第 %(version)s 版"),
+    "version.affected": N_("目录变更将影响 %(cases)s，%(effective)s 生效，请确认知悉：%(name)s 第 %(version)s 版"),
+    "version.acknowledged": N_("受影响部门均已知悉：%(name)s 第 %(version)s 版"),
+    "version.published": N_("目录已发布：%(name)s 第 %(version)s 版"),
+    "version.withdrawn": N_("目录已撤销（%(why)s）：%(name)s 第 %(version)s 版"),
+    "version.due_yellow": N_("目录审核或知悉即将到期，%(due)s 前：%(name)s 第 %(version)s 版"),
+    "version.due_red": N_("目录审核或知悉已超期，应于 %(due)s 前：%(name)s 第 %(version)s 版"),
     "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
 }
 CHECK = {
@@ -137,7 +159,7 @@ LIBRARY = {
 }
 
 TABLES: Mapping[str, Mapping[Any, str]] = {
-    "state": STATE, "task_state": TASK_STATE, "grant_state": GRANT_STATE, "action": ACTION, "role": ROLE, "decision": DECISION,
+    "state": STATE, "version_state": VERSION_STATE, "task_state": TASK_STATE, "grant_state": GRANT_STATE, "action": ACTION, "role": ROLE, "decision": DECISION,
     "form": FORM, "form_help": FORM_HELP, "sharing": SHARING, "sensitivity": SENSITIVITY, "cycle": CYCLE, "data_type": DATA_TYPE,
     "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK, "field": FIELD,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from exchange_api.evidence import receipt_checks
 from exchange_api.matching import Candidate, Wanted, find_matches
 from exchange_api.portal import language, words
 from schemas.library import LIBRARIES, library
+from schemas.tables.directory import VERSION_STATES
 from schemas.tables.exchange import DECISIONS, DEMAND_STATES, FORMS, GRANT_STATES
 
 PORTAL = Path(language.__file__).parent
@@ -48,7 +49,10 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
         ("state", DEMAND_STATES),
         ("state_tone", DEMAND_STATES),
         ("grant_state", GRANT_STATES),
-        ("action", [*cases.TRANSITIONS, "register", "revise", "open_task", "answer_task"]),
+        (
+            "action",
+            [*cases.TRANSITIONS, "register", "revise", "open_task", "answer_task", "suspend_grant", "narrow_grant"],
+        ),
         ("decision", DECISIONS),
         ("form", FORMS),
         ("role", officers.ROLES),
@@ -56,6 +60,10 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
         ("mask", {attribute.mask for name in LIBRARIES for attribute in library(name).attributes}),
         ("check", ["format", *(name for name, _ in receipt_checks.STEPS)]),
         ("notice", [f"demand.{state}" for state in DEMAND_STATES if state != "draft"]),
+        ("notice", [f"version.{key}" for key in ("returned", "affected", "acknowledged", "due_yellow", "due_red")]),
+        ("notice", [f"version.{state}" for state in VERSION_STATES if state not in ("draft", "superseded")]),
+        ("notice", ["grant.base_lost", "task.opened"]),
+        ("version_state", VERSION_STATES),
     ],
 )
 def test_every_key_of_the_desks_has_a_word(table: str, keys: list[str]) -> None:
