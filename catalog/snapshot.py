@@ -61,7 +61,9 @@ SELECT (SELECT string_agg(v.id || v.digest || r.department_id, ' ' ORDER BY v.id
 """
 _MARK = """
 SELECT (SELECT max(number) FROM directory.revisions), count(*),
-       sum(hashtextextended(v.id || v.digest || v.state || r.department_id, 0))::text
+       sum(hashtextextended(v.id || v.digest || v.state || r.department_id, 0))::text,
+       (SELECT sum(hashtextextended(p::text, 0))::text FROM directory.departments p),
+       (SELECT sum(hashtextextended(e::text, 0))::text FROM directory.data_elements e)
 FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id WHERE v.state = ANY(:states)
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('directory.snapshot'))"
@@ -118,12 +120,13 @@ def current(session: "Session") -> "Revision | None":
 
 
 def mark(session: "Session", states: Iterable[str] = ("published",)) -> tuple[object, ...]:
-    """Return what tells two states of the directory apart, in milliseconds: the newest Revision, and a sum over the versions in these states.
+    """Return what tells two states of the directory apart, in milliseconds: the newest Revision, and sums over versions, departments and elements.
 
-    Equal marks mean equal versions, even where nobody has written a snapshot yet.
+    Equal marks mean that nothing changed, even where nobody has written a snapshot yet.
     """
     from sqlalchemy import text
 
+    session.flush()
     return tuple(session.execute(text(_MARK), {"states": list(states)}).one())
 
 

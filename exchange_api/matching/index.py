@@ -1,16 +1,28 @@
-"""Why: what can be matched is the published directory, read once per question; items that feed a library carry how much their department's word counts."""
+"""Why: what can be matched is the published directory; items that feed a library carry how much their department's word counts.
+
+It is read once per process and state of the directory: a question asks for the directory's mark, and reads again only when that is another one.
+"""
 
 from sqlalchemy.orm import Session
 
-from catalog import departments, directory, elements
+from catalog import departments, directory, elements, snapshot
 from exchange_api.matching.engine import Candidate
 from schemas.library import library
 from schemas.resource import Item, ResourceDocument
 from schemas.tables.elements import DataElement
 
+_held: dict[str, tuple[tuple[object, ...], list[Candidate]]] = {}
+
 
 def candidates(session: Session) -> list[Candidate]:
-    """Return every item of every published resource that may be shared (sharing type 3 is never offered)."""
+    """Return every item of every published resource that may be shared (sharing type 3 is never offered); to be read only."""
+    database, mark = session.get_bind().engine.url.render_as_string(), snapshot.mark(session)
+    if database not in _held or _held[database][0] != mark:
+        _held[database] = mark, _read(session)
+    return _held[database][1]
+
+
+def _read(session: Session) -> list[Candidate]:
     names = {department.id: department.short_name for department in departments.find(session)}
     dictionary = {element.id: element for element in elements.find(session)}
     return [

@@ -261,14 +261,14 @@ def test_while_much_is_read_again_the_old_index_answers(settled: Callable[[], Se
     with settled() as session:
         assert ids(session, "婚姻状况") == [MARRIAGE]
     with settled() as session:
-        for number in range(300):
+        for number in range(600):
             _add(session, document(f"civil.new{number}", f"新增低保名册{number}", []))
         session.execute(update(Department).where(Department.id == "health").values(short_name="卫健局"))
         session.commit()
     with settled() as session:
         assert ids(session, "婚姻状况") == [MARRIAGE]  # answered from what is held
         keeping.keeper(session, ("published",)).wait(30)
-        assert search.find(session, "低保名册").total == 300
+        assert search.find(session, "低保名册").total == 600
         assert search.find(session, "卫健局").hits[0].entry.department_name == "卫健局"
 
 
