@@ -25,7 +25,9 @@ class DataElement(Base):
     length: Mapped[int | None]
     code_table: Mapped[str | None]
     sensitivity: Mapped[str] = mapped_column(server_default="internal")
-    attributes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))  # <library>.<attribute>: where base libraries hold it
+    attributes: Mapped[list[str]] = mapped_column(
+        server_default=text("'{}'")
+    )  # <library>.<attribute>: where base libraries hold it
     version: Mapped[int] = mapped_column(server_default="1")
     lead_department_id: Mapped[str | None] = mapped_column(ForeignKey("directory.departments.id"))
 

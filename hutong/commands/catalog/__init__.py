@@ -2,8 +2,9 @@
 
 import typer
 
-from hutong.commands.catalog import comparing, lacking, looking, reviewing, taking
+from hutong.commands.catalog import comparing, elements, giving, lacking, looking, reviewing, services, taking
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
-for part in (taking, looking, reviewing, comparing, lacking):
+for part in (taking, giving, looking, reviewing, comparing, lacking, elements, services):
     app.add_typer(part.app)
+app.add_typer(departments.app, name="departments")
