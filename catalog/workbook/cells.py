@@ -64,6 +64,11 @@ def plain_text(value: Any) -> str:
     return shown(value)
 
 
+def guarded(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula."""
+    return f"'{text}" if _DANGER.match(text) else text
+
+
 def _restored(text: str) -> str:
     if _SAVED.match(text):
         return text[1:]
@@ -89,7 +94,7 @@ def _write_text(value: Any, _: str) -> str:
     text = str(value)
     if _needs_quotes(text):
         return json.dumps(text, ensure_ascii=False)
-    return f"'{text}" if _DANGER.match(text) else text
+    return guarded(text)
 
 
 def _text(value: Any, _: str) -> str:
