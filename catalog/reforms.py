@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog import reform_steps
+from catalog import following, reform_steps
 from catalog.departments import DepartmentDocument
 from schemas.calendar import today
 from schemas.errors import HutongError, Invalid
@@ -92,6 +92,19 @@ def split(
     details["shares"] = {to: {kind: list(given) for kind, given in kinds.items()} for to, kinds in named.items()}
     reform_steps.assigned(session, department_id, details)  # whoever records it learns at once what is not named
     return _record(session, "split", ([department_id], targets), details, act)
+
+
+def share(session: Session, department_id: str, given: Sequence[str]) -> Share:
+    """Return these things of a department as a share; each is an id, or `kind:id` where two kinds have the same. Raises Invalid `reform.not_owned`."""
+    owned = following.owned(session, department_id)
+    found: dict[str, list[str]] = {}
+    for one in given:
+        kind, _, identity = one.rpartition(":")
+        kinds = [k for k, ids in owned.items() if k == (kind or k) and identity in ids]
+        if len(kinds) != 1:
+            raise Invalid("reform.not_owned", department=department_id, names=one)
+        found.setdefault(kinds[0], []).append(identity)
+    return Share(found)
 
 
 def dissolve(session: Session, department_id: str, act: Act) -> DepartmentChange:

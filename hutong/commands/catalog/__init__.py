@@ -2,7 +2,17 @@
 
 import typer
 
-from hutong.commands.catalog import comparing, departments, elements, giving, lacking, looking, reviewing, services, taking
+from hutong.commands.catalog import (
+    comparing,
+    departments,
+    elements,
+    giving,
+    lacking,
+    looking,
+    reviewing,
+    services,
+    taking,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
 for part in (taking, giving, looking, reviewing, comparing, lacking, elements, services):
