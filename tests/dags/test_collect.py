@@ -1,4 +1,4 @@
-"""DAGs from the snapshot: parsed as Airflow parses them, in a process of their own, with a city of a thousand resources."""
+"""DAGs from the snapshot, and the directory's own: parsed as Airflow parses them, in a process of their own, with a city of a thousand resources."""
 
 import json
 import os
@@ -91,7 +91,7 @@ def test_every_update_cycle_is_a_schedule_airflow_understands(city: dict[str, An
 
 
 def test_a_thousand_resources_parse_within_two_seconds_and_import_nothing_heavy(city: dict[str, Any]) -> None:
-    assert len(city["dags"]) == 1000
+    assert len(city["dags"].keys() - {"directory"}) == 1000
     assert city["heavy"] == []
     assert city["seconds"] <= 2, "processor seconds beyond Airflow's own imports"
 
@@ -102,7 +102,15 @@ def test_a_task_parses_its_own_dag_only_within_half_a_second(tmp_path: Path) -> 
     assert parsed["seconds"] <= 0.5, "processor seconds beyond Airflow's own imports"
 
 
-def test_without_a_snapshot_there_are_no_dags_and_no_errors(tmp_path: Path) -> None:
+def test_without_a_snapshot_there_are_no_resources_and_no_errors(tmp_path: Path) -> None:
     parsed = parse(tmp_path, [])
     assert parsed["errors"] == {}
-    assert parsed["dags"] == {}
+    assert set(parsed["dags"]) == {"directory"}
+
+
+def test_the_directory_is_kept_up_hourly_by_one_task(tmp_path: Path) -> None:
+    parsed = parse(tmp_path, [resource(1)], own="directory")
+    assert set(parsed["dags"]) == {"directory"}
+    dag = parsed["dags"]["directory"]
+    assert (dag["tasks"], dag["schedule"]) == ({"keep_up": []}, "5 * * * *")
+    assert parsed["heavy"] == []

@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any
 
 import typer
+from pydantic_core import to_jsonable_python
 from sqlalchemy.orm import Session
 
 from catalog import acknowledgements, directory, reviews
@@ -57,9 +58,11 @@ def pending(
                    for row in asked]  # fmt: skip
         typer.echo(json.dumps({"versions": rows, "acknowledgements": waiting}, ensure_ascii=False, indent=2))
         return
-    table = plain_table("版本", "名称", "部门", "状态", "变更", "期限", "待知悉")
+    table = plain_table("版本", "状态", "变更", "期限", "待知悉", "部门")
     for row in rows:
-        table.add_row(*(str(value if value not in (None, "") else "-") for value in row.values()))
+        table.add_row(
+            *(str(row[name] or "-") for name in ("version", "state", "change", "due", "waiting", "department"))
+        )
     show(table)
     for one in asked:
         typer.echo(f"{one.version_id}  {_KINDS[one.kind]} {one.case_id}  ← {one.department_id}")
@@ -83,12 +86,10 @@ def history(resource: ResourceName, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = plain_table("版本", "时间", "经办", "步骤", "状态", "说明")
     for row in rows:
+        number = str(row["version"]).rpartition("@")[2]
         states = f"{row['from'] or '-'} → {row['to']}"
-        shown = (row["version"], row["at"], row["actor"], row["action"], states, row["note"] or "")
-        table.add_row(*map(str, shown))
-    show(table)
+        typer.echo(f"@{number}  {row['at']}  {row['actor']}  {row['action']}  {states}  {row['note'] or ''}".rstrip())
 
 
 def _pending(session: Session, version: ResourceVersion) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def _document(old: str, new: str, found: Diff, cases: list[Case]) -> dict[str, A
     changes = [
         {
             "path": change.path, "kind": change.kind, "code": change.code, "is_breaking": change.is_breaking,
-            "before": _plain(change.before), "after": _plain(change.after),
+            "before": to_jsonable_python(change.before), "after": to_jsonable_python(change.after),
             "why": {"zh": change.why("zh"), "en": change.why("en")},
         }
         for change in found.changes
@@ -115,13 +116,3 @@ def _document(old: str, new: str, found: Diff, cases: list[Case]) -> dict[str, A
         for case in cases
     ]  # fmt: skip
     return {"old": old, "new": new, "kind": found.kind, "changes": changes, "affected": touched}
-
-
-def _plain(value: Any) -> Any:
-    return (
-        value.model_dump(mode="json")
-        if hasattr(value, "model_dump")
-        else str(value)
-        if hasattr(value, "isoformat")
-        else value
-    )
