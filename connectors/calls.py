@@ -2,10 +2,10 @@
 number of attempts and never shows its token. Only `connectors.rest` comes here.
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ import requests
 import urllib3
 
 from connectors.base import Connection
-from connectors.columns import parse_json
+from connectors.bodies import parse_answer
+from connectors.credentials import credential_of
 from schemas.errors import HutongError, Terminal, Transient
 
 T = TypeVar("T")
@@ -30,8 +31,29 @@ _STATUS: dict[int, tuple[type[HutongError], str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Call:
+    """One question: `path` below the base (or an absolute address on it), query parameters, and a body to be posted, if any."""
+
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the body, parsed if asked to, the link to the next page (RFC 8288), and the service's own clock."""
+
+    content: Any
+    following: str | None = None
+    moment: datetime | None = None
+
+
 class Caller:
-    """Asks one REST service. Options of the binding: retries, backoff_seconds, max_wait_seconds, timeout_seconds, rate (requests a second)."""
+    """Asks one REST service. Options of the binding: retries, backoff_seconds, max_wait_seconds, timeout_seconds, rate (requests a second), headers,
+    format ("json" or "xml"), encoding (of answers that do not say).
+    """
 
     def __init__(self, source: Mapping[str, Any], connection: Connection) -> None:
         self._connection = connection
@@ -41,12 +63,15 @@ class Caller:
         self._timeout = float(source.get("timeout_seconds", 30))
         self._interval = 1 / float(source["rate"]) if source.get("rate") else 0.0
         self._next_turn = 0.0
+        self._form, self._encoding = str(source.get("format") or "json"), source.get("encoding")
         self.base = base_address(connection)
-        self._session = self._opened()
+        self._session = _session_of(connection, source)
+        self._credential = credential_of(connection, source, self._session, self._timeout)
+        self._session.auth = self._credential
 
-    def get_json(self, path: str, params: Mapping[str, Any], limit: int) -> Any:
+    def ask(self, call: Call, limit: int) -> Answer:
         """Return a parsed answer of at most `limit` bytes. Raises Transient rest.truncated, Terminal rest.bad_answer and what `get` raises."""
-        return self._tried(lambda: self._parsed(self._once(path, params, limit), path))
+        return self._tried(lambda: self._parsed(self._once(call, limit), call.path))
 
     def get(self, path: str, limit: int) -> bytes:
         """Return a file of at most `limit` bytes from the same service.
@@ -54,7 +79,8 @@ class Caller:
         Raises Transient connector.unreachable, connector.timeout, rest.rate_limited, rest.unavailable, rest.truncated;
         Terminal connector.refused, connector.missing_table, rest.bad_answer, rest.too_large, rest.foreign_address.
         """
-        return self._tried(lambda: self._once(path, {}, limit))
+        content: bytes = self._tried(lambda: self._once(Call(path), limit)).content
+        return content
 
     def address(self, path: str) -> str:
         """Return the absolute address of a path. Raises Terminal rest.foreign_address: the token goes to no other service."""
@@ -81,16 +107,29 @@ class Caller:
             return float(asked)
         return random.uniform(0.5, 1) * min(self._backoff * 2.0**attempt, self._max_wait)  # noqa: S311 — spreads retries, guards nothing
 
-    def _once(self, path: str, params: Mapping[str, Any], limit: int) -> bytes:
-        address = self.address(path)
+    def _once(self, call: Call, limit: int) -> Answer:
+        """Ask once; a token that the service no longer takes is renewed and asked with again."""
+        try:
+            return self._asked(call, limit)
+        except Terminal as error:
+            if error.facts.get("http_status") != 401 or not self._credential.renew():
+                raise
+        return self._asked(call, limit)
+
+    def _asked(self, call: Call, limit: int) -> Answer:
+        address = self.address(call.path)
         self._wait_turn()
         facts = {"connection": self._connection.id, "address": self._connection.address or self.base}
+        sent = {"Content-Type": call.content_type} if call.body is not None else {}
+        verb = "GET" if call.body is None else "POST"
         try:
-            with self._session.get(
-                address, params=params, timeout=self._timeout, allow_redirects=False, stream=True
-            ) as answer:
-                self._require_success(answer, path, facts)
-                return self._body(answer, limit)
+            with self._session.request(
+                verb, address, params=call.params, data=call.body, headers=sent, timeout=self._timeout,
+                allow_redirects=False, stream=True,
+            ) as answer:  # fmt: skip
+                self._require_success(answer, call.path, facts)
+                following = answer.links.get("next", {}).get("url")
+                return Answer(self._body(answer, limit), following and urljoin(address, following), _moment(answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _translated(error, facts) from None
 
@@ -116,19 +155,9 @@ class Caller:
             code, **facts, table=path, reason=f"HTTP {status}", http_status=status, retry_after=_retry_after(answer)
         )
 
-    def _parsed(self, body: bytes, path: str) -> Any:
+    def _parsed(self, answer: Answer, path: str) -> Answer:
         facts = {"connection": self._connection.id, "path": path}
-        start = body.lstrip()[:1]
-        try:
-            return parse_json(body)
-        except UnicodeDecodeError:
-            raise Terminal("rest.bad_answer", **facts, reason="not UTF-8") from None
-        except json.JSONDecodeError as error:
-            if start in (b"{", b"[") and _ends_early(error):
-                raise Transient("rest.truncated", **facts) from None
-        raise Terminal(
-            "rest.bad_answer", **facts, reason="HTML instead of JSON" if start == b"<" else "not JSON"
-        ) from None
+        return replace(answer, content=parse_answer(answer.content, self._form, self._encoding, facts))
 
     def _wait_turn(self) -> None:
         now = time.monotonic()
@@ -136,19 +165,15 @@ class Caller:
             time.sleep(self._next_turn - now)
         self._next_turn = max(now, self._next_turn) + self._interval
 
-    def _opened(self) -> requests.Session:
-        session, extra, secret = requests.Session(), self._connection.extra, self._connection.password
-        session.trust_env = False  # a .netrc entry would replace the token, a proxy variable would send it elsewhere
-        session.verify = extra.get("ca_file", True)
-        session.proxies = {"http": extra["proxy"], "https": extra["proxy"]} if extra.get("proxy") else {}
-        session.headers["Accept"] = "application/json"
-        if secret and extra.get("auth") == "basic":
-            session.auth = (self._connection.login or "", secret)
-        elif secret and extra.get("token_header"):
-            session.headers[extra["token_header"]] = secret
-        elif secret:
-            session.headers["Authorization"] = f"Bearer {secret}"
-        return session
+
+def _session_of(connection: Connection, source: Mapping[str, Any]) -> requests.Session:
+    session, extra = requests.Session(), connection.extra
+    session.trust_env = False  # a .netrc entry would replace the token, a proxy variable would send it elsewhere
+    session.verify = extra.get("ca_file", True)
+    session.proxies = {"http": extra["proxy"], "https": extra["proxy"]} if extra.get("proxy") else {}
+    session.headers["Accept"] = "application/xml" if source.get("format") == "xml" else "application/json"
+    session.headers.update({str(name): str(value) for name, value in (source.get("headers") or {}).items()})
+    return session
 
 
 def base_address(connection: Connection) -> str:
@@ -177,8 +202,11 @@ def _retry_after(answer: requests.Response) -> float | None:
         return None
 
 
-def _ends_early(error: json.JSONDecodeError) -> bool:
-    return error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated string")
+def _moment(answer: requests.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
 
 
 def _translated(error: Exception, facts: dict[str, str]) -> HutongError:

@@ -1,71 +1,71 @@
-"""Why: a department's paged REST service as Arrow batches of text columns (JSON has no dates or decimals, so nothing is guessed), strict about
+"""Why: a department's paged REST service as Arrow batches of text columns (JSON and XML have no dates or decimals, so nothing is guessed), strict about
 answers that make no sense. Opened through `connectors.base.open_connector`; `libraries` also fetches attachments (certificate files) here.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
 from connectors.base import Connection, Connector, Slice, bounded
-from connectors.calls import Caller
+from connectors.calls import Answer, Caller
 from connectors.columns import batch_of_records, refuse_new_columns, text_of, text_schema
-from connectors.watermarks import before
+from connectors.increments import Increment
+from connectors.paging import Paging, Record, Repeats
+from connectors.questions import Question
 from schemas.errors import Terminal, Transient
 
 PAGE_BYTES = 64 << 20
 ATTACHMENT_BYTES = 32 << 20
-Record = dict[str, Any]
+WALKS = 3
+SAME_PAGES = 3  # in a row, or repeated in one walk: this service does not leaf
 
 
 @dataclass(frozen=True)
-class Paging:
-    """How a service is leafed through; field names are the keys of the binding's `paging` option. `next` and `total` are dotted paths in the answer."""
+class Page:
+    """One page: its records, how many came up to here, and how many the service says there are (None: it does not)."""
 
-    style: Literal["page", "offset", "cursor", "none"] = "page"
-    size: int = 500
-    first: int = 1
-    page_param: str = "page"
-    size_param: str = "size"
-    offset_param: str = "offset"
-    cursor_param: str = "cursor"
-    next: str = "next"
-    total: str = "total"
-
-    def params(self, index: int, count: int, cursor: str | None) -> dict[str, Any]:
-        """Return the query parameters of the page at `index` (from 0), before which `count` records lie."""
-        if self.style == "none":
-            return {}
-        sized: dict[str, Any] = {self.size_param: self.size}
-        if self.style == "page":
-            return sized | {self.page_param: self.first + index}
-        if self.style == "offset":
-            return sized | {self.offset_param: count}
-        return sized | ({self.cursor_param: cursor} if cursor else {})
+    records: list[Record]
+    count: int
+    expected: int | None
 
 
 class RestConnector(Connector):
-    """Reads `path`; options: records (dotted path of the list), paging, params, columns, since_param, overlap (seconds), success, and Caller's."""
+    """Reads `path`; options: records (dotted path of the list), paging, params, body, method, columns, key, watermark, watermark_format, since_param,
+    until_param, high_mark, overlap (seconds, or units of a number), success, sid, walks, page_bytes, attachment_bytes, and Caller's.
+
+    repeated: how many records came more than once and were taken once.
+    """
 
     def __init__(self, source: Mapping[str, Any], connection: Connection) -> None:
         super().__init__(source, connection)
         self._path = self.option("path")
         self._paging = self._paging_of()
+        self._question = Question(source, connection.id)
+        self._increment = Increment(
+            connection.id, source.get("watermark"), source.get("watermark_format"), float(source.get("overlap") or 0)
+        )
+        self.repeated = 0
 
     def describe(self) -> pa.Schema:
         """Return the fields of the first page's records as text columns; an empty service has the bound columns."""
-        names = _names(self._records(self._page(0, 0, None, None)))
+        names = _names(self._first(None))
         return text_schema(names or self.source.get("columns") or [])
 
     def slices(self, since: Any | None = None, count: int = 1) -> list[Slice]:
-        """Plan page ranges where the service pages by number and tells its total; otherwise one slice. `until` is not known here."""
-        since = before(since, float(self.source.get("overlap") or 0)) if since is not None else None
-        whole = Slice("0001-of-0001", low=0, since=since)
+        """Plan page ranges where the service pages by number and tells its total; otherwise one slice.
+
+        With a `watermark`, `until` is the highest one: of the answer to `high_mark.params` (newest first), else the service's own clock where
+        `high_mark.clock` gives its records' zone, else of all wanted records, which are leafed through once for it.
+        """
+        earlier = self._increment.earlier(since)
+        until = self._high_mark(since, earlier)
+        whole = Slice("0001-of-0001", low=0, since=earlier, until=until)
         if count < 2 or self._paging.style not in ("page", "offset"):
             return [whole]
-        answer = self._page(0, 0, None, since)
+        answer = self._page(0, 0, None, whole)
         total = self._total(answer)
         if total is None or len(self._records(answer)) < min(self._paging.size, total):
             return [whole]
@@ -73,7 +73,7 @@ class RestConnector(Connector):
         starts = sorted({pages * n // count for n in range(count)})
         ends: list[int | None] = [*starts[1:], None]
         return [
-            Slice(f"{n:04d}-of-{len(starts):04d}", low, high, since)
+            Slice(f"{n:04d}-of-{len(starts):04d}", low, high, earlier, until)
             for n, (low, high) in enumerate(zip(starts, ends, strict=True), 1)
         ]
 
@@ -81,8 +81,9 @@ class RestConnector(Connector):
         """Leaf through the pages of a slice; values that are not scalar come as JSON text.
 
         A bound column that no record has is null here: services leave empty fields out, so only `describe` can tell a lost one.
+        With a `key`, records that change places while being read are taken once, and the pages are leafed through again until none is missing.
         Raises Terminal rest.bad_answer, rest.page_loop, connector.unexpected_column;
-        Transient rest.count_mismatch and what Caller.get raises.
+        Transient rest.count_mismatch, rest.repeated_records, rest.unstable_pages and what Caller.get raises.
         """
         return bounded(self._batches(piece), self.batch_rows)
 
@@ -94,7 +95,7 @@ class RestConnector(Connector):
         schema: pa.Schema | None = None
         known: set[str] = set()
         waiting: list[Record] = []
-        for records in self._pages(piece):
+        for records in self._wanted(piece):
             if schema is None:
                 known = set(_names(records))
                 schema = text_schema(self.source.get("columns") or _names(records))
@@ -107,76 +108,138 @@ class RestConnector(Connector):
         if waiting and schema is not None:
             yield batch_of_records(waiting, schema)
 
-    def _pages(self, piece: Slice) -> Iterator[list[Record]]:
+    def _wanted(self, piece: Slice) -> Iterator[list[Record]]:
+        """Yield records page by page; what the service cannot leave out by itself (no `since_param`) is left out here."""
+        has_filter = piece.since is None or self.source.get("since_param") or not self._increment.watermark
+        for records in self._walked(piece):
+            wanted = records if has_filter else [one for one in records if self._increment.is_new(one, piece.since)]
+            if wanted:
+                yield wanted
+
+    def _walked(self, piece: Slice) -> Iterator[list[Record]]:
+        """Leaf through the pages until one walk was steady: nothing came twice, nothing went, and all that was promised came.
+
+        Records that come twice in a second walk that brings nothing new, no page of it repeated, truly stand twice in the source.
+        """
+        key, repeats = self.source.get("key"), Repeats()
+        page = Page([], 0, None)
+        for walk in range(1, (int(self.source.get("walks") or WALKS) if key else 1) + 1):
+            most = 0
+            repeats.begin()
+            for page in self._pages(piece):
+                fresh = repeats.sift(page.records)
+                self._require_moving(repeats, bool(key))
+                most = max(most, page.expected or 0)
+                yield fresh if key else page.records
+            self.repeated += repeats.repeated
+            is_whole = page.expected in (None, page.count) and most == (page.expected or 0)
+            is_twice = walk > 1 and not repeats.fresh and not repeats.repeated_pages
+            if is_whole and (not repeats.repeated or is_twice):
+                return
+        facts = {"connection": self.connection.id, "path": self._path}
+        if page.expected not in (None, page.count):
+            raise Transient("rest.count_mismatch", **facts, expected=page.expected, found=page.count)
+        raise Transient("rest.unstable_pages", **facts)
+
+    def _require_moving(self, repeats: Repeats, has_key: bool) -> None:
+        """Refuse pages that come again and again; without a key, also a record that does: nobody can tell whether it is another one."""
+        facts = {"connection": self.connection.id, "path": self._path}
+        if repeats.repeated_pages >= (SAME_PAGES if has_key else 1):
+            raise Terminal("rest.page_loop", **facts, page=repeats.pages)
+        if repeats.repeated and not has_key:
+            raise Transient("rest.repeated_records", **facts, count=repeats.repeated)
+
+    def _pages(self, piece: Slice) -> Iterator[Page]:
         index = start = int(piece.low or 0)
-        skipped, count, expected = start * self._paging.size, 0, None
+        skipped, count, same = start * self._paging.size, 0, 0
         previous: list[Record] = []
-        cursors: set[str] = set()
-        cursor: str | None = None
+        followed: set[str] = set()
+        following: str | None = None
         while piece.high is None or index < piece.high:
-            answer = self._page(index, skipped + count, cursor, piece.since)
+            answer = self._page(index, skipped + count, following, piece)
             records = self._records(answer)
-            if records and records == previous:
+            same = same + 1 if records and records == previous else 0
+            if same >= SAME_PAGES:
                 raise Terminal("rest.page_loop", connection=self.connection.id, path=self._path, page=index)
-            expected = self._expected(answer, piece, skipped) if expected is None else expected
-            if records:
-                yield records
+            expected = self._expected(answer, piece, skipped)
             index, count, previous = index + 1, count + len(records), records
-            cursor = self._next_cursor(answer, cursors)
-            if self._is_last(records, count, expected, cursor):
-                break
-        if expected is not None and count != expected:
-            raise Transient(
-                "rest.count_mismatch", connection=self.connection.id, path=self._path, expected=expected, found=count
-            )
+            following = self._following(answer, followed)
+            yield Page(records, count, expected)
+            if self._paging.is_last(records, count, expected, following):
+                return
 
-    def _is_last(self, records: list[Record], count: int, expected: int | None, cursor: str | None) -> bool:
-        """Say whether the end is reached; without a total only an empty page is the end, for a service may send short pages."""
-        if self._paging.style == "none":
-            return True
-        if self._paging.style == "cursor":
-            return cursor is None
-        return not records or (expected is not None and count >= expected)
-
-    def _next_cursor(self, answer: Any, seen: set[str]) -> str | None:
-        if self._paging.style != "cursor":
+    def _following(self, answer: Answer, seen: set[str]) -> str | None:
+        """Return the cursor or address of the next page. Raises Terminal rest.page_loop where they go in a circle."""
+        if not self._paging.follows:
             return None
-        cursor = text_of(_at(answer, self._paging.next)) or None
-        if cursor in seen:
+        found = text_of(_at(answer.content, self._paging.next)) or None
+        found = (found or answer.following) if self._paging.style == "link" else found
+        if found in seen:
             raise Terminal("rest.page_loop", connection=self.connection.id, path=self._path, page=len(seen))
-        if cursor:
-            seen.add(cursor)
-        return cursor
+        if found:
+            seen.add(found)
+        return found
 
-    def _expected(self, answer: Any, piece: Slice, skipped: int) -> int | None:
+    def _expected(self, answer: Answer, piece: Slice, skipped: int) -> int | None:
         total = self._total(answer)
         if total is None:
             return None
         end = total if piece.high is None else min(total, piece.high * self._paging.size)
         return max(0, end - skipped)
 
-    def _total(self, answer: Any) -> int | None:
-        total = text_of(_at(answer, self._paging.total))
+    def _total(self, answer: Answer) -> int | None:
+        total = text_of(_at(answer.content, self._paging.total))
         return int(total) if total and total.isdigit() else None
 
-    def _page(self, index: int, count: int, cursor: str | None, since: Any) -> Any:
-        params = {**(self.source.get("params") or {}), **self._paging.params(index, count, cursor)}
-        if since is not None and self.source.get("since_param"):
-            params[self.source["since_param"]] = text_of(since)
-        answer = self._caller.get_json(self._path, params, int(self.source.get("page_bytes") or PAGE_BYTES))
+    def _high_mark(self, since: Any, earlier: Any) -> Any:
+        if not self._increment.watermark:
+            return None
+        rule, highest = self.source.get("high_mark") or {}, since
+        if rule.get("params"):
+            return self._increment.highest(self._first(earlier, rule["params"]), since)
+        if rule.get("clock"):
+            moment = self._page(0, 0, None, Slice("", since=earlier)).moment
+            if moment is None:
+                raise self._nonsense("no Date header to tell its clock")
+            now = {self._increment.watermark: self._increment.at(moment, str(rule["clock"]))}
+            return self._increment.highest([now], since)
+        for page in self._pages(Slice("", low=0, since=earlier)):
+            highest = self._increment.highest(page.records, highest)
+        return highest
+
+    def _first(self, since: Any, params: Mapping[str, Any] | None = None) -> list[Record]:
+        return self._records(self._page(0, 0, None, Slice("", since=since), params))
+
+    def _page(
+        self, index: int, count: int, following: str | None, piece: Slice, params: Mapping[str, Any] | None = None
+    ) -> Answer:
+        asked = {**self._paging.params(index, count, following), **(params or {})}
+        for name, value in (("since_param", piece.since), ("until_param", piece.until)):
+            if value is not None and self.source.get(name):
+                asked[self.source[name]] = text_of(value)
+        link = following if self._paging.style == "link" else None
+        answer = self._caller.ask(self._question.call(asked, link), int(self.source.get("page_bytes") or PAGE_BYTES))
         self._require_success(answer)
         return answer
 
-    def _require_success(self, answer: Any) -> None:
+    def _require_success(self, answer: Answer) -> None:
         """Hold the answer's own code against the binding's `success` {path, values}: many services say 200 and mean no."""
         rule = self.source.get("success")
-        if rule and text_of(_at(answer, rule["path"])) not in [text_of(value) for value in rule["values"]]:
+        if rule and text_of(_at(answer.content, rule["path"])) not in [text_of(value) for value in rule["values"]]:
             raise self._nonsense(f"{rule['path']} does not mean success")
 
-    def _records(self, answer: Any) -> list[Record]:
-        found = _at(answer, str(self.source.get("records") or ""))
+    def _records(self, answer: Answer) -> list[Record]:
+        path = str(self.source.get("records") or "")
+        found = _at(answer.content, path)
+        if (
+            self.source.get("format") == "xml"
+        ):  # which has no lists: one record looks like a single value, none like nothing
+            folder, _, name = path.rpartition(".")
+            above, _, last = folder.rpartition(".")
+            is_there = last in (_at(answer.content, above) or {}) if folder else bool(name)
+            found = [] if found is None and is_there else [found] if isinstance(found, dict) else found
         if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
-            raise self._nonsense(f"no list of objects at {self.source.get('records') or 'the top'}")
+            raise self._nonsense(f"no list of objects at {path or 'the top'}")
         return found
 
     def _nonsense(self, reason: str) -> Terminal:

@@ -1,5 +1,6 @@
 """The source systems connectors are tested on: real PostgreSQL, SQLite, HTTP and files, all holding the same people."""
 
+import base64
 import json
 import secrets
 import tempfile
@@ -9,7 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -20,6 +22,20 @@ TOKEN = "a token made for this test"
 
 
 @dataclass
+class Request:
+    """What came in: path, parameters of the address, headers with small names, body."""
+
+    path: str
+    asked: dict[str, str]
+    headers: dict[str, str]
+    body: bytes = b""
+
+
+def _has_token(request: Request) -> bool:
+    return request.headers.get("authorization") == f"Bearer {TOKEN}"
+
+
+@dataclass
 class Service:
     """A department's REST service: pages its records, wants its token, and misbehaves as told."""
 
@@ -27,33 +43,81 @@ class Service:
     port: int = 0
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # answered first, one a request
     answer: Callable[[dict[str, str]], tuple[int, bytes, dict[str, str]]] | None = None
+    guard: Callable[[Request], bool] = _has_token
+    before: Callable[[int], None] | None = None  # told the number of each request for a page, from 1
+    shape: str = "json"
     asked: list[dict[str, str]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    tokens: list[str] = field(default_factory=list)
+    expires_in: int = 3_600
 
     @property
     def connection(self) -> Connection:
         return Connection("market", "http", "127.0.0.1", self.port, password=TOKEN)
 
-    def reply(self, path: str, asked: dict[str, str], token: str) -> tuple[int, bytes, dict[str, str]]:
-        self.asked.append(asked)
+    def reply(self, request: Request) -> tuple[int, bytes, dict[str, str]]:
+        self.requests.append(request)
+        if request.path == "/token":
+            return self._token(request)
+        self.asked.append(request.asked)
         if self.refusals:
             status, headers = self.refusals.pop(0)
             return status, b"", headers
-        if token != f"Bearer {TOKEN}":
+        if not self.guard(request):
             return 401, b"{}", {}
-        if path in self.files:
-            return 200, self.files[path], {}
-        if path != "/api/people":
+        if request.path in self.files:
+            return 200, self.files[request.path], {}
+        if request.path != "/api/people":
             return 404, b"{}", {}
+        if self.before:
+            self.before(len(self.asked))
+        asked = request.asked
+        if request.body.startswith(b"{"):
+            posted = json.loads(request.body)
+            asked = asked | {name: str(value) for name, value in (posted | posted.get("page", {})).items()}
         return self.answer(asked) if self.answer else self.page(asked)
 
     def page(self, asked: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
         found = [record for record in self.records if record["changed"] >= asked.get("since", "")]
+        found = [record for record in found if record["changed"] <= asked.get("until", "9")]
+        if asked.get("sort") == "newest":
+            found = sorted(found, key=lambda record: str(record["changed"]), reverse=True)
         size = int(asked.get("size", len(found) or 1))
         start = int(asked.get("offset") or asked.get("cursor") or (int(asked.get("page", 1)) - 1) * size)
         following = str(start + size) if start + size < len(found) else None
-        body = {"data": {"items": found[start : start + size], "total": len(found), "next": following}}
-        return 200, json.dumps(body, ensure_ascii=False).encode(), {}
+        link = urlencode(asked | {"cursor": following}) if following else ""
+        headers = {"Link": f'<?{link}>; rel="next", </>; rel="up"'} if link else {}
+        items, total = found[start : start + size], len(found)
+        if self.shape == "xml":
+            return 200, _xml(items, total, following), headers
+        body = {
+            "data": {"items": items, "total": total, "next": following},
+            "link": f"/api/people?{link}" if link else "",
+        }
+        return 200, json.dumps(body, ensure_ascii=False).encode(), headers
+
+    def _token(self, request: Request) -> tuple[int, bytes, dict[str, str]]:
+        basic = base64.b64encode(f"hub:{TOKEN}".encode()).decode()
+        form = dict(parse_qsl(request.body.decode()))
+        by_form = (form.get("client_id"), form.get("client_secret")) == ("hub", TOKEN)
+        if not by_form and request.headers.get("authorization") != f"Basic {basic}":
+            return 401, b'{"error": "invalid_client"}', {}
+        assert form["grant_type"] == "client_credentials"
+        self.tokens.append(secrets.token_urlsafe())
+        return 200, json.dumps({"access_token": self.tokens[-1], "expires_in": self.expires_in}).encode(), {}
+
+
+def _xml(items: list[dict[str, Any]], total: int, following: str | None) -> bytes:
+    rows = "".join(
+        "<person>" + "".join(f"<{name}>{escape(value or '')}</{name}>" for name, value in item.items()) + "</person>"
+        for item in items
+    )
+    text = (
+        f'<?xml version="1.0" encoding="GBK"?><s:body xmlns:s="urn:people"><s:total>{total}</s:total>'
+        f"<s:next>{following or ''}</s:next><s:people>{rows}</s:people></s:body>"
+    )
+    return text.encode("gb18030")
 
 
 @pytest.fixture
@@ -64,12 +128,16 @@ def service(people: list[dict[str, Any]]) -> Iterator[Service]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            status, body, headers = service.reply(parts.path, asked, self.headers.get("Authorization", ""))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length") or 0))
+            status, content, sent = service.reply(Request(parts.path, asked, headers, body))
             self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            for name, value in ({"Content-Length": str(len(content))} | sent).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 — the name http.server wants
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep the test's output quiet."""
