@@ -51,16 +51,24 @@ def json_path(path: Iterable[str | int]) -> str:
 
 
 def read_yaml(file: Path) -> YamlText:
-    """Return the document in `file`. Raises Invalid `directory.bad_document`: not readable, not YAML, a key twice, too large, aliases that explode."""
+    """Return the one document in `file`, None when there is none. Raises as `read_documents`, and when there are several."""
+    found = read_documents(file)
+    if len(found) > 1:
+        raise _refused(file, f"{len(found)} documents where one is wanted / 应只有一个文档，实有 {len(found)} 个")
+    return found[0] if found else YamlText(None, None)
+
+
+def read_documents(file: Path) -> list[YamlText]:
+    """Return the documents in `file`, which lines of dashes part.
+
+    Raises Invalid `directory.bad_document`: not readable, not YAML, a key twice, larger than 32 MiB, aliases that stand for too much.
+    """
     try:
         if file.stat().st_size > MAX_BYTES:
             raise _refused(file, f"larger than {MAX_BYTES >> 20} MiB / 超过 {MAX_BYTES >> 20} MiB")
         loader = _Loader(file.read_text("utf-8-sig"))
         try:
-            node = loader.get_single_node()
-            if node is not None and (problem := _problem(node)):
-                raise _refused(file, problem)
-            return YamlText(None if node is None else loader.construct_document(node), node)
+            return list(_documents(file, loader))
         finally:
             loader.dispose()
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, OSError) as error:
@@ -73,6 +81,14 @@ def write_yaml(value: Any) -> str:
     """Return the value as YAML, in its own order, Chinese as it is."""
     text: str = yaml.dump(value, Dumper=_C_DUMPER, allow_unicode=True, sort_keys=False, width=160)
     return text
+
+
+def _documents(file: Path, loader: Any) -> Iterator[YamlText]:
+    while loader.check_node():
+        node = loader.get_node()
+        if problem := _problem(node):
+            raise _refused(file, problem)
+        yield YamlText(loader.construct_document(node), node)
 
 
 def _refused(file: Path, problem: str) -> Invalid:

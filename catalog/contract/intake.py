@@ -4,6 +4,7 @@ taken. Called by `catalog.contract`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from catalog import intake, placing
 from catalog.contract.reading import Reading, identifier, readings
 from catalog.contract.standard import problems
 from catalog.findings import Findings, Outcome, Place, finding_at, finding_of
-from catalog.yaml_text import Steps, YamlText, json_path, read_yaml
+from catalog.yaml_text import Steps, YamlText, json_path, read_documents
 from schemas.errors import Invalid
 from schemas.resource import ResourceDraft
 from schemas.tables.departments import Department
@@ -25,12 +26,22 @@ ENDINGS = (".yaml", ".yml", ".json")
 
 @dataclass
 class _Read:
-    file: str
-    text: YamlText
+    """One table of a contract. The text itself is let go: ten thousand contracts must fit, and few need a line told."""
+
+    file: Path
+    name: str
+    number: int  # of the document in its file
     reading: Reading
+    table: Place
 
     def place(self, path: Steps) -> Place:
-        return Place(self.file, None, self.text.line(path), json_path(path))
+        """Return where `path` stands."""
+        return Place(self.name, None, _documents_of(self.file)[self.number].line(path), json_path(path))
+
+
+@lru_cache(maxsize=1)
+def _documents_of(file: Path) -> list[YamlText]:
+    return read_documents(file)
 
 
 def read(path: Path) -> tuple[list[ResourceDraft], Findings]:
@@ -48,7 +59,7 @@ def take_in(session: Session, path: Path, *, partial: bool = False, by: str = ""
     findings = Findings()
     found = list(_readings(path, findings))
     with session.begin_nested() as attempt:
-        drafts = list(_drafts(found, _placed(session, found, findings), findings))
+        drafts = _drafts(found, _placed(session, found, findings), findings)
         outcome = intake.take_in(session, drafts, findings, partial=partial, by=by)
         if findings.errors and not partial:
             attempt.rollback()  # names proposed for departments go with the contracts that brought them
@@ -56,22 +67,30 @@ def take_in(session: Session, path: Path, *, partial: bool = False, by: str = ""
 
 
 def _readings(path: Path, findings: Findings) -> Iterator[_Read]:
+    _documents_of.cache_clear()  # the same path may hold another text by now
     files = sorted(f for f in path.rglob("*") if f.suffix in ENDINGS) if path.is_dir() else [path]
     for file in files:
         name = str(file.relative_to(path)) if path.is_dir() else file.name
         try:
-            text = read_yaml(file)
+            texts = read_documents(file) or [YamlText(None, None)]
         except Invalid as error:
             findings.add(finding_of(error, Place(name)))
             findings.refused += 1
             continue
-        if wrong := problems(text.value):
-            for one in wrong:
-                place = Place(name, None, text.line(one.path), json_path(one.path))
-                findings.add(finding_at(place, "contract.invalid", path=json_path(one.path), problem=one.words))
-            findings.refused += 1
-            continue
-        yield from (_Read(name, text, one) for one in readings(text.value))
+        for number, text in enumerate(texts):
+            if _keeps_to_standard(name, text, findings):
+                for one in readings(text.value):
+                    place = Place(name, None, text.line(one.table), json_path(one.table))
+                    yield _Read(file, name, number, one, place)
+
+
+def _keeps_to_standard(name: str, text: YamlText, findings: Findings) -> bool:
+    wrong = problems(text.value)
+    for one in wrong:
+        place = Place(name, None, text.line(one.path), json_path(one.path))
+        findings.add(finding_at(place, "contract.invalid", path=json_path(one.path), problem=one.words))
+    findings.refused += bool(wrong)
+    return not wrong
 
 
 def _placed(session: Session, found: Iterable[_Read], findings: Findings) -> dict[str, str]:
@@ -81,7 +100,7 @@ def _placed(session: Session, found: Iterable[_Read], findings: Findings) -> dic
     for one in found:
         if one.reading.department and one.reading.department not in known:
             unknown.setdefault(one.reading.department, one)
-    given = [placing.Given(name, place=one.file) for name, one in unknown.items()]
+    given = [placing.Given(name, place=one.name) for name, one in unknown.items()]
     ids = {name: name for name in known}
     for (name, one), placed in zip(
         unknown.items(), placing.place(session, given, source="odcs") if given else (), strict=True
@@ -108,7 +127,7 @@ def _drafts(found: Iterable[_Read], departments: Mapping[str, str], findings: Fi
         if draft is None:
             findings.refused += 1
             continue
-        findings.places.setdefault(resource_id, one.place(reading.table))
+        findings.places.setdefault(resource_id, one.table)
         if not reading.wanted_id:
             findings.add(finding_at(one.place(("id",)), "contract.new_id", is_error=False, id=resource_id))
         for path in reading.left:

@@ -53,7 +53,9 @@ def write_all(session: Session, folder: Path, resources: Iterable[str] | None = 
 def texts(session: Session, resources: set[str] | None = None) -> Iterator[tuple[str, str]]:
     """Yield resource id and contract of each published version, by id; one at a time in memory. Raises as `write_all`."""
     names: Mapping[str, str] = {row.id: row.name for row in session.execute(select(Department.id, Department.name))}
-    query = select(ResourceVersion.version, ResourceVersion.document, ResourceVersion.department_id).where(ResourceVersion.state == "published")
+    query = select(ResourceVersion.version, ResourceVersion.document, ResourceVersion.department_id).where(
+        ResourceVersion.state == "published"
+    )
     if resources is not None:
         query = query.where(ResourceVersion.resource_id.in_(resources))
     missing = set(resources or ())

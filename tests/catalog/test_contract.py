@@ -52,7 +52,7 @@ def errors(findings: Findings) -> list[tuple[str | None, int | None, str]]:
 
 
 @settings(
-    deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(drafts())
 def test_any_draft_goes_out_as_a_valid_contract_and_comes_back_the_same(tmp_path: Path, draft: ResourceDraft) -> None:
@@ -226,3 +226,15 @@ def test_a_refused_contract_proposes_no_department(directory_session: Session, f
     outcome = contract.take_in(directory_session, folder)
     assert outcome.findings.counts["contract.no_department"] == 1
     assert directory_session.query(Department).filter_by(state="proposed").count() == 0
+
+
+def test_a_stream_of_contracts_is_read_whole(tmp_path: Path) -> None:
+    second = FOREIGN | {"id": "b.c", "kind": "x"}
+    (tmp_path / "all.yaml").write_text(
+        "---\n".join(yaml.safe_dump(one, sort_keys=False) for one in (FOREIGN, FOREIGN | {"id": "a.b"}, second)),
+        "utf-8",
+    )
+    found, findings = contract.read(tmp_path / "all.yaml")
+    assert [draft.id for draft in found] == ["public_security.payment_events", "a.b"]
+    lines = (tmp_path / "all.yaml").read_text("utf-8").splitlines()
+    assert [lines[one.row - 1] for one in findings if one.is_error and one.row] == ["kind: x"]
