@@ -67,9 +67,10 @@ format: .venv/installed  ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure loading and answering against their peers (ROWS=1000000)
+bench: install  ## Measure loading and answering against their peers (ROWS=1000000), and a directory of 10,000 resources
 	$(BIN)/python -m benchmarks.ingest --rows $(ROWS) --peer dlt --peer copy
 	$(BIN)/python -m benchmarks.query --rows $(ROWS)
+	$(BIN)/python -m benchmarks.directory
 
 lock: .venv/installed  ## Write requirements.lock and package-lock.json anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

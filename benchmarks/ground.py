@@ -55,15 +55,22 @@ def measured(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextmanager
-def stopwatch(bench: str, rows: int, peer: str | None = None) -> Iterator[dict[str, Any]]:
-    """Time a block and print its line; facts put into the yielded dictionary go along."""
+def stopwatch(
+    bench: str, rows: int, peer: str | None = None, bar: dict[str, float] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Time a block and print its line, with the bar it should stay below where there is one; facts put into the yielded dictionary go along."""
     line: dict[str, Any] = {"bench": bench, "peer": peer, "rows": rows}
     begun = time.perf_counter()
     yield line
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     line |= {"rows_per_s": round(rows / seconds) if rows else None, "seconds": round(seconds, 3), "peak_rss_mb": peak}
-    print(json.dumps(line), flush=True)
+    print(json.dumps(line | against(line, bar)), flush=True)
+
+
+def against(line: dict[str, Any], bar: dict[str, float] | None) -> dict[str, Any]:
+    """Return what a line says of its bar: the greatest figures allowed, and whether they are met."""
+    return {"bar": bar, "is_met": all(line[name] <= most for name, most in bar.items())} if bar else {}
 
 
 def set_environment(**settings: str) -> None:

@@ -79,10 +79,7 @@ def published(session: Session) -> list[Published]:
         .where(ResourceVersion.state == "published")
         .order_by(ResourceVersion.resource_id)
     )
-    return [
-        Published(row.id, number, document_of(row))
-        for row, number in session.execute(query)
-    ]
+    return [Published(row.id, number, document_of(row)) for row, number in session.execute(query)]
 
 
 def newest(session: Session, resource_id: str) -> ResourceVersion:
@@ -96,7 +93,8 @@ def newest(session: Session, resource_id: str) -> ResourceVersion:
 def draft(session: Session, resource_id: str, version: int | None = None) -> ResourceDraft:
     """Return what a version says, gaps and all; by default the newest one. Raises Invalid `directory.unknown_resource`."""
     row = get(session, resource_id, version) if version else newest(session, resource_id)
-    return ResourceDraft.model_validate({**row.document, "department": row.department_id})
+    body = row.document if row.state in OPEN_STATES else {**row.document, "department": row.department_id}
+    return ResourceDraft.model_validate(body)
 
 
 def save_draft(session: Session, wanted: ResourceDraft, *, by: str = "") -> ResourceVersion | None:
@@ -127,10 +125,10 @@ def complete(session: Session, version: ResourceVersion) -> ResourceDocument:
     wanted = ResourceDraft.model_validate(version.document)
     known = gaps.known(session, [wanted])
     if found := gaps.blocking(wanted, known):
-        raise Invalid(
-            "directory.has_gaps", resource=wanted.id, count=len(found),
-            gaps_zh="".join(gap.words("zh") for gap in found), gaps_en=" ".join(gap.words("en") for gap in found),
-        )  # fmt: skip
+        words = " ".join(
+            f"{gap.words('zh')}({gap.words('en')})" for gap in found
+        )  # whoever reads one language finds it
+        raise Invalid("directory.has_gaps", resource=wanted.id, count=len(found), gaps=words)
     resolved = binding.resolve(wanted, known.elements)
     body = body_of(resolved) | {"publish_date": (resolved.publish_date or calendar.today()).isoformat()}
     version.document, version.digest = body, digest_of(body)

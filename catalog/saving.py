@@ -145,7 +145,8 @@ def _says_the_same(draft: ResourceDraft, body: dict[str, Any], row: Row[Any], kn
     if row.state in ("superseded", "withdrawn"):
         return False
     # what was published by a department that a reform ended says nothing new when its owner says it
-    said = row.said if body["department"] == row.owner else body["department"]
+    is_final = row.state not in OPEN_STATES
+    said = row.said if is_final and body["department"] == row.owner else body["department"]
     if digest_of(body | {"department": said}) == row.digest:
         return True
     resolved = body_of(binding.resolve(draft, known.elements))  # as review and publication fill it in

@@ -165,6 +165,10 @@ def test_a_resource_moves_with_the_department_its_new_version_names(directory_se
     directory.publish(directory_session, RESIDENT)
     directory.save_draft(directory_session, whole(department="civil_affairs"))
     assert directory_session.get_one(Resource, RESIDENT).department_id == "public_security"
+    assert directory.draft(directory_session, RESIDENT).department == "civil_affairs"
+    assert directory.save_drafts(directory_session, [whole(department="civil_affairs")]).unchanged == 1
+    assert directory.save_drafts(directory_session, [whole()]).changed == [RESIDENT]  # as it was
+    directory.save_draft(directory_session, whole(department="civil_affairs"))
     directory.publish(directory_session, RESIDENT)
     directory_session.expire_all()
     assert directory_session.get_one(Resource, RESIDENT).department_id == "civil_affairs"
