@@ -3,7 +3,7 @@ in memory, without any extension of the database. Called by commands, pages and 
 """
 
 from catalog.search.entries import FIELDS, Entry
-from catalog.search.finding import Filters, Hit, Page, find, prepare
+from catalog.search.finding import Filters, Hit, Page, find, listed, prepare
 from catalog.search.reasons import Why
 
-__all__ = ["FIELDS", "Entry", "Filters", "Hit", "Page", "Why", "find", "prepare"]
+__all__ = ["FIELDS", "Entry", "Filters", "Hit", "Page", "Why", "find", "listed", "prepare"]

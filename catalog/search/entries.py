@@ -60,7 +60,7 @@ class Gathered:
     fields: "array[int]" = field(default_factory=lambda: array("B"))
 
     def take(self, row: Row[Any], names: Names) -> None:
-        """Add one version."""
+        """Add one version with its texts."""
         body: dict[str, Any] = {**row.document, "department": row.department_id}
         place, seen = len(self.entries), set()
         for text, number in _texts(body, names):
@@ -70,6 +70,10 @@ class Gathered:
                 self.labels.append(self.texts.setdefault(text, len(self.texts)))
                 self.fields.append(number)
         self.entries.append(_entry(row, body, names))
+
+    def add(self, row: Row[Any], names: Names) -> None:
+        """Add one version that is only listed, never searched."""
+        self.entries.append(_entry(row, {**row.document, "department": row.department_id}, names))
 
 
 def read_names(session: Session) -> Names:
@@ -86,6 +90,21 @@ def read_names(session: Session) -> Names:
 
 def read(session: Session, states: Iterable[str], names: Names, only: Iterable[str] | None = None) -> Gathered:
     """Read the versions in these states, or `only` those with these ids, in the order of their resources."""
+    gathered = Gathered()
+    for row in _rows(session, states, only):
+        gathered.take(row, names)
+    return gathered
+
+
+def read_listed(session: Session, states: Iterable[str]) -> Gathered:
+    """Read the versions in these states without the texts that find them."""
+    names, gathered = read_names(session), Gathered()
+    for row in _rows(session, states):
+        gathered.add(row, names)
+    return gathered
+
+
+def _rows(session: Session, states: Iterable[str], only: Iterable[str] | None = None) -> Iterable[Row[Any]]:
     query = select(
         ResourceVersion.id, ResourceVersion.resource_id, ResourceVersion.version, ResourceVersion.state,
         ResourceVersion.digest, ResourceVersion.document, ResourceVersion.department_id,
@@ -93,10 +112,7 @@ def read(session: Session, states: Iterable[str], names: Names, only: Iterable[s
     query = query.where(ResourceVersion.state.in_(list(states)))
     if only is not None:
         query = query.where(ResourceVersion.id.in_(list(only)))
-    gathered = Gathered()
-    for row in session.execute(query, execution_options={"yield_per": _CHUNK}):
-        gathered.take(row, names)
-    return gathered
+    return session.execute(query, execution_options={"yield_per": _CHUNK})
 
 
 def _entry(row: Row[Any], body: dict[str, Any], names: Names) -> Entry:

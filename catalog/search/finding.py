@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from catalog.search.entries import Entry
+from catalog.search.entries import Entry, Names, read_listed
 from catalog.search.keeping import Index, keeper
-from catalog.search.part import Part
+from catalog.search.part import Part, build
 from catalog.search.reasons import Question, Why, reasons
 from catalog.search.scoring import score
 from catalog.search.words import folded, pieces, squeezed
 from schemas.errors import Invalid
-from schemas.tables.directory import OPEN_STATES
+from schemas.tables.directory import OPEN_STATES, VERSION_STATES
 
 _FINELY = 200  # hits whose names are compared with the question as a whole
 Found = tuple[float, Part, int]
@@ -84,6 +84,17 @@ def find(session: Session, text: str, *, limit: int = 20, offset: int = 0, **fil
     if text.strip() and not asked.words:
         return Page(0, [])
     found = _found(index, asked, filters)
+    return Page(len(found), [_hit(one, asked) for one in found[offset : offset + limit]])
+
+
+def listed(session: Session, *, limit: int = 1000, offset: int = 0, **filters: Unpack[Filters]) -> Page:
+    """Return versions in any state by resource id, for callers that only list and would not wait for an index. Raises Invalid `directory.unknown_state`."""
+    state = filters.get("state") or "published"
+    if state not in ("open", *VERSION_STATES):
+        raise Invalid("directory.unknown_state", state=state, known=", ".join(("open", *VERSION_STATES)))
+    part = build(read_listed(session, OPEN_STATES if state == "open" else (state,)))
+    asked = Question(())
+    found = _found(Index((), Names({}, {}), part, None, frozenset()), asked, filters)
     return Page(len(found), [_hit(one, asked) for one in found[offset : offset + limit]])
 
 

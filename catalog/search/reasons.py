@@ -55,12 +55,15 @@ def reasons(part: Part, entry: int, asked: Question) -> tuple[Why, ...]:
     rest = sorted(
         one for of_word in found for one in of_word[1:] if one[0] < 2
     )  # a partial match explains nothing more
-    chosen = list(dict.fromkeys((field, text, how) for how, field, text, _ in (*firsts, *rest)))[:_MOST]
-    spoken = {(field, text): words for of_word in found for _, field, text, words in of_word}
+    chosen: dict[int, tuple[int, int]] = {}
+    for how, field, text, _ in (*firsts, *rest):
+        chosen.setdefault(text, (how, field))  # an item and its element often bear one name: said once
     whys = []
-    for field, text, how in chosen:
-        words = tuple(dict.fromkeys(w for of in found for _, f, t, ws in of if (f, t) == (field, text) for w in ws))
-        whys.append(_said(part.texts[text], FIELDS[field], words or spoken[field, text], how))
+    for text, (how, field) in list(chosen.items())[:_MOST]:
+        words = dict.fromkeys(
+            word for of in found for _, f, t, words in of if (f, t) == (field, text) for word in words
+        )
+        whys.append(_said(part.texts[text], FIELDS[field], tuple(words), how))
     return tuple(whys)
 
 

@@ -3,12 +3,11 @@
 from typing import Annotated
 
 import typer
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from catalog.looking_up import find_id
 from catalog.review_steps import CONSOLE, Reviewer
 from schemas.errors import Invalid
-from schemas.tables.directory import ResourceVersion
 from schemas.tables.operations import Officer
 
 ResourceName = Annotated[
@@ -18,15 +17,8 @@ Acting = Annotated[str | None, typer.Option("--as", help="Act as this officer; d
 
 
 def resource_id(session: Session, named: str) -> str:
-    """Return the id of the resource with this id or code. Raises Invalid `directory.unknown_resource`."""
-    if "/" not in named:
-        return named
-    document = ResourceVersion.document
-    by_code = or_(document["code"].astext == named, document["more_codes"].has_key(named))
-    query = select(ResourceVersion.resource_id).where(by_code).order_by(ResourceVersion.created_at.desc()).limit(1)
-    if found := session.scalar(query):
-        return found
-    raise Invalid("directory.unknown_resource", resource=named)
+    """Return the id of the resource with this id or code. Raises Invalid `directory.unknown_resource`, `directory.code_of_several`."""
+    return find_id(session, named)
 
 
 def reviewer(session: Session, officer_id: str | None) -> Reviewer:
