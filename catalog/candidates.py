@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog import elements
+from schemas.library import library
 from schemas.tables.library import golden_table
 
 _ITEMS = text("""
@@ -18,7 +19,6 @@ _ITEMS = text("""
     FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id
     CROSS JOIN LATERAL jsonb_array_elements(v.document->'items') AS item
     WHERE v.state = 'published' AND (item->>'element' = ANY(:elements) OR lower(item->>'name') = ANY(:words))
-    ORDER BY item->>'attribute' IS NULL, v.resource_id, item->>'id'
 """)
 
 
@@ -37,7 +37,10 @@ class Candidate:
 
 
 def find_items(session: Session, words: Iterable[str]) -> dict[str, list[Candidate]]:
-    """Return for each word the published items it may mean, those that feed a library first; words nobody bears are left out."""
+    """Return for each word the published items it may mean, the department whose word counts most for a library's attribute first.
+
+    Items that feed no library come last; words nobody bears are left out.
+    """
     wanted = {word.strip().casefold(): word for word in words}
     meant: defaultdict[str, set[str]] = defaultdict(set)
     for element in elements.find(session):
@@ -50,7 +53,16 @@ def find_items(session: Session, words: Iterable[str]) -> dict[str, list[Candida
         for word in sorted(meant.get(row["element"], set()) | own):
             values = {name: row[name] for name in row if name != "element"}
             found[word].append(Candidate(word=word, **values))
-    return dict(found)
+    return {word: sorted(candidates, key=_authority) for word, candidates in found.items()}
+
+
+def _authority(candidate: Candidate) -> tuple[int, str, str]:
+    """Order by who has the say on the attribute (`authority` of the library), then by resource."""
+    rank = 98 if candidate.library and candidate.attribute else 99
+    if candidate.library and candidate.attribute and candidate.attribute != "subject":
+        order = library(candidate.library).attribute(candidate.attribute).authority
+        rank = order.index(candidate.department_id) if candidate.department_id in order else rank
+    return rank, candidate.resource_id, candidate.item
 
 
 def find_certificate_types(session: Session, names: Iterable[str]) -> frozenset[str]:

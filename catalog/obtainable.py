@@ -45,7 +45,7 @@ class Reason:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def words(self, language: Language = "zh") -> str:
-        """Return the sentence; facts that are reasons themselves are put into the same language."""
+        """Return the sentence; facts that are reasons or names in both languages follow."""
         return _words()[self.code][language].format(
             **{name: _said(fact, language) for name, fact in self.facts.items()}
         )
@@ -153,7 +153,7 @@ def _by_resource(held: _Held, material: Material) -> _Link:
     if not document.library or unread:
         return _Link(facts, missing=(Reason("item_not_collected", {"items": _listed(unread or [document.name])}),))
     if not _has_key(document, material):
-        return _Link(facts, missing=(Reason("no_key", {"library": library(document.library).name["zh"]}),))
+        return _Link(facts, missing=(Reason("no_key", {"library": library(document.library).name}),))
     names = {str(there[name].attribute): there[name].name for name in wanted}
     return _granted(held, material, document.library, names, facts)
 
@@ -166,9 +166,7 @@ def _by_certificate(held: _Held, material: Material) -> _Link:
     spec = library("certificate")
     wanted = material.target.items or _SHOWN_OF_CERTIFICATE
     if absent := [name for name in wanted if name not in spec.attribute_ids]:
-        return _Link(
-            facts, missing=(Reason("item_not_there", {"resource": spec.name["zh"], "items": _listed(absent)}),)
-        )
+        return _Link(facts, missing=(Reason("item_not_there", {"resource": spec.name, "items": _listed(absent)}),))
     return _granted(held, material, "certificate", {name: spec.attribute(name).name for name in wanted}, facts)
 
 
@@ -199,7 +197,7 @@ def _granted(held: _Held, material: Material, name: str, wanted: dict[str, str],
     missing: list[Reason] = []
     if name not in held.reach.subjects:
         missing += [Reason(idle.why, {"grant": idle.grant}) for idle in held.reach.idle if idle.library == name]
-        missing = missing or [Reason("no_grant", {"library": library(name).name["zh"]})]
+        missing = missing or [Reason("no_grant", {"library": library(name).name})]
     elif absent := [wanted[attribute] for attribute, found in granted.items() if found is None]:
         missing.append(Reason("item_not_granted", {"items": _listed(absent)}))
     missing += _too_little(material, wanted, granted)
@@ -249,7 +247,9 @@ def _listed(names: Any) -> str:
 
 
 def _said(fact: Any, language: Language) -> Any:
-    return fact.words(language) if isinstance(fact, Reason) else fact
+    if isinstance(fact, Reason):
+        return fact.words(language)
+    return fact[language] if isinstance(fact, dict) else fact
 
 
 @cache

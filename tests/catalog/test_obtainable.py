@@ -93,6 +93,7 @@ def test_without_a_grant_only_commitments_replace_a_material(city: Session) -> N
     assert [name for name, answer in answers.items() if answer.is_obtainable] == ["income"]
     assert _missing(answers["identity"]) == ["no_grant"]
     assert "人口库" in answers["identity"].why.words("zh")
+    assert "Population" in answers["identity"].why.words("en")
 
 
 def test_a_grant_that_covers_every_item_replaces_the_material_and_says_by_whom(
@@ -167,6 +168,8 @@ def test_what_nobody_linked_yet_names_who_could_supply_it(city: Session) -> None
         ("参保状态", "human_resources.insured", "insurance_status"),
         ("用人单位", "human_resources.insured", "employer"),
     ]
+    identity = {c.word: c.department_id for c in answers["guardian_identity"].candidates}
+    assert identity["姓名"] == "public_security"  # of five that hold names, the one whose word counts most
     assert answers["vaccination"].why.code == "applicant"
     assert answers["vaccination"].missing == ()
 

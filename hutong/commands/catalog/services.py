@@ -32,9 +32,14 @@ def list_(
     with transaction("reader") as session:
         for item in services.find(session, department):
             if item.findings or not only_flagged:
-                found = "；".join(_flags(item, "zh"))
+                found = " ".join(dict.fromkeys(flag["code"].removeprefix("service.") for flag in item.findings))
                 table.add_row(
-                    item.id, item.name, item.department_id, item.task_code or "-", str(len(item.materials)), found
+                    item.id,
+                    item.name,
+                    item.department_id,
+                    item.task_code or "-",
+                    str(len(item.materials)),
+                    found or "-",
                 )
     print_table(table)
 
