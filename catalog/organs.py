@@ -131,7 +131,9 @@ def names_of_initials(code: str) -> tuple[str, ...]:
     levels = {"s": "市", "q": "区", "x": "县"}
     level = levels.get(code[:1].lower(), "")
     found = [(level, name) for name in organs() if level and is_initials_of(code[1:], name)]
-    return (*(before + name for before, name in found), *(name for name in organs() if is_initials_of(code, name)))
+    names = [*(before + name for before, name in found), *(name for name in organs() if is_initials_of(code, name))]
+    usual = [name for name in names if identifier_of(name) == code.lower()]
+    return tuple(usual or names)  # a rare reading counts only where no usual one fits
 
 
 def is_short_for(short: str, long: str) -> bool:

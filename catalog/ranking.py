@@ -88,12 +88,25 @@ def _judge(wanted: Wanted, known: Known) -> _Best:
         best.take(0.95, "uscc")
     if known.id in wanted.co_named:
         best.take(0.9, "same_code")
-    for name in known.names:
-        if wanted.name:
-            _compare(best, organs.read(wanted.name), organs.read(name), known.is_proposed)
-        else:
+    if not wanted.name:
+        for name in known.names:
             _decipher(best, wanted.code, name)
+        return best
+    given, readings = organs.read(wanted.name), [organs.read(name) for name in known.names]
+    if _differs(given.town, {one.town for one in readings}):
+        return best  # another town's bureau is another bureau, however alike
+    for reading in readings:
+        _compare(best, given, reading, known.is_proposed)
+    if best.score and _differs(given.level, {one.level for one in readings}):
+        best.score -= 0.5
+        best.reasons.append("other_level")
     return best
+
+
+def _differs(given: str, known: set[str]) -> bool:
+    """Short names say nothing of town or level: what any name of the department says counts for all of them."""
+    said = known - {""}
+    return bool(given and said and given not in said)
 
 
 def _decipher(best: _Best, code: str, name: str) -> None:
@@ -115,14 +128,11 @@ def _stands_for(code: str, name: str) -> bool:
 
 
 def _compare(best: _Best, given: Reading, known: Reading, is_proposed: bool) -> None:
-    if given.town and known.town and given.town != known.town:
-        return  # another town's bureau is another bureau, however alike
     if is_proposed and not _is_fuller(known, given):
         return  # of two proposed spellings the shorter one is placed with the longer one
-    penalty = 0.5 if given.level and known.level and given.level != known.level else 0.0
     score, reason = _likeness(given, known, is_proposed)
     if score:
-        best.take(score - penalty, reason, *(["other_level"] if penalty else []))
+        best.take(score, reason)
 
 
 def _is_fuller(known: Reading, given: Reading) -> bool:
