@@ -20,6 +20,8 @@ from schemas.resource import ResourceDraft
 
 CATEGORY = tuple(f"category.{level}" for level in range(1, 6))
 NOT_OF_DOCUMENT = ("number", "provider_name", "provider_uscc", "id", "department")
+EXAMPLE_CODE, EXAMPLE_ID = "306001/000001", "civil_affairs.marriage"
+_EXAMPLES = {"code": EXAMPLE_CODE, "more_codes": EXAMPLE_CODE, "items.id": "citizen_id", "items.element": "citizen_id"}
 _KEYS = frozenset(column.key for column in columns())
 SINCE_1904 = 1462  # days between the two calendars of Excel
 
@@ -54,6 +56,7 @@ class _Reading:
     first: dict[str, tuple[int, Any]] = field(default_factory=dict)  # key → row and raw cell that said it first
     items: list[dict[str, Any]] = field(default_factory=list)
     item_rows: list[int] = field(default_factory=list)
+    unread: set[tuple[int, str]] = field(default_factory=set)  # row and part of the document of cells already told
 
     def draft(self) -> ResourceDraft | None:
         if key := merged_across(self.group):
@@ -98,6 +101,7 @@ class _Reading:
             read = read_cell(column, value)
         except CellError as error:
             self._tell(error.code, row, column.key, shown(value), **error.facts)
+            self.unread.add((row if column.is_of_item else 0, column.key.partition(".")[0]))
             return
         if read is not None:
             into[column.key] = read
@@ -198,6 +202,8 @@ class _Reading:
     def _explained(self, errors: list[ErrorDetails]) -> Iterator[Finding]:
         for error in errors:
             key, row = self._named(error["loc"])
+            if (row if key.startswith("items.") else 0, key.partition(".")[0]) in self.unread:
+                continue  # it only lacks what could not be read
             place = self.group.layout.place(self.reader.file, row, key if key in _KEYS else "name")
             given = "" if isinstance(error["input"], dict | list) else shown(error["input"])
             context = error.get("ctx") or {}
@@ -207,7 +213,7 @@ class _Reading:
                 case "string_too_long":
                     yield finding_at(place, "workbook.too_long", given, limit=context["max_length"])
                 case "string_pattern_mismatch":
-                    yield finding_at(place, "workbook.bad_pattern", given, pattern=context["pattern"])
+                    yield finding_at(place, "workbook.bad_pattern", given, example=_EXAMPLES.get(key, EXAMPLE_ID))
                 case "literal_error":
                     yield finding_at(place, "workbook.not_in_list", given, known=context["expected"])
                 case _:

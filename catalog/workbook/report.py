@@ -5,6 +5,7 @@ A workbook of ordinary size comes back as it was, comments on the marked cells; 
 because holding it whole would take gigabytes. What is not a workbook gets the list alone.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from catalog.workbook.cells import guarded, shown
 from catalog.workbook.columns import FINDINGS_SHEET
 from catalog.workbook.layout import find_layout
 from catalog.workbook.sheets import Sheet, open_sheets
-from catalog.workbook.xlsx import HEADER, LONGEST_TEXT, MARKED, PLAIN, SheetForm, Value, XlsxWriter, rows_of
+from catalog.workbook.xlsx import ADVICE, HEADER, LONGEST_TEXT, MARKED, PLAIN, SheetForm, Value, XlsxWriter, rows_of
 
 HEADERS = (
     "类别 kind",
@@ -106,7 +107,8 @@ def _columns(sheet: Sheet) -> dict[str, int]:
 
 
 def _mark_copy(part: Path, source: Path, marks: Marks, findings: Findings) -> None:
-    with source.open("rb") as file:
+    with source.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of extensions that the copy will lack; the values are all there
         book = load_workbook(file, rich_text=True)
         try:
             if FINDINGS_SHEET in book.sheetnames:
@@ -171,8 +173,8 @@ def _marked_rows(sheet: Sheet, marks: Mapping[tuple[int, int], list[Finding]]) -
         ]
         if row.number in marked:
             for at in range(len(cells)):
-                if (row.number, at + 1) in marks:
-                    cells[at] = (cells[at][0], MARKED)
+                if found := marks.get((row.number, at + 1)):
+                    cells[at] = (cells[at][0], MARKED if any(one.is_error for one in found) else ADVICE)
         yield cells
 
 

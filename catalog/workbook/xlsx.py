@@ -9,15 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Self
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from catalog.workbook.scan import column_letters
 
 Value = str | float | None
-Style = Literal[0, 1, 2, 3]  # plain, header, header of an item's column, marked as wrong
-PLAIN, HEADER, ITEM_HEADER, MARKED = 0, 1, 2, 3
+PLAIN, HEADER, ITEM_HEADER, MARKED, ADVICE = range(5)  # places in _STYLES
 LONGEST_TEXT = 32_767
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -27,13 +26,15 @@ _ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ud800-\udfff\uf
 _BUFFER = 2000  # rows
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 _STYLES = f"""{_DECLARATION}<styleSheet xmlns="{MAIN}"><fonts count="2"><font><sz val="11"/><name val="等线"/></font>
-<font><b/><sz val="11"/><name val="等线"/></font></fonts><fills count="5"><fill><patternFill patternType="none"/></fill>
+<font><b/><sz val="11"/><name val="等线"/></font></fonts><fills count="6"><fill><patternFill patternType="none"/></fill>
 <fill><patternFill patternType="gray125"/></fill><fill><patternFill patternType="solid"><fgColor rgb="FFDCE6F1"/></patternFill></fill>
 <fill><patternFill patternType="solid"><fgColor rgb="FFE2EFDA"/></patternFill></fill>
-<fill><patternFill patternType="solid"><fgColor rgb="FFFFC7CE"/></patternFill></fill></fills><borders count="1"><border/></borders>
-<cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="4"><xf numFmtId="0" applyAlignment="1"><alignment vertical="top"/></xf>
+<fill><patternFill patternType="solid"><fgColor rgb="FFFFC7CE"/></patternFill></fill>
+<fill><patternFill patternType="solid"><fgColor rgb="FFFFEB9C"/></patternFill></fill></fills><borders count="1"><border/></borders>
+<cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="5"><xf numFmtId="0" applyAlignment="1"><alignment vertical="top"/></xf>
 <xf fontId="1" fillId="2" applyFont="1" applyFill="1"/><xf fontId="1" fillId="3" applyFont="1" applyFill="1"/>
-<xf fillId="4" applyFill="1"><alignment vertical="top"/></xf></cellXfs></styleSheet>"""
+<xf fillId="4" applyFill="1"><alignment vertical="top"/></xf><xf fillId="5" applyFill="1"><alignment vertical="top"/></xf></cellXfs>
+<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>"""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def town(tmp_path: Path, session: Session) -> Session:
 def book(tmp_path: Path) -> Callable[..., Path]:
     """Make a workbook of rows, the header first; `after` may do to the sheet what offices do."""
 
-    def make(rows: Sequence[Sequence[Any]], after: Callable[[Any], None] | None = None, name: str = "book.xlsx") -> Path:
+    def make(
+        rows: Sequence[Sequence[Any]], after: Callable[[Any], None] | None = None, name: str = "book.xlsx"
+    ) -> Path:
         made = openpyxl.Workbook()
         sheet = made.worksheets[0]
         for row in rows:
