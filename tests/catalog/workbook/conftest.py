@@ -6,10 +6,10 @@ from typing import Any
 
 import openpyxl
 import pytest
-import yaml
 from sqlalchemy.orm import Session
 
-from catalog.folder import import_folder
+from catalog import departments, elements
+from catalog.departments import DepartmentDocument
 
 SHORT = ["序号", "部门类信息资源分类", "信息资源名称", "信息资源代码", "信息资源摘要", "格式分类", "格式类型", "信息项名称", "数据类型",
          "数据长度", "共享类型", "共享条件/不予共享依据", "共享方式类型", "是否向社会开放", "更新周期", "发布日期", "信息资源提供方"]  # fmt: skip
@@ -18,19 +18,17 @@ LOWLAND = ["1", "部门信息资源", "低保对象信息", "306001/0001", "低�
 
 
 @pytest.fixture
-def town(tmp_path: Path, session: Session) -> Session:
-    """A session in which two departments and two data elements are known."""
-    folder = tmp_path / "town"
-    folder.mkdir()
-    departments = [
-        {"id": "city", "name": "兴和市人民政府", "short_name": "市政府"},
-        {"id": "civil_affairs", "name": "兴和市民政局", "short_name": "民政局", "former_names": ["兴和县民政局"], "uscc": None},
-        {"id": "public_security", "name": "兴和市公安局", "short_name": "公安局"},
-    ]  # fmt: skip
-    elements = [{"id": "citizen_id", "name": "公民身份号码", "type": "C", "length": 18}]
-    (folder / "departments.yml").write_text(yaml.safe_dump(departments, allow_unicode=True), "utf-8")
-    (folder / "elements.yml").write_text(yaml.safe_dump(elements, allow_unicode=True), "utf-8")
-    import_folder(session, folder)
+def town(session: Session) -> Session:
+    """A session in which three departments and a data element are known."""
+    for department in (
+        DepartmentDocument(id="city", name="兴和市人民政府", short_name="市政府"),
+        DepartmentDocument(
+            id="civil_affairs", name="兴和市民政局", short_name="民政局", former_names=("兴和县民政局",)
+        ),
+        DepartmentDocument(id="public_security", name="兴和市公安局", short_name="公安局"),
+    ):
+        departments.save(session, department)
+    elements.save(session, elements.ElementDocument(id="citizen_id", name="公民身份号码", type="C", length=18))
     return session
 
 
