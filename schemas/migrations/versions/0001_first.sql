@@ -135,9 +135,9 @@ CREATE TABLE evidence.entries (
 	CONSTRAINT uq_entries_keyid_nonce UNIQUE (keyid, nonce)
 );
 
-CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
-
 CREATE UNIQUE INDEX uq_entries_keyid_request_id ON evidence.entries (keyid, request_id) WHERE kind = 'answer' AND code IS NULL;
+
+CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
 
 CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
 
@@ -692,9 +692,9 @@ CREATE TABLE directory.service_items (
 	CONSTRAINT fk_service_items_department_id FOREIGN KEY(department_id) REFERENCES directory.departments (id)
 );
 
-CREATE INDEX ix_service_items_task_code ON directory.service_items (task_code);
-
 CREATE INDEX ix_service_items_department_id ON directory.service_items (department_id);
+
+CREATE INDEX ix_service_items_task_code ON directory.service_items (task_code);
 
 CREATE TABLE directory.resource_versions (
 	id TEXT NOT NULL, 
@@ -716,13 +716,13 @@ CREATE TABLE directory.resource_versions (
 	CONSTRAINT fk_resource_versions_resource_id FOREIGN KEY(resource_id) REFERENCES directory.resources (id)
 );
 
-CREATE UNIQUE INDEX uq_resource_versions_one_open ON directory.resource_versions (resource_id) WHERE state in ('draft', 'office_review', 'authority_review', 'scheduled');
-
-CREATE UNIQUE INDEX uq_resource_versions_one_published ON directory.resource_versions (resource_id) WHERE state = 'published';
-
 CREATE INDEX ix_resource_versions_code ON directory.resource_versions ((document ->> 'code'));
 
-CREATE INDEX ix_resource_versions_more_codes ON directory.resource_versions (resource_id) WHERE document -> 'more_codes' <> '[]';
+CREATE UNIQUE INDEX uq_resource_versions_one_open ON directory.resource_versions (resource_id) WHERE state in ('draft', 'office_review', 'authority_review', 'scheduled');
+
+CREATE INDEX ix_resource_versions_more_codes ON directory.resource_versions USING gin ((document -> 'more_codes'));
+
+CREATE UNIQUE INDEX uq_resource_versions_one_published ON directory.resource_versions (resource_id) WHERE state = 'published';
 
 CREATE FUNCTION directory.keep_published_versions() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -919,9 +919,9 @@ CREATE TABLE exchange.grants (
 	CONSTRAINT fk_grants_service_item_id FOREIGN KEY(service_item_id) REFERENCES directory.service_items (id)
 );
 
-CREATE INDEX ix_grants_demand_id ON exchange.grants (demand_id);
-
 CREATE INDEX ix_grants_application_id ON exchange.grants (application_id);
+
+CREATE INDEX ix_grants_demand_id ON exchange.grants (demand_id);
 
 CREATE OR REPLACE FUNCTION exchange.tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_notify('hutong_changes', TG_TABLE_NAME); RETURN NULL; END $$;
