@@ -30,9 +30,10 @@ class Act:
 
 @dataclass(frozen=True)
 class Share:
-    """What one department gets of a split: ids by kind (resources, service_items, elements, applications, officers)."""
+    """What one department gets of a split: ids by kind (resources, service_items, elements, applications, officers); `founded` if this founds it."""
 
     ids: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    founded: DepartmentDocument | None = None
 
 
 @dataclass(frozen=True)
@@ -75,26 +76,26 @@ def merge(session: Session, from_ids: Sequence[str], into: str | DepartmentDocum
 
 
 def split(
-    session: Session, department_id: str, shares: Mapping[str | DepartmentDocument, Share], act: Act,
-    *, rest: str | None = None,
-) -> DepartmentChange:  # fmt: skip
+    session: Session, department_id: str, shares: Mapping[str, Share], act: Act, *, rest: str | None = None
+) -> DepartmentChange:
     """Split a department: each share names what goes where, `rest` who takes what nobody names. It ends unless it is itself one of them.
 
     Raises Invalid `reform.not_named` (with what is named nowhere), `reform.named_twice`, `reform.not_owned`, and as `merge`.
     """
     reform_steps.require_lasting(session, department_id)
-    ids = [one if isinstance(one, str) else one.id for one in shares]
-    named = {to: dict(share.ids) for to, share in zip(ids, shares.values(), strict=True)}
-    targets = list(dict.fromkeys([*ids, *([rest] if rest else [])]))
+    targets = list(dict.fromkeys([*shares, *([rest] if rest else [])]))
     if targets in ([], [department_id]):
         raise Invalid("reform.into_itself", department=department_id)
-    details = {**_founding(session, [*shares, *([rest] if rest and rest not in ids else [])]), "rest": rest}
-    details["shares"] = {to: {kind: list(given) for kind, given in kinds.items()} for to, kinds in named.items()}
+    founded = {to: one.founded for to, one in shares.items() if one.founded}
+    details = {**_founding(session, [founded.get(to, to) for to in targets]), "rest": rest}
+    details["shares"] = {to: {kind: list(ids) for kind, ids in one.ids.items()} for to, one in shares.items()}
     reform_steps.assigned(session, department_id, details)  # whoever records it learns at once what is not named
     return _record(session, "split", ([department_id], targets), details, act)
 
 
-def share(session: Session, department_id: str, given: Sequence[str]) -> Share:
+def share(
+    session: Session, department_id: str, given: Sequence[str], founded: DepartmentDocument | None = None
+) -> Share:
     """Return these things of a department as a share; each is an id, or `kind:id` where two kinds have the same. Raises Invalid `reform.not_owned`."""
     owned = following.owned(session, department_id)
     found: dict[str, list[str]] = {}
@@ -104,7 +105,7 @@ def share(session: Session, department_id: str, given: Sequence[str]) -> Share:
         if len(kinds) != 1:
             raise Invalid("reform.not_owned", department=department_id, names=one)
         found.setdefault(kinds[0], []).append(identity)
-    return Share(found)
+    return Share(found, founded)
 
 
 def dissolve(session: Session, department_id: str, act: Act) -> DepartmentChange:

@@ -1,7 +1,7 @@
 """Why: departments, their reforms, and the names nobody could place, from a shell. `hutong catalog departments`; the work is the catalog storey's."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -147,10 +147,10 @@ def split(  # noqa: PLR0913 - each is an option of the command
     """Split a department, saying what goes where; whatever is not named stops it. 部门拆分"""
     with transaction() as session:
         founded = {one: new_department(one, name, None) for one, name in map(pair, new)}
-        shares: dict[Any, reforms.Share] = {document: reforms.Share() for document in founded.values()}
+        shares = {one: reforms.Share(founded=document) for one, document in founded.items()}
         for target, names in map(pair, to):
             given = [name.strip() for name in names.split(",") if name.strip()]
-            shares[founded.get(target, target)] = reforms.share(session, department, given)
+            shares[target] = reforms.share(session, department, given, founded.get(target))
         act = reforms.Act(day_of(on), basis, by)
         tell(session, reforms.split(session, department, shares, act, rest=rest))
 
