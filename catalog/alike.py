@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pypinyin import lazy_pinyin
@@ -21,12 +21,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from catalog import elements
-from catalog.binding import SENSITIVITIES
 from catalog.elements import ElementDocument
+from schemas.resource import Sensitivity
 
 FAMILIES = (
     {"D": "date", "T": "date"} | dict.fromkeys("NYIFB", "number") | {"L": "logical"}
 )  # all else is text, or silence
+SENSITIVITIES: tuple[str, ...] = get_args(Sensitivity)  # from open to close
 NEARLY = 0.65  # share of characters two names of one id must have in common: 法人代表 and 法定代表人, but not 企业名称 and 姓名
 LARGEST_ID_GROUP = 60  # an id borne by more names than this says nothing
 _BRACKETS = re.compile(r"[(（\[【〔].*?[)）\]】〕]")

@@ -9,11 +9,11 @@ Sensitivity is inherited upwards only (就高不就低): silence never makes an 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
-from schemas.resource import Item, ResourceDraft
+from schemas.resource import Item, ResourceDraft, Sensitivity
 
-SENSITIVITIES = ("public", "internal", "personal", "sensitive")  # from open to close
+SENSITIVITIES: tuple[str, ...] = get_args(Sensitivity)  # from open to close
 TEXTS = frozenset("CMG")  # data types whose length counts characters
 FIELDS = ("type", "length", "code_table", "sensitivity")
 _Draft = TypeVar("_Draft", bound=ResourceDraft)

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import departments
 from schemas.codes import code_tables
 from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.library import LIBRARIES, Attribute, library
 from schemas.resource import DataType, Identifier, Sensitivity, Strict
+from schemas.tables.departments import Department
 from schemas.tables.elements import DataElement, DataElementVersion
 
 TYPES: dict[str, DataType] = {"text": "C", "date": "D", "number": "N"}  # of a library's attribute, as a data type
@@ -56,7 +56,7 @@ def save(session: Session, wanted: ElementDocument, *, by: str = "") -> bool:
     if former and former.lead_department_id:
         wanted = _with_lead_of(former, wanted)
     if wanted.lead_department_id:
-        departments.get(session, wanted.lead_department_id)
+        _require_department(session, wanted.lead_department_id)
     return _write(session, former, wanted, by)
 
 
@@ -66,7 +66,7 @@ def reassign_lead(session: Session, element_id: str, department_id: str, *, by: 
     Raises Invalid `directory.unknown_element`, `directory.unknown_department`.
     """
     former = get(session, element_id)
-    departments.get(session, department_id)
+    _require_department(session, department_id)
     return _write(session, former, document_of(former).model_copy(update={"lead_department_id": department_id}), by)
 
 
@@ -158,6 +158,11 @@ def _of_attribute(attribute: Attribute) -> ElementDocument:
         id=attribute.element, name=attribute.name, type=TYPES[attribute.type], length=attribute.length,
         code_table=attribute.code_table, sensitivity=attribute.sensitivity,
     )  # fmt: skip
+
+
+def _require_department(session: Session, department_id: str) -> None:
+    if session.get(Department, department_id) is None:
+        raise Invalid("directory.unknown_department", department=department_id)
 
 
 def _with_lead_of(former: DataElement, wanted: ElementDocument) -> ElementDocument:
