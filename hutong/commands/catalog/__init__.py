@@ -10,11 +10,12 @@ from hutong.commands.catalog import (
     lacking,
     looking,
     reviewing,
+    schema,
     services,
     taking,
 )
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource directory. 信息资源目录")
-for part in (taking, giving, looking, reviewing, comparing, lacking, elements, services):
+for part in (taking, giving, schema, looking, reviewing, comparing, lacking, elements, services):
     app.add_typer(part.app)
 app.add_typer(departments.app, name="departments")
