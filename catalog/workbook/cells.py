@@ -9,7 +9,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
+from math import isfinite
 from typing import Any
 
 from catalog.workbook.columns import Column, words
@@ -18,6 +19,7 @@ from schemas.codes import code_table
 EXACT = 10**15  # Excel keeps fifteen digits; beyond them the last ones are already lost
 EPOCH, EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
 SERIALS = range(20_000, 75_000)  # 1954 to 2105: what a directory's dates can be
+FEW = 4096  # remembered readings: hundreds of thousands of cells say one of a dozen words
 SEPARATORS = re.compile(r"[；;、，,\n]+")
 _DANGER = re.compile(r"'*[=+\-@\t\r]")
 _SAVED = re.compile(r"'+[=+\-@\t\r]")
@@ -36,7 +38,7 @@ class CellError(ValueError):
 
 def read_cell(column: Column, value: Any) -> Any:
     """Return what a cell that is not empty says, as the document's field wants it; None when it says nothing. Raises CellError."""
-    kind, _, argument = column.kind.partition(":")
+    kind, argument = column.form
     return _READERS[kind](value, argument)
 
 
@@ -44,7 +46,7 @@ def write_cell(column: Column, value: Any) -> str | float | None:
     """Return what to write into the cell so that `read_cell` gives `value` again; None leaves it empty."""
     if value is None or value == ():
         return None
-    kind, _, argument = column.kind.partition(":")
+    kind, argument = column.form
     return _WRITERS[kind](value, argument)
 
 
@@ -70,6 +72,8 @@ def guarded(text: str) -> str:
 
 
 def _restored(text: str) -> str:
+    if text[:1] not in ("'", '"'):
+        return text
     if _SAVED.match(text):
         return text[1:]
     return str(json.loads(text)) if _is_quoted(text) else text
@@ -129,7 +133,7 @@ def _number(value: Any, _: str) -> float:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return value
     text = unicodedata.normalize("NFKC", plain_text(value)).replace(",", "")
-    if not isinstance(value, str) or not _NUMBER.fullmatch(text):
+    if not isinstance(value, str) or not _NUMBER.fullmatch(text) or not isfinite(float(text)):
         raise CellError("workbook.not_a_number")
     return float(text)
 
@@ -166,6 +170,7 @@ def _no_date() -> str:
     raise CellError("workbook.not_a_date")
 
 
+@lru_cache(FEW, typed=True)
 def _yes_no(value: Any, _: str) -> bool:
     word = _word(value)
     if word in ("是", "y", "yes", "true", "1", "√", "有", "开放", "必填"):
@@ -180,6 +185,7 @@ def _word(value: Any) -> str:
     return "".join(unicodedata.normalize("NFKC", plain_text(value)).split()).lower()
 
 
+@lru_cache(FEW, typed=True)
 def _coded(value: Any, table: str) -> str | int:
     by_word = _codes(table)
     word = _word(value)
@@ -209,6 +215,7 @@ def _write_coded(value: Any, table: str) -> str:
     return code_table(table).entries.get(str(value)) or _write_text(value, "")
 
 
+@lru_cache(FEW, typed=True)
 def _worded(value: Any, name: str) -> str:
     by_word = _values(name)
     word = _word(value)

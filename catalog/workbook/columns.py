@@ -5,7 +5,7 @@ not code (`columns.yml`). Called by reading, writing and the report.
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -31,10 +31,16 @@ class Column:
     width: int
     also: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def is_of_item(self) -> bool:
         """Tell whether its cells belong to the row's item, not to the resource."""
         return self.key.startswith("items.")
+
+    @cached_property
+    def form(self) -> tuple[str, str]:
+        """Return how cells are read, and the table or list of words it needs."""
+        kind, _, argument = self.kind.partition(":")
+        return kind, argument
 
 
 @cache

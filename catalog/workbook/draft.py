@@ -75,14 +75,12 @@ class _Reading:
         return self._validated(self._body(resource_id, department))
 
     def _read_row(self, row: SheetRow) -> None:
-        layout, cells = self.group.layout, row.cells
         item: dict[str, Any] = {}
-        problems = layout.sheet.problem_rows
-        for at, column in layout.columns.items():
-            value = cells[at] if at < len(cells) else ""
-            if row.number in problems and self._is_problem(row, at, value, column):
-                continue
-            if value == "":
+        if row.number in self.group.layout.sheet.problem_rows:
+            self._tell_problems(row)
+        columns_here = self.group.layout.columns
+        for at, value in enumerate(row.cells):
+            if value == "" or (column := columns_here.get(at)) is None:
                 continue
             if column.is_of_item:
                 self._read(column, row.number, value, item)
@@ -115,17 +113,17 @@ class _Reading:
                 "workbook.cell_differs", row, column.key, shown(value), first=shown(first)[:80], first_row=first_row
             )
 
-    def _is_problem(self, row: SheetRow, at: int, value: Any, column: Column) -> bool:
-        beside, cell = self.group.layout.sheet.beside, (row.number, at + 1)
-        if column.kind == "ignored":
-            return False
-        if cell in beside.errors:
-            self._tell("workbook.error_value", row.number, column.key, beside.errors[cell])
-            return True
-        if value == "" and cell in beside.formulas:
-            self._tell("workbook.formula_without_value", row.number, column.key)
-            return True
-        return False
+    def _tell_problems(self, row: SheetRow) -> None:
+        """Tell error values, which are read as empty cells, and formulas whose value was never saved."""
+        layout, beside = self.group.layout, self.group.layout.sheet.beside
+        for at, column in layout.columns.items():
+            cell = (row.number, at + 1)
+            if column.kind == "ignored":
+                continue
+            if cell in beside.errors:
+                self._tell("workbook.error_value", row.number, column.key, beside.errors[cell])
+            elif cell in beside.formulas and (at >= len(row.cells) or row.cells[at] == ""):
+                self._tell("workbook.formula_without_value", row.number, column.key)
 
     def _take_item(self, item: dict[str, Any], row: SheetRow) -> None:
         if self.group.layout.by_key["items.name"] in row.carried:

@@ -13,6 +13,7 @@ from catalog.workbook.columns import FINDINGS_SHEET, GUIDE_SHEET, KEYS, OWN, Col
 from catalog.workbook.sheets import Row, Sheet, SheetRow
 
 SEARCHED = 30  # rows in which the header may stand
+NOTE_CELLS = 2  # a note and perhaps a signature
 ENOUGH = 3  # known headers that make a header row
 _NOTE = re.compile(r"^[(（]?(?:注|备注|说明|填表|填报|制表|审核|联系|单位盖章|第.*页|合计|共计)")
 Token = tuple[str, ...]
@@ -156,8 +157,10 @@ def _says_something(cells: Row, used: list[int]) -> bool:
 
 def _is_note(layout: Layout, row: SheetRow) -> bool:
     """A line under the table like 注：…, which is nobody's resource."""
+    if layout.text(row, "items.name") or not _NOTE.match(_first_text(row)):
+        return False
     filled = [at for at, cell in enumerate(row.cells) if cell != "" and at not in row.carried]
-    return len(filled) <= 2 and bool(_NOTE.match(_first_text(row))) and layout.text(row, "items.name") == ""
+    return len(filled) <= NOTE_CELLS
 
 
 def _is_carried(row: SheetRow, used: list[int]) -> bool:

@@ -118,8 +118,10 @@ class _SheetReader:
         self.parser.Parse(b"", True)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        local = tag.rpartition(":")[2] if ":" in tag else tag
-        if step := self.steps.get(local):
+        step = self.steps.get(tag)
+        if step is None and ":" in tag:
+            step = self.steps.get(tag.rpartition(":")[2])
+        if step:
             step(attributes)
 
     def _row(self, attributes: dict[str, str]) -> None:
@@ -137,7 +139,10 @@ class _SheetReader:
 
     def _value(self, _: dict[str, str]) -> None:
         sheet = self.sheet
-        sheet.rows, sheet.columns = max(sheet.rows, self.row), max(sheet.columns, self.column)
+        if self.row > sheet.rows:
+            sheet.rows = self.row
+        if self.column > sheet.columns:
+            sheet.columns = self.column
         if self.kind == "e":
             self.parser.CharacterDataHandler = self._error
 

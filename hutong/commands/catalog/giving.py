@@ -39,7 +39,9 @@ def export(
     form: Annotated[Form, typer.Option("--format", help="Workbook, YAML, data contract, or DCAT-AP.")] = Form.xlsx,
     resource: Annotated[list[str] | None, typer.Option(help="Resource id or code; may be repeated.")] = None,
     department: Annotated[str | None, typer.Option(help="Only this department's.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, for YAML a folder too; default standard output.")
+    ] = None,
 ) -> None:
     """Give out the directory, or part of it. 导出目录"""
     if form is Form.xlsx and out is None and sys.stdout.isatty():
@@ -48,6 +50,8 @@ def export(
         wanted = [resource_id(session, named) for named in resource or ()]
         if form is Form.xlsx:
             _write_workbook(session, wanted, department, out)
+        elif form is Form.yaml and out is not None and not out.suffix:
+            _write_folder(session, wanted, department, out)
         else:
             _write_texts(TEXTS[form](session, wanted, department), out)
 
@@ -83,12 +87,19 @@ def _write_texts(texts: Iterable[str], out: Path | None) -> None:
     typer.echo(str(out), err=True)
 
 
-def _yaml(session: Session, wanted: Sequence[str], department: str | None) -> Iterator[str]:
+def _write_folder(session: Session, wanted: Sequence[str], department: str | None, out: Path) -> None:
+    from catalog.folder import write_folder
     from catalog.workbook.selection import newest_drafts
-    from catalog.yaml_text import write_yaml
 
-    drafts = newest_drafts(session, wanted, department)
-    return _stream(write_yaml(draft.model_dump(mode="json", exclude_defaults=True)) for draft in drafts)
+    files = write_folder(session, out, newest_drafts(session, wanted, department))
+    typer.echo(f"{len(files)} files → {out}", err=True)
+
+
+def _yaml(session: Session, wanted: Sequence[str], department: str | None) -> Iterator[str]:
+    from catalog.folder import text
+    from catalog.workbook.selection import newest_drafts
+
+    return _stream(text(draft) for draft in newest_drafts(session, wanted, department))
 
 
 def _odcs(session: Session, wanted: Sequence[str], department: str | None) -> Iterator[str]:

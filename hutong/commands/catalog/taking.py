@@ -24,6 +24,7 @@ from schemas.errors import Invalid
 
 app = typer.Typer()
 SHOWN = 20  # errors printed; the report has them all
+CONTRACT_WITHIN = 4096  # bytes in which a contract's kind stands
 INTERRUPTED = 130
 
 
@@ -39,7 +40,7 @@ class Format(StrEnum):
 
 
 IMPORTERS = {
-    Format.folder: ("hutong.commands.catalog.taking", "take_folder"),
+    Format.folder: ("catalog.folder", "take_in"),
     Format.xlsx: ("catalog.workbook.reading", "take_in"),
     Format.csv: ("catalog.pairs", "take_in"),
     Format.odcs: ("catalog.contract", "take_in"),
@@ -49,7 +50,9 @@ IMPORTERS = {
 
 @app.command("import")
 def import_(  # noqa: PLR0913 - each is an option of the command
-    path: Annotated[Path, typer.Argument(help="Workbook, folder of YAML, folder with resources.csv, contract, list")],
+    path: Annotated[
+        Path, typer.Argument(help="Workbook, YAML folder or file, folder with resources.csv, contract, list")
+    ],
     form: Annotated[Format, typer.Option("--format", help="auto looks at the path.")] = Format.auto,
     department: Annotated[
         str | None, typer.Option(help="xlsx: department id of resources that name no provider.")
@@ -84,32 +87,19 @@ def guess(path: Path) -> Format:
         if (path / "resources.csv").is_file():
             return Format.csv
         return Format.odcs if any(path.glob("*.odcs.y*ml")) else Format.folder
+    if path.suffix.lower() in (".yml", ".yaml") and path.is_file():
+        return _yaml_form(path)
     endings = {".xlsx": Format.xlsx, ".xlsm": Format.xlsx, ".xls": Format.xlsx, ".et": Format.xlsx, ".csv": Format.csv}
-    endings |= {".yml": Format.odcs, ".yaml": Format.odcs}
     if found := endings.get(path.suffix.lower()):
         return found
     raise Invalid("directory.unknown_format", file=str(path))
 
 
-def take_folder(session: Session, path: Path, *, partial: bool = False, by: str = "") -> Outcome:  # noqa: ARG001 - every importer is called alike
-    """Take in a folder of YAML, which is always whole: `partial` asks nothing of it. Raises as `catalog.folder.import_folder`."""
-    from catalog.findings import Findings
-    from catalog.folder import import_folder
-
-    before = set(directory_ids(session))
-    done = import_folder(session, path)
-    created = [one for one in done.drafts if one not in before]
-    changed = [one for one in done.drafts if one in before]
-    return Outcome(created, changed, done.resources - len(done.drafts), 0, Findings())
-
-
-def directory_ids(session: Session) -> list[str]:
-    """Return the ids of all resources."""
-    from sqlalchemy import select
-
-    from schemas.tables.directory import Resource
-
-    return list(session.scalars(select(Resource.id)))
+def _yaml_form(path: Path) -> Format:
+    """A data contract says of itself that it is one; other YAML is ours."""
+    with path.open("rb") as file:
+        start = file.read(CONTRACT_WITHIN)
+    return Format.odcs if b"DataContract" in start else Format.folder
 
 
 def _importer(form: Format) -> Callable[..., Outcome]:
