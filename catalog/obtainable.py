@@ -140,7 +140,7 @@ def _by_resource(held: _Held, material: Material) -> _Link:
     document = held.documents.get(str(target.resource))
     if document is None:
         return _Link({}, missing=(Reason("resource_not_published", {"resource": target.resource}),))
-    wanted = list(dict.fromkeys([*target.items, *(condition.item for condition in material.sufficient)]))
+    wanted = _wanted(material, target.items)
     there = {item.id: item for item in document.items}
     if absent := [name for name in wanted if name not in there]:
         return _Link({}, missing=(Reason("item_not_there", {"resource": document.name, "items": _listed(absent)}),))
@@ -164,7 +164,7 @@ def _by_certificate(held: _Held, material: Material) -> _Link:
     if kind not in held.certificate_types:
         return _Link(facts, missing=(Reason("certificate_type_unknown", facts),))
     spec = library("certificate")
-    wanted = material.target.items or _SHOWN_OF_CERTIFICATE
+    wanted = _wanted(material, material.target.items or _SHOWN_OF_CERTIFICATE)
     if absent := [name for name in wanted if name not in spec.attribute_ids]:
         return _Link(facts, missing=(Reason("item_not_there", {"resource": spec.name, "items": _listed(absent)}),))
     return _granted(held, material, "certificate", {name: spec.attribute(name).name for name in wanted}, facts)
@@ -222,13 +222,22 @@ def _has_key(document: ResourceDocument, material: Material) -> bool:
     return "subject" in given or bool(entry and set(entry.from_) <= given)
 
 
+def _wanted(material: Material, shown: Sequence[str]) -> list[str]:
+    """Return what must be asked: what the material shows and what its conditions look at."""
+    return list(dict.fromkeys([*shown, *(condition.item for condition in material.sufficient)]))
+
+
 def _fallback(material: Material) -> Reason:
-    return Reason(f"fallback.{material.fallback.not_found}")
+    steps = material.fallback.model_dump()
+    if len(set(steps.values())) == 1:
+        return Reason("fallback.always", {"step": Reason(f"otherwise.{material.fallback.not_found}")})
+    return Reason("fallback.each", {case: Reason(f"otherwise.{step}") for case, step in steps.items()})
 
 
 def _condition(held: _Held, material: Material, condition: Condition) -> Reason:
     document = held.documents.get(str(material.target.resource))
-    names = {item.id: item.name for item in document.items} if document else {}
+    attributes = library("certificate").attributes if material.obtain_mode == materials.CERTIFICATE else ()
+    names = {one.id: one.name for one in (document.items if document else attributes)}
     facts = {
         "item": names.get(condition.item, condition.item),
         "field": condition.field,

@@ -1,10 +1,13 @@
 """What the hub can obtain is not asked of a citizen again; what it cannot, it says what is missing."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import URL, Engine, create_engine, insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +21,7 @@ from schemas.migrations import upgrade
 from schemas.tables.exchange import Application, Demand, Grant, GrantItem
 from schemas.tables.library import golden_table
 
+WORDS = files("catalog").joinpath("obtainable.yml")
 RENTAL = "public_rental_housing"
 WHOLE = ("name", "sex", "birth_date", "address", "residence_status", "marital_status", "insurance_status", "employer")
 _GrantMaker = Callable[..., Grant]
@@ -108,6 +112,8 @@ def test_a_grant_that_covers_every_item_replaces_the_material_and_says_by_whom(
     assert "兴和市公安局" in words
     assert "姓名、性别、出生日期" in words
     assert "need no longer be asked for" in answers["identity"].why.words("en")
+    assert "查无时由申请人补交并记录原因，不符时转人工核查" in words
+    assert "查无、不符或超时时由申请人补交" in answers["insurance"].why.words("zh")
     assert answers["identity"].conditions[0].words("zh") == "姓名与申请表“申请人姓名”一致"
 
 
@@ -191,6 +197,10 @@ def test_a_certificate_replaces_its_paper_when_its_type_is_held_and_granted(city
     assert answers["licence"].is_obtainable
     assert "电子证照“营业执照”" in answers["licence"].why.words("zh")
     assert _missing(answers["qualification"]) == ["certificate_type_unknown"]
+    other = {"entry": "2", "certificate_identifier": "2", "certificate_type": "施工企业资质证书"}
+    city.execute(insert(golden_table("certificate")).values(**(row | other), sources=[], batches=[]))
+    qualification = _answers(city, "construction_permit")["qualification"]
+    assert "证照编号、证照颁发机构、有效期截止" in qualification.why.words("zh")
     assert answers["safety"].certificate_candidates == ()
 
 
@@ -218,6 +228,12 @@ def test_a_broken_link_says_where_it_is_broken(
     assert not identity.is_obtainable
     assert identity.why.code == code
     assert identity.why.words("zh") != identity.why.words("en")
+
+
+def test_every_reason_has_its_words_in_both_languages() -> None:
+    for code, words in yaml.safe_load(WORDS.read_text("utf-8")).items():
+        assert set(words) == {"zh", "en"}, code
+        assert set(re.findall(r"{(\w+)}", words["zh"])) == set(re.findall(r"{(\w+)}", words["en"])), code
 
 
 def test_an_unknown_service_item_is_named(city: Session) -> None:
