@@ -12,7 +12,17 @@ from fastapi.staticfiles import StaticFiles
 
 from exchange_api.portal import assets, failures
 from exchange_api.portal.headers import StrictHeaders
-from exchange_api.portal.pages import case, demand_form, lists, receipt, reference, signing_in, supply_form, workbench
+from exchange_api.portal.pages import (
+    case,
+    demand_form,
+    lists,
+    receipt,
+    reference,
+    resources,
+    signing_in,
+    supply_form,
+    workbench,
+)
 
 STATIC = assets.PORTAL / "static"
 
@@ -33,7 +43,7 @@ def application(api: FastAPI) -> FastAPI:
     """Return the portal; `api` is the application whose reference it shows."""
     portal = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     portal.state.api = api
-    for room in (signing_in, workbench, demand_form, case, supply_form, lists, receipt, reference):
+    for room in (signing_in, workbench, demand_form, case, supply_form, lists, resources, receipt, reference):
         portal.include_router(room.router)
     portal.mount("/static", StaticFiles(directory=STATIC), name="static")
     failures.register(portal)

@@ -1,6 +1,7 @@
 """Why: a page is a template, a visit and facts. Here Jinja2 gets its filters and words and nothing else. Called by pages and `failures`."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import Field
 
 from exchange_api.matching.engine import Reason
@@ -46,12 +47,13 @@ def environment(language: Language) -> Environment:
         "day": _day,
         "word": lambda key, table: translate(words.word(table, key)),
         "reason": lambda reason: _reason(language, reason),
+        "marked": _marked,
         "notice": lambda notice: _notice(language, notice.key, notice.facts),
     }
     settings = PortalSettings()
     made.globals |= {
         "language": language, "languages": LANGUAGES, "owner": settings.portal_owner, "has_htmx": "htmx.min.js" in assets.found(),
-        "state_tone": words.STATE_TONE, "query": _query,
+        "state_tone": words.STATE_TONE, "version_tone": words.VERSION_TONE, "query": _query,
     }  # fmt: skip
     return made
 
@@ -106,6 +108,16 @@ def _reason(language: Language, reason: Reason | Mapping[str, Any]) -> str:
     key, facts = (reason.key, reason.facts) if isinstance(reason, Reason) else (str(reason["key"]), reason)
     wording = words.REASON.get(key)
     return translations(language).gettext(wording) % facts if wording else key
+
+
+def _marked(text: str, words: Sequence[str]) -> Markup:
+    """Return a text with what was searched for marked in it, however it is written there."""
+    if not (sought := "|".join(re.escape(word) for word in words)):
+        return escape(text)
+    parts = re.split(f"({sought})", text, flags=re.IGNORECASE)
+    return Markup().join(
+        Markup("<mark>{}</mark>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _notice(language: Language, key: str, facts: Mapping[str, Any]) -> str:

@@ -88,7 +88,27 @@ SENSITIVITY = {
     "personal": N_("个人信息"),
     "sensitive": N_("敏感个人信息"),
 }
-CYCLE = {1: N_("实时"), 2: N_("每日"), 3: N_("每周"), 4: N_("每月"), 5: N_("每季度"), 6: N_("每年")}
+CYCLE = {
+    1: N_("实时"),
+    2: N_("每日"),
+    3: N_("每周"),
+    4: N_("每月"),
+    5: N_("每季度"),
+    6: N_("每年"),
+    7: N_("不定期"),
+    8: N_("每旬"),
+}
+VERSION_TONE = {
+    "draft": "grey", "office_review": "blue", "authority_review": "blue", "scheduled": "amber", "published": "green",
+    "superseded": "grey", "withdrawn": "red",
+}  # fmt: skip
+DIFF_KIND = {"none": N_("没有变更"), "compatible": N_("兼容变更"), "breaking": N_("不兼容变更")}
+FOUND_IN = {
+    "name": N_("名称"), "code": N_("代码"), "keyword": N_("关键字"), "item": N_("信息项"), "element": N_("数据元"), "synonym": N_("同义词"),
+    "department": N_("部门"), "about": N_("说明"),
+}  # fmt: skip
+ITEM_FIELD = {"type": N_("类型"), "length": N_("长度"), "code_table": N_("代码表"), "sensitivity": N_("敏感级别")}
+SECRECY = {"none": N_("不涉密"), "work_secret": N_("工作秘密"), "state_secret": N_("国家秘密")}
 DATA_TYPE = {
     "C": N_("字符"), "N": N_("数值"), "Y": N_("货币"), "D": N_("日期"), "T": N_("日期时间"), "L": N_("逻辑"),
     "M": N_("备注"), "I": N_("整数"), "F": N_("浮点"), "B": N_("二进制"), "G": N_("通用"),
@@ -162,6 +182,7 @@ TABLES: Mapping[str, Mapping[Any, str]] = {
     "state": STATE, "version_state": VERSION_STATE, "task_state": TASK_STATE, "grant_state": GRANT_STATE, "action": ACTION, "role": ROLE, "decision": DECISION,
     "form": FORM, "form_help": FORM_HELP, "sharing": SHARING, "sensitivity": SENSITIVITY, "cycle": CYCLE, "data_type": DATA_TYPE,
     "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK, "field": FIELD,
+    "diff_kind": DIFF_KIND, "found_in": FOUND_IN, "item_field": ITEM_FIELD, "secrecy": SECRECY,
 }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ WALK: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/tasks/{task_id}"): {"visitor": 401, "demander": 403, "provider": 422, "authority": 403, "auditor": 403},
     ("GET", "/resources"): OFFICERS,
     ("GET", "/resources/{resource_id}"): OFFICERS,
+    ("GET", "/resources/{resource_id}/changes"): OFFICERS,
     ("GET", "/verify"): ANYBODY,
     ("POST", "/verify"): dict.fromkeys(ROLES, 422),
     ("GET", "/reference"): ANYBODY,

@@ -1,11 +1,10 @@
-"""Why: the lists an officer looks things up in: demands, supply tasks, the resource directory, one resource. Called by `mounting`."""
+"""Why: the lists an officer looks things up in: demands, supply tasks. Called by `mounting`; the directory has its own, `resources`."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from catalog import directory
 from exchange_api import supply
 from exchange_api.portal import reading
 from exchange_api.portal.language import N_, translations
@@ -14,7 +13,6 @@ from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import page, shown_time
 from exchange_api.portal.visit import OfficerVisit, ProviderVisit, Visit
 from exchange_api.portal.words import word
-from schemas.resource import ResourceDocument
 
 router = APIRouter()
 
@@ -70,41 +68,6 @@ def _task_rows(visit: Visit) -> list[dict[str, Any]]:
         }
         for one in supply.tasks_of(visit.session, department_id=visit.actor.department_id)
     ]  # fmt: skip
-
-
-@router.get("/resources")
-def resources(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
-    """List the published directory; the search also looks into item names and abstracts."""
-    columns = _columns(
-        visit, name=N_("资源名称"), department=N_("提供部门"), sharing=N_("共享属性"), cycle=N_("更新周期"),
-        library=N_("基础库"), items=N_("信息项数"), id=N_("标识"),
-    )  # fmt: skip
-    return _list(visit, asked, columns, _resource_rows(visit), (N_("资源目录"), "resources", file))
-
-
-def _resource_rows(visit: Visit) -> list[dict[str, Any]]:
-    names = reading.names(visit.session)
-    return [
-        {
-            "name": body["name"], "department": names.departments[row.department_id], "sharing": _say(visit, "sharing", body["sharing"]["type"]),
-            "cycle": _say(visit, "cycle", body["update_cycle"]), "library": _say(visit, "library", body["library"]) if body["library"] else "—",
-            "items": len(body["items"]), "id": row.resource_id, "_address": f"/portal/resources/{row.resource_id}", "_tone": None,
-            "_words": " ".join([body["abstract"], *(item["name"] for item in body["items"])]),
-        }
-        for row in directory.find(visit.session)
-        for body in [row.document]
-    ]  # fmt: skip
-
-
-@router.get("/resources/{resource_id}")
-def resource(visit: OfficerVisit, resource_id: str) -> Response:
-    """Show one resource as it is published, and its versions."""
-    row = directory.get(visit.session, resource_id)
-    document = ResourceDocument.model_validate(row.document)
-    versions = directory.versions(visit.session, resource_id)
-    return page(
-        visit, "resource.html", document=document, row=row, versions=versions, names=reading.names(visit.session)
-    )
 
 
 def _list(
