@@ -28,7 +28,9 @@ def parse_answer(body: bytes, form: str, encoding: str | None, facts: dict[str, 
     read: Callable[[bytes, str | None], Any] = _xml if form == "xml" else _json
     try:
         return read(body, encoding)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeDecodeError, LookupError) as error:
+        if isinstance(error, UnicodeDecodeError) and error.end >= len(error.object):
+            raise Transient("rest.truncated", **facts) from None  # cut off inside a character
         raise Terminal("rest.bad_answer", **facts, reason=f"not {encoding or 'UTF-8'}") from None
     except _Refused as error:
         raise Terminal("rest.bad_answer", **facts, reason=str(error)) from None

@@ -80,11 +80,15 @@ class NationalCredential(Credential):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign anew: a retried request has a time of its own."""
         rtime = str(time.time_ns() // 1_000_000)
-        message = f"{self._sid}{self._rid}{rtime}".encode()
-        sign = base64.b64encode(hmac.new(self._secret.encode(), message, hashlib.sha256).digest()).decode()
+        sign = national_signature(self._rid, self._sid, rtime, self._secret)
         for name, value in (("rid", self._rid), ("sid", self._sid), ("rtime", rtime), ("sign", sign)):
             request.headers[f"{self._platform}_{name}"] = value
         return request
+
+
+def national_signature(rid: str, sid: str, rtime: str, secret: str) -> str:
+    """Return the signature the national sharing platforms want of requester `rid` for service `sid` at `rtime` (milliseconds as text)."""
+    return base64.b64encode(hmac.digest(secret.encode(), f"{sid}{rid}{rtime}".encode(), hashlib.sha256)).decode()
 
 
 class ClientCredential(Credential):

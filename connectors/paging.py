@@ -57,17 +57,21 @@ class Repeats:
     """Tells records and pages seen before from new ones, about 150 bytes a record: equal means equal in every field.
 
     In one walk through `pages` pages: `repeated` records came again on a later page, `repeated_pages` whole pages did; `fresh` records had not come
-    in any walk before.
+    in any walk before; `is_settled` says that the same records came again as in the walk before, so that they truly stand there twice.
     """
 
     def __init__(self) -> None:
         self._walk = 0
         self._seen: dict[bytes, int] = {}
         self._bodies: set[bytes] = set()
+        self._again: set[bytes] = set()
+        self._again_before: set[bytes] | None = None
         self.pages = self.repeated = self.repeated_pages = self.fresh = 0
 
     def begin(self) -> None:
         """Begin another walk."""
+        self._again_before = self._again if self._walk else None
+        self._again = set()
         self._walk += 1
         self._bodies.clear()
         self.pages = self.repeated = self.repeated_pages = self.fresh = 0
@@ -79,11 +83,23 @@ class Repeats:
         self.pages += 1
         self.repeated_pages += bool(records) and page in self._bodies
         self._bodies.add(page)
-        self.repeated += sum(self._seen.get(digest) == self._walk for digest in digests)
+        again = [digest for digest in digests if self._seen.get(digest) == self._walk]
+        self.repeated += len(again)
+        self._again.update(again)
         fresh = {digest: record for digest, record in zip(digests, records, strict=True) if digest not in self._seen}
         self._seen.update(dict.fromkeys(digests, self._walk))
         self.fresh += len(fresh)
         return list(fresh.values())
+
+    @property
+    def distinct(self) -> int:
+        """Return how many different records all walks had."""
+        return len(self._seen)
+
+    @property
+    def is_settled(self) -> bool:
+        """Say whether this walk brought nothing new and the same repetitions as the one before."""
+        return not self.fresh and not self.repeated_pages and self._again == self._again_before
 
 
 def _digest(record: Record) -> bytes:

@@ -119,11 +119,11 @@ class RestConnector(Connector):
     def _walked(self, piece: Slice) -> Iterator[list[Record]]:
         """Leaf through the pages until one walk was steady: nothing came twice, nothing went, and all that was promised came.
 
-        Records that come twice in a second walk that brings nothing new, no page of it repeated, truly stand twice in the source.
+        Records that come twice in two walks, the second bringing nothing new, truly stand twice in the source.
         """
         key, repeats = self.source.get("key"), Repeats()
         page = Page([], 0, None)
-        for walk in range(1, (int(self.source.get("walks") or WALKS) if key else 1) + 1):
+        for _ in range(int(self.source.get("walks") or WALKS) if key else 1):
             most = 0
             repeats.begin()
             for page in self._pages(piece):
@@ -133,8 +133,7 @@ class RestConnector(Connector):
                 yield fresh if key else page.records
             self.repeated += repeats.repeated
             is_whole = page.expected in (None, page.count) and most == (page.expected or 0)
-            is_twice = walk > 1 and not repeats.fresh and not repeats.repeated_pages
-            if is_whole and (not repeats.repeated or is_twice):
+            if is_whole and (not repeats.repeated or repeats.distinct == page.expected or repeats.is_settled):
                 return
         facts = {"connection": self.connection.id, "path": self._path}
         if page.expected not in (None, page.count):

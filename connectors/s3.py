@@ -38,6 +38,9 @@ class S3Transport(Transport):
         is_deep = any("/" in pattern for pattern in patterns)
         with self._translated():
             found = self._files.get_file_info(fs.FileSelector(self._base, allow_not_found=True, recursive=is_deep))
+            bucket = self._base.partition("/")[0]
+            if not found and self._files.get_file_info(bucket).type == fs.FileType.NotFound:
+                raise Transient("files.missing", folder=bucket, pattern="")
         for info in found:
             name = info.path[len(self._base) + 1 :]
             if info.type == fs.FileType.File and any(matches(name, pattern) for pattern in patterns):
@@ -54,7 +57,9 @@ class S3Transport(Transport):
         """Open an object."""
         with self._translated():
             try:
-                with self._files.open_input_stream(f"{self._base}/{name}", buffer_size=READ_BYTES) as stream:
+                with self._files.open_input_stream(
+                    f"{self._base}/{name}", compression=None, buffer_size=READ_BYTES
+                ) as stream:
                     yield stream
             except FileNotFoundError:
                 raise Transient("files.changed", file=name) from None
@@ -107,4 +112,4 @@ class S3Transport(Transport):
 
 
 def _entry(name: str, info: Any) -> Entry:
-    return Entry(name, info.size, (info.mtime_ns or 0) / 1e9)
+    return Entry(name, info.size, float((info.mtime_ns or 0) // 10**9))  # listings and headers agree to the second only

@@ -53,7 +53,7 @@ class SftpTransport(Transport):
         with self._translated():
             try:
                 with self._connected().open(self._path(name), "rb") as file:
-                    file.prefetch(file.stat().st_size, max_concurrent_requests=REQUESTS_AHEAD)
+                    _run_ahead(file)
                     yield file
             except FileNotFoundError:
                 raise Transient("files.changed", file=name) from None
@@ -164,6 +164,18 @@ class SftpTransport(Transport):
         if isinstance(error, TimeoutError):
             return Transient("connector.timeout", **facts)
         return Transient("connector.unreachable" if self._client is None else "connector.broken_off", **facts)
+
+
+def _run_ahead(file: Any) -> None:
+    """Ask for what will be read, on paramiko's own thread; when the line breaks the reader is told, and the thread need not complain as well."""
+    asking = file._prefetch_thread
+
+    def ask(*chunks: Any) -> None:
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            asking(*chunks)
+
+    file._prefetch_thread = ask
+    file.prefetch(file.stat().st_size, max_concurrent_requests=REQUESTS_AHEAD)
 
 
 def _errno(error: Exception) -> int | None:

@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -75,7 +76,8 @@ class Service:
         asked = request.asked
         if request.body.startswith(b"{"):
             posted = json.loads(request.body)
-            asked = asked | {name: str(value) for name, value in (posted | posted.get("page", {})).items()}
+            nested = posted["page"] if isinstance(posted["page"], dict) else {}
+            asked = asked | {name: str(value) for name, value in (posted | nested).items()}
         return self.answer(asked) if self.answer else self.page(asked)
 
     def page(self, asked: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:
@@ -131,11 +133,13 @@ def service(people: list[dict[str, Any]]) -> Iterator[Service]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length") or 0))
             status, content, sent = service.reply(Request(parts.path, asked, headers, body))
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(content))} | sent).items():
+            self.send_response_only(status)
+            now = {"Date": self.date_time_string(), "Content-Length": str(len(content))}
+            for name, value in (now | sent).items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # a caller who hung up is not our trouble
+                self.end_headers()
+                self.wfile.write(content)
 
         do_POST = do_GET  # noqa: N815 — the name http.server wants
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pyarrow.fs as fs
 import pymysql
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from connectors.base import Connection
 from hutong.embedded.account import find_account
@@ -119,7 +121,8 @@ class Line:
     target: int
     port: int = 0
     is_cut: bool = False
-    passes: int | None = None  # bytes from the server after which the line is cut, once
+    passes: int | None = None  # bytes from the server after which the connection is cut, once
+    cuts_for_good: bool = False  # then the line stays cut until `mend`
     _open: set[socket.socket] = field(default_factory=set)
 
     def cut(self) -> None:
@@ -153,7 +156,7 @@ class Line:
                 if counts and self.passes is not None:
                     self.passes -= len(data)
                     if self.passes <= 0:
-                        self.passes = None
+                        self.passes, self.is_cut = None, self.is_cut or self.cuts_for_good
                         break
                 sink.sendall(data)
         for end in (source, sink):
@@ -237,7 +240,7 @@ class Bucket:
         return fs.SubTreeFileSystem(f"{self.name}/drops", found)
 
     def write(self, name: str, content: bytes) -> None:
-        with self.files.open_output_stream(name) as out:
+        with self.files.open_output_stream(name, compression=None) as out:
             out.write(content)
 
     def connection(self, port: int | None = None, **extra: Any) -> Connection:
@@ -256,3 +259,74 @@ def s3_server() -> Iterator[int]:
     server.start()
     yield int(server.get_host_and_port()[1])
     server.stop()
+
+
+class _Doorman(paramiko.ServerInterface):
+    """Lets in one user with one password, to files only."""
+
+    def __init__(self, login: str, password: str) -> None:
+        self._known = (login, password)
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return AUTH_SUCCESSFUL if (username, password) == self._known else AUTH_FAILED
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 — the interface's own
+        return "password"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 — the interface's own
+        return OPEN_SUCCEEDED
+
+
+class _Handle(paramiko.SFTPHandle):
+    """An opened file."""
+
+    readfile: Any
+
+    def stat(self) -> "paramiko.SFTPAttributes | int":
+        return paramiko.SFTPAttributes.from_stat(os.fstat(self.readfile.fileno()))
+
+
+class _Disk(paramiko.SFTPServerInterface):
+    """The files of this machine, read only."""
+
+    def list_folder(self, path: str) -> "list[paramiko.SFTPAttributes] | int":
+        return [paramiko.SFTPAttributes.from_stat(one.lstat(), one.name) for one in Path(path).iterdir()]
+
+    def stat(self, path: str) -> "paramiko.SFTPAttributes | int":
+        try:
+            return paramiko.SFTPAttributes.from_stat(Path(path).stat())
+        except OSError as error:
+            return paramiko.SFTPServer.convert_errno(error.errno or 0)
+
+    lstat = stat
+
+    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "paramiko.SFTPHandle | int":  # noqa: ARG002
+        handle = _Handle(flags)
+        handle.readfile = Path(path).open("rb")  # noqa: SIM115 — the handle closes it
+        return handle
+
+
+@contextmanager
+def password_server(login: str, password: str) -> Iterator[tuple[int, str]]:
+    """Start an SFTP server that wants a password, which OpenSSH asks the system's own accounts for; give its port and host key."""
+    key = paramiko.ECDSAKey.generate()
+    transports: list[paramiko.Transport] = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                transports.append(transport := paramiko.Transport(listener.accept()[0]))
+                transport.add_server_key(key)
+                transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Disk)
+                with suppress(paramiko.SSHException, EOFError):
+                    transport.start_server(server=_Doorman(login, password))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], f"{key.get_name()} {key.get_base64()}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+    for transport in transports:
+        transport.close()
+        transport.join(10)

@@ -93,8 +93,18 @@ def _mariadb(request: pytest.FixtureRequest, people: People) -> Source:
 def _rest(request: pytest.FixtureRequest, _: People) -> Source:
     service = request.getfixturevalue("service")
     paging = {"size": 70, "total": "data.total"}
-    options = {"path": "api/people", "records": "data.items", "paging": paging, "since_param": "since", "retries": 0}
+    options: dict[str, Any] = {"path": "api/people", "records": "data.items", "paging": paging, "retries": 0}
+    options |= {"since_param": "since", "watermark": "changed", "key": ["id"]}
     return Source("rest", options, service.connection, Connection("market", "http", "127.0.0.1", 1, password=PASSWORD))
+
+
+def _rest_of(shape: str, **options: Any) -> Callable[[pytest.FixtureRequest, People], Source]:
+    def make(request: pytest.FixtureRequest, people: People) -> Source:
+        service = request.getfixturevalue("service")
+        service.shape, made = shape, _rest(request, people)
+        return replace(made, options=made.options | options)
+
+    return make
 
 
 def _files(write: Callable[[Path, People], None], suffix: str) -> Callable[[pytest.FixtureRequest, People], Source]:
@@ -180,6 +190,8 @@ SOURCES = {
     "mariadb": _mariadb,
     "sqlite": _sqlite,
     "rest": _rest,
+    "rest offset": _rest_of("json", paging={"style": "offset", "size": 70, "total": "data.total"}),
+    "rest xml": _rest_of("xml", format="xml", records="body.people.person", paging={"size": 70, "total": "body.total"}),
     "csv": _files(_write_csv, "csv"),
     "xlsx": _files(_write_xlsx, "xlsx"),
     "parquet": _files(_write_parquet, "parquet"),
@@ -260,6 +272,12 @@ def test_it_reads_only_what_is_new(source: Source, people: People) -> None:
         return
     expected = [row for row in _values(people) if row[3] >= "2026-01-20"]
     assert _read(source.open(), source.open().slices("2026-01-20", 3)) == Counter(expected)
+
+
+def test_slices_say_from_where_the_next_plan_goes_on(source: Source, people: People) -> None:
+    pieces = source.open().slices(count=2)
+    newest = max(person["changed"] for person in people)
+    assert {piece.until for piece in pieces} == ({None} if source.kind == "files" else {newest})
 
 
 def test_a_source_that_is_down_is_worth_another_try(source: Source) -> None:
