@@ -65,11 +65,12 @@ WHERE task.department_id = :former GROUP BY task.id ORDER BY task.id
 """
 
 
-def owned(session: Session, department_id: str) -> dict[str, list[str]]:
-    """Return what a department owns, by kind, ids in order; kinds it owns nothing of are left out."""
+def owned(session: Session, department_id: str, *, is_public: bool = False) -> dict[str, list[str]]:
+    """Return what a department owns, by kind, ids in order; kinds it owns nothing of are left out. `is_public`: without its officers."""
     found = {
         kind: list(session.scalars(select(identity).where(owner == department_id).order_by(identity)))
         for kind, (identity, owner) in OWNED.items()
+        if not (is_public and kind == "officers")
     }
     return {kind: ids for kind, ids in found.items() if ids}
 

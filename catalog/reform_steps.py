@@ -2,7 +2,7 @@
 Called by `catalog.reforms` alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from catalog import departments, following
 from catalog.departments import DepartmentDocument
 from catalog.placing import UNNAMED
 from schemas.errors import Invalid
+from schemas.library import LIBRARIES, library
 from schemas.tables.departments import Department, DepartmentChange, DepartmentName
 
 SHOWN = 20  # names in an error; the rest is counted
@@ -27,6 +28,8 @@ def apply(session: Session, change: DepartmentChange) -> None:
     moved = _WAYS[change.kind](session, change)
     if moved:
         change.details = {**change.details, "moved": moved}
+    if ranked := _ranked(session, change.from_ids):
+        change.details = {**change.details, "still_ranked": ranked}
     change.applied_at = datetime.now(UTC)
     session.flush()
     session.expire_all()  # the sets went past the session's own objects
@@ -152,6 +155,17 @@ _WAYS = {
     "split": _apply_split,
     "dissolve": _apply_dissolve,
 }
+
+
+def _ranked(session: Session, ended: Sequence[str]) -> list[str]:
+    """Return the library attributes whose authority list names a department that ended: the list is the bureau's decision, a person must renew it."""
+    gone = {one for one in ended if departments.get(session, one).state == "dissolved"}
+    return [
+        f"{name}.{attribute.id}"
+        for name in LIBRARIES
+        for attribute in library(name).attributes
+        if gone & set(attribute.authority)
+    ]
 
 
 def _end(session: Session, row: Department, change: DepartmentChange) -> None:

@@ -4,6 +4,7 @@ Called by commands and pages to record a reform, and daily by the directory's pi
 or of the past applies at once. The transaction is the caller's; after an applied reform he writes the snapshot anew.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,8 @@ from catalog.departments import DepartmentDocument
 from schemas.calendar import today
 from schemas.errors import HutongError, Invalid
 from schemas.tables.departments import Department, DepartmentChange
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,9 @@ def apply_due(session: Session, on: date | None = None) -> Applied:
                 reform_steps.apply(session, change)
         except HutongError as error:
             done.failures.append((change, error))
+            log.warning(
+                "reform %d cannot be applied: %s", change.id, error.code
+            )  # ids of departments are no personal data
         else:
             done.changes.append(change)
     return done

@@ -69,7 +69,7 @@ def body_of(session: Session, one: Department) -> dict[str, Any]:
     return {
         **row_of(one), "uscc": one.uscc, "parent": one.parent_id, "former_names": one.former_names, "names": names,
         "reforms": [change_of(change) for change in reforms.find(session, one.id)],
-        "owns": following.owned(session, one.id),
+        "owns": following.owned(session, one.id, is_public=True),
     }  # fmt: skip
 
 
@@ -95,6 +95,9 @@ def tell(session: Session, change: DepartmentChange) -> None:
     if change.applied_at:
         write_snapshot(session)
     typer.echo(told(change_of(change)))
+    if ranked := change.details.get("still_ranked"):
+        typer.echo(f"⚠ 权威来源顺序仍列有已撤销的部门，请更新 schemas/libraries：{', '.join(ranked)}", err=True)
+        typer.echo("  Authority lists still name a department that ended; renew them in schemas/libraries.", err=True)
 
 
 def suggestion_of(row: Suggestion) -> dict[str, Any]:
