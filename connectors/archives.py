@@ -35,6 +35,8 @@ def unpack(path: Path, name: str, folder: Path, options: Mapping[str, Any]) -> l
     left = int(options.get("archive_bytes") or ARCHIVE_BYTES)
     found: list[tuple[str, Path]] = []
     with _named_errors(name):
+        if not path.stat().st_size:
+            raise Transient("files.incomplete", file=name, reason="it is empty")
         for member, file in _members(path, name):
             if _is_wanted(member, options):
                 target = folder / f"{len(found):06d}{PurePosixPath(member).suffix.lower()}"
