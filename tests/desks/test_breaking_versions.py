@@ -90,6 +90,18 @@ def test_a_breaking_version_waits_and_names_every_grant_and_demand_it_touches(to
     assert under_way.id in told.facts["cases"]
 
 
+def test_a_demand_that_only_matches_so_far_is_named_once_submitted(town: Session) -> None:
+    draft = demands.register(town, HOUSING, form("户籍地址"))
+    demand = demands.register(town, HOUSING, form("户籍地址"))
+    demands.submit(town, HOUSING, demand.id)
+    change(town, NAME)
+    touched = [case.case_id for case in reviews.touched(town, directory.newest(town, RESIDENT))]
+    assert touched == [demand.id]
+    assert draft.id not in touched
+    demands.withdraw(town, HOUSING, demand.id)
+    assert reviews.touched(town, directory.newest(town, RESIDENT)) == []
+
+
 def test_each_case_says_which_items_and_why(town: Session) -> None:
     grant = granted(town, "户籍地址", "姓名")
     change(town, NAME)
