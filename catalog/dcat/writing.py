@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from functools import cache
+from typing import Any
+from typing import Literal as OneOf
 
-from rdflib import Graph
+from rdflib import Graph, Literal, URIRef
+from rdflib.term import Node
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -14,8 +17,9 @@ from schemas.errors import Invalid
 from schemas.tables.departments import Department
 from schemas.tables.directory import Resource, ResourceVersion
 
-Form = Literal["turtle", "json-ld"]
+Form = OneOf["turtle", "json-ld"]
 PART = 500
+_TYPE = "rdf:type"
 
 
 def write(
@@ -80,7 +84,18 @@ def _turtle(graphs: Iterable[Graph]) -> Iterator[str]:
     """Yield one document with its prefixes once; it may say of one node at several places."""
     yield "".join(f"@prefix {prefix}: <{namespace}> .\n" for prefix, namespace in PREFIXES.items()) + "\n"
     for graph in graphs:
-        yield graph.serialize(format="turtle").partition("\n\n")[2]  # behind the prefixes that this part happens to use
+        yield "".join(f"<{node}> {_said(found)} .\n\n" for node, found in _nodes(graph))
+
+
+def _said(found: dict[str, list[Node]]) -> str:
+    return " ;\n    ".join(f"{name} {', '.join(sorted(map(_turtle_term, values)))}" for name, values in found.items())
+
+
+def _turtle_term(value: Node) -> str:
+    if isinstance(value, URIRef):
+        short = _short(value)
+        return f"<{value}>" if short == str(value) else short
+    return value.n3()
 
 
 def _json_ld(graphs: Iterable[Graph]) -> Iterator[str]:
@@ -88,9 +103,41 @@ def _json_ld(graphs: Iterable[Graph]) -> Iterator[str]:
     yield f'{{"@context": {json.dumps(PREFIXES)},\n "@graph": ['
     between = "\n"
     for graph in graphs:
-        found = json.loads(graph.serialize(format="json-ld", context=PREFIXES))
-        for node in sorted(found.get("@graph", [found]), key=lambda one: str(one["@id"])):
-            node.pop("@context", None)
-            yield f"{between}{json.dumps(node, ensure_ascii=False, sort_keys=True)}"
+        for node, found in _nodes(graph):
+            body = {"@id": str(node)} | {
+                ("@type" if name == _TYPE else name): sorted((_json_term(name, value) for value in values), key=str)
+                for name, values in found.items()
+            }
+            yield f"{between}{json.dumps(body, ensure_ascii=False)}"
             between = ",\n"
     yield "\n]}\n"
+
+
+def _json_term(name: str, value: Node) -> str | dict[str, str]:
+    if isinstance(value, URIRef):
+        return _short(value) if name == _TYPE else {"@id": str(value)}
+    extra = {"@language": value.language} if isinstance(value, Literal) and value.language else {}
+    kind = {"@type": _short(value.datatype)} if isinstance(value, Literal) and value.datatype else {}
+    return {"@value": str(value)} | extra | kind
+
+
+def _nodes(graph: Graph) -> Iterator[tuple[Node, dict[str, list[Node]]]]:
+    """Yield each node with what is said of it, by shortened property, in an order that never changes."""
+    found: dict[Node, dict[str, list[Node]]] = {}
+    for node, what, value in graph:
+        found.setdefault(node, {}).setdefault(_short(what), []).append(value)
+    for node in sorted(found, key=str):
+        yield node, dict(sorted(found[node].items()))
+
+
+@cache
+def _namespaces() -> dict[str, str]:
+    return {namespace: prefix for prefix, namespace in PREFIXES.items()}
+
+
+def _short(address: Node) -> str:
+    """Return a name of a known vocabulary with its prefix, any other address as it is."""
+    text = str(address)
+    cut = max(text.rfind("#"), text.rfind("/")) + 1
+    prefix = _namespaces().get(text[:cut])
+    return f"{prefix}:{text[cut:]}" if prefix else text
