@@ -53,7 +53,8 @@ def published(directory_session: Session) -> Session:
         {"id": "city.secret_list", "name": "桥梁信息", "code": "201001/0002", **spreadsheet, "update_cycle": 7,
          "sharing": {"type": 3, "condition": "依据《某法》第三条", "mode": "文件"}},
         {"id": "city.open", "name": "公交信息", "code": "201001/0003", **spreadsheet, "sharing": {"type": 1, "mode": "文件"}, "is_open": True,
-         "publish_date": "2026-01-05", "keywords": ["道路"], "duty": "道路管理", "update_cycle": 8, "open_condition": "无", "abstract": '公交“线路” "a"\\b\n@prefix x: <y> .\n\n"""'},
+         "publish_date": "2026-01-05", "keywords": ["道路"], "duty": "道路管理", "update_cycle": 8, "open_condition": "无",
+         "abstract": '公交“线路” "a"\\b\n@prefix x: <y> .\n\n"""'},
     ]  # fmt: skip
     for changes in others:
         body = resource(department="city", library=None, source=None, checks=[]) | changes
