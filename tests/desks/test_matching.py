@@ -2,8 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
-from exchange_api.matching import Candidate, Wanted, find_matches
+from catalog import directory, elements
+from exchange_api.matching import Candidate, Wanted, candidates, find_matches
 from exchange_api.matching.words import core, folded
 
 
@@ -58,3 +60,14 @@ def test_scores_fall_with_rank_and_are_the_sum_of_their_reasons(known: list[Cand
     (found,) = find_matches([Wanted(name)], known)
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     assert all(abs(one.score - sum(r.points for r in one.reasons)) < 1e-3 for one in found)
+
+
+def test_the_directory_is_read_once_for_each_state_it_is_in(town: Session) -> None:
+    first = candidates(town)
+    assert candidates(town) is first
+    next(one for one in elements.find(town) if one.id == "person_name").synonyms = ["称呼"]
+    assert "称呼" in {word for one in candidates(town) for word in one.synonyms}
+    directory.withdraw(town, "public_security.resident")
+    assert {one.resource_id for one in candidates(town)} == {one.resource_id for one in first} - {
+        "public_security.resident"
+    }
