@@ -44,10 +44,11 @@ class Layout:
 
 @dataclass
 class Group:
-    """The rows of one resource, and what names it: id, name, code as written."""
+    """The rows of one resource, and what names it in the first of them: id, name, code as text, and the cells themselves."""
 
     layout: Layout
     token: Token
+    named: Row
     rows: list[SheetRow] = field(default_factory=list)
 
     @property
@@ -132,11 +133,10 @@ def groups(layout: Layout, file: str, findings: Findings | None = None) -> Itera
         if not _is_content(layout, row, used):
             continue
         if _says_something(row.cells, keyed):
-            token = _token(layout, row)
-            if current and not _continues(current, token):
+            if current and not _belongs(current, row, keyed):
                 yield current
                 current = None
-            current = current or Group(layout, token)
+            current = current or Group(layout, _token(layout, row), _named(row, keyed))
             current.rows.append(row)
         elif current and layout.text(row, "items.name"):
             current.rows.append(row)
@@ -176,8 +176,16 @@ def _token(layout: Layout, row: SheetRow) -> Token:
     return tuple(layout.text(row, key) for key in KEYS)
 
 
+def _named(row: SheetRow, keyed: list[int]) -> Row:
+    return [row.cells[at] for at in keyed if at < len(row.cells)]
+
+
+def _belongs(group: Group, row: SheetRow, keyed: list[int]) -> bool:
+    return _named(row, keyed) == group.named or _continues(group, _token(group.layout, row))  # most rows repeat them
+
+
 def _continues(group: Group, token: Token) -> bool:
-    """Tell whether a row names the same resource: same id, or else nothing that differs. What an earlier row left open is learnt."""
+    """Tell whether a row names the same resource: same id, or else nothing that differs."""
     if token[0] and group.token[0]:
         return token[0] == group.token[0]
     if any(mine and theirs and mine != theirs for mine, theirs in zip(group.token, token, strict=True)):
