@@ -1,5 +1,6 @@
 """Why: the directory as officers use it: searched while typing, one resource whole, two of its versions side by side. Called by `mounting`."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -40,21 +41,10 @@ FiltersDep = Annotated[Filters, Depends(_filters)]
 @router.get("/resources")
 def resources(visit: OfficerVisit, asked: AskedDep, filters: FiltersDep, file: Format = "") -> Response:
     """List the published directory, or what answers a search in it; while typing, only what was found."""
-    listing = _found(visit, asked, filters, EVERYTHING if file == "xlsx" else PAGE_SIZE)
     if file == "xlsx":
+        listing = _found(visit, asked, filters, EVERYTHING)
         return workbook(listing.columns, listing.rows, Asked(), "resources")
-    if visit.request.headers.get("hx-request") == "true":
-        return HTMLResponse(html(visit, "resources_found.html", listing=listing, filters=_kept(filters)))
-    whose = departments.find(visit.session)
-    return page(
-        visit,
-        "resources.html",
-        listing=listing,
-        filters=_kept(filters),
-        departments=whose,
-        libraries=LIBRARY,
-        sharings=SHARING,
-    )
+    return _shown(visit, _found(visit, asked, filters, PAGE_SIZE), _kept(filters))
 
 
 @router.get("/resources/{resource_id}")
@@ -73,18 +63,23 @@ def changes(visit: OfficerVisit, resource_id: str, old: int | None = None, new: 
     return page(visit, "resource_changes.html", diff=diff(former, later), former=first, later=second, document=later)
 
 
+def _shown(visit: Visit, listing: Listing, filters: dict[str, str]) -> Response:
+    if visit.request.headers.get("hx-request") == "true":
+        return HTMLResponse(html(visit, "resources_found.html", listing=listing, filters=filters))
+    whose = departments.find(visit.session)
+    return page(
+        visit, "resources.html", listing=listing, filters=filters, departments=whose, libraries=LIBRARY, sharings=SHARING
+    )  # fmt: skip
+
+
 def _found(visit: Visit, asked: Asked, filters: Filters, size: int) -> Listing:
-    key = _SORTED.get(asked.sort.lstrip("-"))
-    last, number, hits = 1, max(1, asked.page), []
-    while True:  # a page beyond the end is the last one
-        limits = (EVERYTHING, 0) if key else (size, (number - 1) * size)
-        found = search.find(visit.session, asked.q, limit=limits[0], offset=limits[1], **filters)
-        last = max(1, -(-found.total // size))
-        hits = _ordered(found.hits, key, asked.sort)[(number - 1) * size : number * size] if key else found.hits
-        if number <= last:
-            break
-        number = last
-    return Listing(_columns(visit), [_row(visit, hit) for hit in hits], found.total, number, asked)
+    key, start = _SORTED.get(asked.sort.lstrip("-")), (max(1, asked.page) - 1) * size
+    first, most = (0, EVERYTHING) if key else (start, size)
+    found = search.find(visit.session, asked.q, limit=most, offset=first, **filters)
+    if found.total and start >= found.total:  # a page beyond the end is the last one
+        return _found(visit, replace(asked, page=-(-found.total // size)), filters, size)
+    hits = _ordered(found.hits, key, asked.sort)[start : start + size] if key else found.hits
+    return Listing(_columns(visit), [_row(visit, hit) for hit in hits], found.total, start // size + 1, asked)
 
 
 def _ordered(hits: list[Hit], key: str, sort: str) -> list[Hit]:
