@@ -108,6 +108,13 @@ def bearing(session: Session, name: str, on: date) -> list[Department]:
     ]
 
 
+def heir(session: Session, department_id: str) -> str:
+    """Return the department that does this one's work today; itself when none or several do. Raises Invalid `directory.unknown_department`."""
+    if get(session, department_id).state != "dissolved":
+        return department_id
+    return read_registry(session).current(department_id) or department_id
+
+
 def current(session: Session, ids: Iterable[str]) -> dict[str, str | None]:
     """Return for each department who does its work today: itself, or its only successor; None when it ended without or with several."""
     registry = read_registry(session)

@@ -54,6 +54,10 @@ def save(session: Session, wanted: ElementDocument, *, by: str = "") -> bool:
     require_code_table(wanted.id, wanted.code_table)
     former = session.get(DataElement, wanted.id)
     if former and former.lead_department_id:
+        if wanted.lead_department_id and _has_ended(session, wanted.lead_department_id):
+            wanted = wanted.model_copy(
+                update={"lead_department_id": None}
+            )  # a reform gave the lead on; old documents do not know
         wanted = _with_lead_of(former, wanted)
     if wanted.lead_department_id:
         _require_department(session, wanted.lead_department_id)
@@ -158,6 +162,11 @@ def _of_attribute(attribute: Attribute) -> ElementDocument:
         id=attribute.element, name=attribute.name, type=TYPES[attribute.type], length=attribute.length,
         code_table=attribute.code_table, sensitivity=attribute.sensitivity,
     )  # fmt: skip
+
+
+def _has_ended(session: Session, department_id: str) -> bool:
+    row = session.get(Department, department_id)
+    return row is not None and row.state == "dissolved"
 
 
 def _require_department(session: Session, department_id: str) -> None:

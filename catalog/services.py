@@ -60,6 +60,11 @@ def save_all(session: Session, wanted: list[ServiceItemDocument]) -> Saved:
             departments.get(session, item.department)  # raises, with its remedy
     known = {row.id: _row_values(row) for row in _stored(session, [item.id for item in wanted])}
     values = {item.id: _values(item) for item in wanted}
+    ended = frozenset(session.scalars(select(Department.id).where(Department.state == "dissolved")))
+    for one in values.values():  # a reform gave the item on; old documents do not know
+        if one["department_id"] in ended:
+            now = known.get(one["id"], {}).get("department_id")
+            one["department_id"] = now or departments.heir(session, one["department_id"])
     created = tuple(i for i in values if i not in known)
     changed = tuple(i for i in values if i in known and known[i] != values[i])
     rows = [values[i] for i in (*created, *changed)]

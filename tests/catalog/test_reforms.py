@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog import departments, directory, following, reforms
 from catalog.departments import DepartmentDocument
+from catalog.folder import import_folder
 from catalog.reforms import Act, Share
 from catalog.snapshot import current, read_snapshot, write_snapshot
 from schemas.calendar import today
@@ -131,6 +132,17 @@ def test_the_list_of_before_and_the_list_of_today_say_nothing_new(town: Session)
     for department in (POLICE, JUSTICE):
         document = ResourceDocument.model_validate(resource(department=department))
         assert directory.save_drafts(town, [document]).unchanged == 1
+
+
+def test_an_old_folder_gives_nothing_back_to_a_department_that_ended(town: Session, tmp_path: Any) -> None:
+    reforms.merge(town, [CITY], JUSTICE, ACT)
+    reforms.split(town, POLICE, {JUSTICE: Share({"resources": [RESIDENT]})}, ACT, rest="station")
+    import_folder(town, tmp_path)
+    town.expire_all()
+    assert town.get_one(ServiceItem, "gz").department_id == JUSTICE
+    assert town.get_one(DataElement, "citizen_id").lead_department_id == "station"
+    assert town.get_one(Resource, RESIDENT).department_id == JUSTICE
+    assert town.get_one(Department, POLICE).state == "dissolved"
 
 
 def test_waiting_answers_of_two_tasks_on_one_demand_become_one_task(town: Session) -> None:
