@@ -16,7 +16,7 @@ from schemas.codes import divisions
 LEVELS = "省市区县州盟旗"
 _NOISE = re.compile(r"[\s\W_]+")
 _BRACKETS = re.compile(r"[（(\[【〔][^）)\]】〕]*[）)\]】〕]")
-_PARTY = re.compile(r"^(中国共产党|中共|中国共产主义青年团|共青团)")
+_PARTY = re.compile(r"^(中国共产党|中共)")
 PINYIN_CODE = re.compile(r"[A-Za-z]{3,24}")
 
 
