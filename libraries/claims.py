@@ -13,7 +13,6 @@ import pyarrow as pa
 from sqlalchemy.orm import Session
 
 from libraries import sql, wire
-from schemas.errors import Terminal, Transient
 from schemas.library import Library, library
 
 COPY_ROWS = 65_536
@@ -86,10 +85,8 @@ def copy_rows(session: Session, target: str, rows: Any) -> None:
             for batch in rows.to_batches(max_chunksize=COPY_ROWS):
                 copy.write(wire.encode(batch))
             copy.write(wire.TAIL)
-    except psycopg.OperationalError as error:
-        raise Transient("merge.interrupted", table=target, state=error.sqlstate) from None
     except psycopg.Error as error:
-        raise Terminal("merge.refused", table=target, state=error.sqlstate) from None
+        raise sql.failure(target, error.sqlstate) from None
 
 
 _DROP_UNCHANGED = """

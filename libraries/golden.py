@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from libraries import sql, wire
 from libraries.claims import Assertion, constant, copy_rows, moment
-from libraries.history import KEEP, NEXT_VERSION
+from libraries.history import KEEP, NEXT_MOMENT, NEXT_VERSION
 from schemas.library import Library
 
 UNRANKED = 63  # departments the authority list does not name come after all it names
@@ -74,7 +74,7 @@ _CHANGE = """
 """
 _ADD = """
     INSERT INTO {golden} ({record}, sources, batches, version, recorded_at)
-    SELECT {i_record}, i.sources, i.batches, {first_version}, :now FROM verdict i
+    SELECT {i_record}, i.sources, i.batches, {first_version}, {first_moment} FROM verdict i
     ON CONFLICT ({key}) DO NOTHING
 """
 _REMOVE = """
@@ -88,7 +88,7 @@ _REMOVE = """
 def judge(session: Session, assertion: Assertion, departments: Mapping[int, str], now: datetime) -> Judged:
     """Make the golden records of all staged keys say what the claims now say. Afterwards `touched` holds the keys that more than one source knows."""
     words = {**assertion.words, **_own(assertion), **_judging(assertion.spec, departments)}
-    words["first_version"] = NEXT_VERSION.format_map(words)
+    words["first_version"], words["first_moment"] = NEXT_VERSION.format_map(words), NEXT_MOMENT.format_map(words)
     if len(departments) > 1:
         sql.run(session, _TOUCH, words)
     else:

@@ -18,6 +18,8 @@ KEEP = """
     SELECT {record}, sources, batches, version, recorded_at, GREATEST(:now, recorded_at) FROM moved
 """
 NEXT_VERSION = "1 + COALESCE((SELECT max(h.version) FROM {history} h WHERE h.{key} = i.{key}), 0)"
+# a record that comes back is not believed again before it was last given up, whatever the clock says
+NEXT_MOMENT = "GREATEST(:now, (SELECT max(h.known_to) FROM {history} h WHERE h.{key} = i.{key}))"
 
 
 def versions_of(name: str, subjects: Sequence[str]) -> Select[Any]:

@@ -8,9 +8,14 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from schemas.errors import HutongError, Terminal, Transient
 from schemas.library import Library, library
+
+# SQLSTATE classes that pass by: connection, conflict with another transaction, room, lock, shutdown, the server's own disk
+_PASSING = ("08", "40", "53", "55", "57", "58")
 
 
 @cache
@@ -45,7 +50,22 @@ def record_columns(spec: Library) -> tuple[str, ...]:
 
 
 def run(session: Session, statement: str, words: Mapping[str, str], **values: Any) -> CursorResult[Any]:
-    """Run one statement with its words put in and its values as parameters."""
-    result = session.execute(text(statement.format_map(words)), values)
+    """Run one statement with its words put in and its values as parameters. Raises as `failure` says."""
+    try:
+        result = session.execute(text(statement.format_map(words)), values)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise  # the transaction's own door names it
+        raise failure(words["golden"], getattr(error.orig, "sqlstate", None)) from None
     assert isinstance(result, CursorResult)
     return result
+
+
+def failure(table: str, state: str | None) -> HutongError:
+    """Return what a SQLSTATE (PostgreSQL, appendix A) means for a merge: Transient `merge.interrupted` when it passes by, else Terminal `merge.refused`.
+
+    The server's own words would quote the row, so they go no further.
+    """
+    if state is None or state.startswith(_PASSING):
+        return Transient("merge.interrupted", table=table, state=state)
+    return Terminal("merge.refused", table=table, state=state)

@@ -70,7 +70,7 @@ class Shelf:
 
     def places(self) -> list[int]:
         """Return what can be worked on its own; little is one piece, whatever its keys."""
-        if self.count < SMALL:
+        if self.count < SMALL or not self._boundaries:  # one range is the whole library: hold all of it
             return [EVERYTHING] * bool(self.count)
         return [n for n in range(len(self._rows)) if self._rows[n] or n in self._files or len(self._gone[n])]
 
