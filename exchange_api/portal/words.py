@@ -143,6 +143,7 @@ NOTICE = {
     "version.affected": N_("目录变更将影响 %(cases)s，%(effective)s 生效，请确认知悉：%(name)s 第 %(version)s 版"),
     "version.acknowledged": N_("受影响部门均已知悉：%(name)s 第 %(version)s 版"),
     "version.published": N_("目录已发布：%(name)s 第 %(version)s 版"),
+    "version.drifted": N_("来源字段有变化（%(changes)s），已拟新版本待采纳：%(name)s 第 %(version)s 版"),
     "version.withdrawn": N_("目录已撤销（%(why)s）：%(name)s 第 %(version)s 版"),
     "version.due_yellow": N_("目录审核或知悉即将到期，%(due)s 前：%(name)s 第 %(version)s 版"),
     "version.due_red": N_("目录审核或知悉已超期，应于 %(due)s 前：%(name)s 第 %(version)s 版"),

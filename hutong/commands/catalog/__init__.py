@@ -5,6 +5,7 @@ import typer
 from hutong.commands.catalog import (
     comparing,
     departments,
+    drift,
     elements,
     giving,
     lacking,
@@ -19,3 +20,4 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Resource dir
 for part in (taking, giving, schema, looking, reviewing, comparing, lacking, elements, services):
     app.add_typer(part.app)
 app.add_typer(departments.app, name="departments")
+app.add_typer(drift.app, name="drift")
