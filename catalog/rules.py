@@ -43,7 +43,7 @@ def rules_of(document: ResourceDocument) -> tuple[Rule, ...]:
     if document.source:
         key = document.source.key
         rules.append(Rule(f"{'+'.join(key)}.unique", "unique", key, INDICATORS["unique"], scope="batch"))
-    return (*rules, *(_declared(check) for check in document.checks))
+    return (*rules, *(declared(check) for check in document.checks))
 
 
 def _rules_of_item(item: Item) -> Iterator[Rule]:
@@ -68,5 +68,7 @@ def _rules_of_item(item: Item) -> Iterator[Rule]:
             yield rule(kind, **{option: value})
 
 
-def _declared(check: Check) -> Rule:
-    return Rule(check.id, check.kind, check.items, check.indicator, check.scope, dict(check.options))
+def declared(check: Check) -> Rule:
+    """Return the rule that a declared check states; one in SQL looks at the batch as a whole."""
+    scope = "batch" if check.kind == "sql" and check.scope == "row" else check.scope
+    return Rule(check.id, check.kind, check.items, check.indicator, scope, dict(check.options))

@@ -62,6 +62,7 @@ COMMANDS: dict[str, Entry] = {
     "catalog": Entry("hutong.commands.catalog:app", "Import, list, show and publish resources. 资源目录"),
     "ingest": Entry("hutong.commands.ingest:ingest", "Collect one resource now, without Airflow. 立即归集一个资源"),
     "quarantine": Entry("hutong.commands.quarantine:app", "Look at held rows, mend and replay them. 隔离区"),
+    "quality": Entry("hutong.commands.quality:app", "Scores, grades, trends and stewards' rules. 数据质量"),
     "record": Entry("hutong.commands.record:app", "Show a record and where each value came from. 查看记录及来源"),
     "match": Entry("hutong.commands.match:match", "Find items for a demand in plain words. 需求匹配"),
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),

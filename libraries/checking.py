@@ -8,6 +8,7 @@ import json
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from catalog.rules import Rule
 from libraries.duplicates import Rows
+from libraries.guards import Figure
 from libraries.landing import Folder
 from libraries.masks import RULES_PER_COLUMN, Bits
 from libraries.texts import Flags
@@ -53,6 +55,14 @@ class Verdict:
         for verdict in self.rules:
             found[verdict.rows - 1] = True
         return found
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """The figures that guards held against the batches before, and per guard those outside."""
+
+    figures: tuple[Figure, ...]
+    outside: dict[str, list[Figure]]
 
 
 def judge(name: str, rules: tuple[Rule, ...], bits: list[Bits], left_out: Rows, least_rows: int = 0) -> Verdict:
@@ -94,15 +104,45 @@ def keep_report(folder: Folder, verdict: Verdict) -> None:
     folder.write(_page(verdict.report).encode(), "quality", "index.html")
 
 
-def score_of(verdict: Verdict) -> float:
-    """Return the score of a batch, 0 to 100: the mean over the quality indicators (GB/T 36344-2018) of the mean share of rows that hold each rule."""
-    shares: dict[str, list[float]] = {}
-    for found in verdict.rules:
-        share = 1 - found.failed / found.evaluated if found.evaluated else 1.0
-        shares.setdefault(found.rule.indicator, []).append(share)
-    if not shares:
-        return 100.0
-    return round(100 * sum(sum(of) / len(of) for of in shares.values()) / len(shares), 4)
+def judge_guards(name: str, figures: Sequence[Figure], verdict: Verdict) -> Guarded:
+    """Let Great Expectations judge what guards measured, a column a guard, and put its words into the batch's report. Returns which are outside."""
+    import pandas as pd
+
+    gx, _ = _expectations()
+    guards = list(dict.fromkeys(figure.guard for figure in figures))
+    frame = pd.DataFrame(np.nan, index=range(len(figures)), columns=guards)
+    for place, figure in enumerate(figures):
+        frame.loc[place, figure.guard] = figure.beyond
+    context = _context(gx)
+    expectations = [
+        gx.expectations.ExpectColumnValuesToBeBetween(
+            column=guard, max_value=0, description=f"batch.{guard}: {_told([f for f in figures if f.guard == guard])}"
+        )
+        for guard in guards
+    ]
+    suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+    asset = context.data_sources.add_pandas("guards").add_dataframe_asset(name)
+    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+    report = batch.validate(suite, result_format=_COMPLETE)
+    outside: dict[str, list[Figure]] = {}
+    for result in report.results:
+        failing = result.result.get("unexpected_index_list") or []
+        outside[result.expectation_config.kwargs["column"]] = [figures[place] for place in failing]
+    verdict.report.results.extend(report.results)
+    for counted in ("evaluated_expectations", "successful_expectations", "unsuccessful_expectations"):
+        verdict.report.statistics[counted] += report.statistics[counted]
+    verdict.report.success = bool(verdict.report.success and report.success)
+    return Guarded(tuple(figures), outside)
+
+
+def _told(figures: Sequence[Figure]) -> str:
+    """Return in words which figures are outside and what they may be."""
+    outside = [
+        f"{f.item or ''} {f.code or ''} {f.value:.4g} not in [{f.low:.4g}, {f.high:.4g}]"
+        for f in figures
+        if f.beyond > 0
+    ]
+    return "; ".join(outside) or f"{len(figures)} within what the last batches allow"
 
 
 def _frame(bits: list[Bits], left_out: Rows) -> Any:

@@ -3,24 +3,27 @@ What comes out is one word of rule bits per row, for `libraries.checking` to jud
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalog.rules import Rule
-from libraries import duplicates, landing, references
+from libraries import duplicates, landing, profiles, references
 from libraries.duplicates import Duplicates, Rows
 from libraries.frames import Frame
 from libraries.landing import ROW, Folder
 from libraries.masks import Bits, broken, pack
-from libraries.texts import Flags, hashes_of, present
+from libraries.normalise import columns_behind
+from libraries.profiles import Tally
+from libraries.texts import Flags, flags, hashes_of, present
 from schemas.resource import ResourceDocument
 
 WORKERS = 2
@@ -28,12 +31,17 @@ WORKERS = 2
 
 @dataclass(frozen=True)
 class Look:
-    """What screening needs to know: the batch's folder, its resource version, the row rules in bit order, the day it landed."""
+    """What screening needs to know: the batch's folder, its resource version, the row rules in bit order, the day it landed.
+
+    rows: profile the items of a batch of so many rows; 0: do not. failing: rule in SQL → keys of the rows that break it.
+    """
 
     folder: Folder
     document: ResourceDocument
     rules: tuple[Rule, ...]
     today: date
+    rows: int = 0
+    failing: Mapping[str, pa.Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Screened:
     repeated: Rows
     repairs: dict[str, int]
     parts: dict[str, Rows]
+    profile: dict[str, Tally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class _Group:
     repairs: Counter[str]
     part: str
     written: Rows
+    profile: dict[str, Tally]
 
 
 def screen(look: Look) -> Screened:
@@ -71,7 +81,9 @@ def screen(look: Look) -> Screened:
     repairs = sum((group.repairs for group in groups), Counter())
     if len(found.repeated):
         repairs["duplicate_row"] = len(found.repeated)
-    return Screened(len(bits[0]), bits, found.repeated, dict(repairs), {group.part: group.written for group in groups})
+    profile = profiles.joined(group.profile for group in groups)
+    parts = {group.part: group.written for group in groups}
+    return Screened(len(bits[0]), bits, found.repeated, dict(repairs), parts, profile)
 
 
 def keep_only(look: Look, screened: Screened, good: Flags) -> int:
@@ -108,17 +120,20 @@ def landed_rows(folder: Folder, wanted: Rows) -> Iterator[pa.Table]:
 def _look_at(look: Look, found: Duplicates, place: tuple[str, int, int]) -> _Group:
     path, group, number = place
     frame = Frame(landing.read_group(look.folder, path, group), look.document, look.today)
-    answers = [_answer(rule, frame, found) for rule in look.rules]
+    answers = [_answer(look, rule, frame, found) for rule in look.rules]
     out = np.logical_or.reduce([*answers, _listed(frame, found.repeated)])
     part = f"checked/part-{number:05d}.parquet"
     output = frame.output()
     landing.write_table(look.folder, part, output.filter(pa.array(~out)) if out.any() else output)
-    return _Group(pack(frame.rows, answers), frame.repairs, part, frame.numbers[~out])
+    profile = profiles.tally(frame, look.rows) if look.rows else {}
+    return _Group(pack(frame.rows, answers), frame.repairs, part, frame.numbers[~out], profile)
 
 
-def _answer(rule: Rule, frame: Frame, found: Duplicates) -> Flags:
+def _answer(look: Look, rule: Rule, frame: Frame, found: Duplicates) -> Flags:
     if rule.kind == "unique":
         return _listed(frame, found.contradicting)
+    if rule.kind == "sql":
+        return flags(pc.is_in(frame.key(), value_set=look.failing[rule.id]))
     return references.missing(rule, frame) if rule.kind == "reference" else broken(rule, frame)
 
 
@@ -136,7 +151,11 @@ def _keys_of(look: Look, place: tuple[str, int, int]) -> tuple[NDArray[np.uint64
     assert look.document.source is not None
     path, group, _ = place
     wanted = look.document.source.key
-    frame = Frame(landing.read_group(look.folder, path, group, [*wanted, ROW]), look.document, look.today)
+    frame = Frame(
+        landing.read_group(look.folder, path, group, [*columns_behind(look.document, wanted), ROW]),
+        look.document,
+        look.today,
+    )
     keys = frame.key()
     is_key = present(keys)
     for rule in look.rules:

@@ -16,6 +16,7 @@ Sensitivity = Literal["public", "internal", "personal", "sensitive"]
 ResourceCode = Annotated[str, Field(pattern=r"^[123]\d{2}\d{3}[0-9A-Za-z]*/[0-9A-Za-z]{1,20}$", max_length=64)]
 UpdateCycle = Literal[1, 2, 3, 4, 5, 6, 7, 8]
 STRUCTURED = ("2", "3", "7")  # format categories whose items must be listed: spreadsheet, database, service interface
+Guard = Literal["volume_growth", "null_share", "code_share", "distinct_share", "mean_length", "mean_number"]
 Indicator = Literal["normativity", "completeness", "accuracy", "consistency", "timeliness", "accessibility"]
 
 
@@ -44,7 +45,7 @@ class Item(Strict):
     )
     normalise: tuple[str, ...] = Field(
         default=(),
-        description="Declared repairs, in order: trim, half_width, upper, citizen_id_18, date, nfc, code:<table>.",
+        description="Declared repairs, in order: trim, half_width, upper, nfc, citizen_id_18, date, date:dmy, date:mdy, date:excel, code:<table>, map:<name>, uscc:<authority>,<kind>,<division>.",
     )
     share_type: Literal[1, 2, 3] | None = Field(
         default=None, description="Own sharing attribute; None inherits the resource's."
@@ -101,7 +102,11 @@ class Survey(Strict):
 
 
 class Check(Strict):
-    """A rule beyond those that follow from the items: cross-field, reference, volume, or a steward's own."""
+    """A rule beyond those that follow from the items: cross-field, reference, volume, or a steward's own.
+
+    options by kind: range `minimum`, `maximum`; pattern `pattern`; code_table `table`; length `maximum`; one_of `values`; reference `libraries`;
+    sql `sql`, one SELECT of the keys that fail; any row rule `when` ({item: value or values}). Ids that begin with "batch." or "steward." are the hub's.
+    """
 
     id: Identifier
     kind: Literal[
@@ -113,11 +118,35 @@ class Check(Strict):
         "one_of",
         "state_matches_validity",
         "volume",
+        "required",
+        "range",
+        "pattern",
+        "length",
+        "code_table",
+        "sql",
     ]
     items: tuple[Identifier, ...]
     indicator: Indicator = "consistency"
     scope: Literal["row", "batch", "library"] = "row"
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _id_is_free(self) -> "Check":
+        if self.kind != "volume" and self.id.startswith("batch."):
+            raise ValueError(f"{self.id}: ids that begin with batch. are the hub's / batch. 开头的标识由平台使用")
+        return self
+
+
+class Limits(Strict):
+    """How hard a source system may be asked, so that it is never overrun: over all processes and machines of the hub."""
+
+    at_once: int = Field(default=2, ge=1, le=16, description="Readers of the connection at the same time.")
+    rows_per_second: int | None = Field(
+        default=None, gt=0, description="Rows a second all readers together may take; None: as many as come."
+    )
+    wait_seconds: int = Field(
+        default=3600, ge=0, description="How long a reader waits for its turn before it gives up."
+    )
 
 
 class Source(Strict):
@@ -135,11 +164,32 @@ class Source(Strict):
     key: tuple[Identifier, ...] = Field(min_length=1)
     watermark: Identifier | None = None
     mode: Literal["snapshot", "incremental"] = "snapshot"
+    overlap_seconds: float = Field(
+        default=0, ge=0, description="How far before the last watermark (a time) collecting begins: for late commits."
+    )
+    overlap_rows: int = Field(default=0, ge=0, description="The same for a growing number, in its units.")
+    slices: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        default="auto", description="Key ranges read side by side; auto: as many as the source's statistics suggest."
+    )
+    mapped: bool = Field(default=False, description="Each slice is a task of its own in Airflow.")
+    limits: Limits = Limits()
     schedule: str | None = Field(default=None, description="Cron; None follows the update cycle.")
+    codes: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="The source's own codes by item (or by the name that an item's map:<name> gives): {item: {from: to}}.",
+    )
+
+    @model_validator(mode="after")
+    def _sliced_where_possible(self) -> Self:
+        if self.connector == "files" and (self.mapped or self.slices not in ("auto", 1)):
+            raise ValueError("files are their own slices: neither slices nor mapped / 文件来源不分片")
+        if self.overlap_seconds and self.overlap_rows:
+            raise ValueError("overlap_seconds or overlap_rows, not both / 重叠时间与重叠行数只能填一项")
+        return self
 
 
 class Quality(Strict):
-    """Thresholds of one resource."""
+    """Thresholds of one resource. Guards hold a batch against the last ones: a figure may leave their range by so much; None: not looked at."""
 
     reject_above: float = Field(
         default=0.3, ge=0, le=1, description="Share of bad rows above which the whole batch is rejected."
@@ -149,6 +199,31 @@ class Quality(Strict):
         ge=0,
         le=1,
         description="Share of the last batch's rows that may be missing before the batch is rejected.",
+    )
+    volume_growth: float | None = Field(
+        default=1.0, ge=0, description="Share of the last batch's rows by which a whole snapshot may grow."
+    )
+    null_share: float | None = Field(
+        default=0.1, ge=0, le=1, description="By how much an item's share of missing values may move (0.1: ten points)."
+    )
+    code_share: float | None = Field(
+        default=0.2, ge=0, le=1, description="By how much the share of any one code of an item may move."
+    )
+    distinct_share: float | None = Field(
+        default=0.5, ge=0, description="By what part of itself an item's share of different values may move."
+    )
+    mean_length: float | None = Field(
+        default=0.5, ge=0, description="By what part of itself an item's mean length may move."
+    )
+    mean_number: float | None = Field(
+        default=0.5, ge=0, description="By what part of itself, or of its spread, a number's mean may move."
+    )
+    compared_batches: int = Field(default=5, ge=1, le=50, description="How many last merged batches guards look at.")
+    late_days: float = Field(
+        default=0.5, ge=0, description="Days by which a delivery may come after its update cycle and still be in time."
+    )
+    reject_on: tuple[Guard, ...] = Field(
+        default=(), description="Guards that reject the batch; the others warn and count against the score."
     )
 
 

@@ -54,3 +54,21 @@ class Notice(Base):
     demand_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     read_at: Mapped[datetime | None]
+
+
+class StewardRule(Base):
+    """A steward's own rule of one resource, beside those of its directory version: in force for batches planned after it was added, until retired."""
+
+    __tablename__ = "steward_rules"
+    __table_args__ = (Index("uq_steward_rules", "resource_id", "rule", unique=True), _SCHEMA)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    resource_id: Mapped[str] = mapped_column(ForeignKey("directory.resources.id"))
+    rule: Mapped[str]
+    body: Mapped[dict[str, Any]]  # a schemas.resource.Check
+    reason: Mapped[str]
+    added_by: Mapped[str]
+    added_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    retired_by: Mapped[str | None]
+    retired_at: Mapped[datetime | None]
+    retired_reason: Mapped[str | None]

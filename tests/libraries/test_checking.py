@@ -180,12 +180,6 @@ def test_more_failures_than_any_limit_of_great_expectations_are_all_listed_and_k
     assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//[^\"']*", page), "the page must load nothing from outside"
 
 
-def test_the_score_is_the_mean_over_indicators() -> None:
-    rules = (Rule("a", "required", ("id",), "completeness"), Rule("b", "length", ("id",), "normativity"))
-    half, none = np.array([True, False]), np.array([False, False])
-    assert checking.score_of(checking.judge("b", rules, pack(2, [half, none]), NONE)) == 75.0
-
-
 def find_duplicates(ids: Any, names: Any) -> Any:
     doc = document({"id": "id"}, {"id": "name"})
     whole = pa.table({"id": pa.array(ids), "name": pa.array(names), ROW: np.arange(1, len(ids) + 1)})

@@ -22,6 +22,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA directory, landing, library
 GRANT SELECT ON ALL TABLES IN SCHEMA exchange, evidence TO hutong_exchange, hutong_sequencer, hutong_reader;
 
 GRANT INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA landing, library TO hutong_ingest;
+REVOKE DELETE, TRUNCATE ON landing.quarantined_rows, landing.tickets FROM hutong_ingest; -- nothing leaves quarantine unseen
 GRANT SELECT, INSERT ON operations.notices TO hutong_ingest;
 GRANT CREATE ON SCHEMA library TO hutong_ingest; -- staging tables of a running merge
 GRANT MAINTAIN ON ALL TABLES IN SCHEMA library TO hutong_ingest; -- a large merge renews the planner's figures before the next one plans by them
@@ -36,3 +37,4 @@ GRANT INSERT ON evidence.entries TO hutong_sequencer;
 GRANT DELETE ON evidence.pending TO hutong_sequencer; -- its inbox, filled by trigger
 
 GRANT SELECT ON operations.notices TO hutong_reader;
+GRANT SELECT ON operations.steward_rules TO hutong_ingest, hutong_reader;
