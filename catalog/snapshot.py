@@ -47,7 +47,8 @@ class SnapshotSettings(HutongSettings):
 
 
 _LINES = """
-SELECT v.id, v.digest, d.name, r.department_id, d.library, d.source ->> 'connection', d.source ->> 'schedule', d.update_cycle, p.short_name
+SELECT v.id, v.digest, d.name, r.department_id, d.library, d.source ->> 'connection', d.source ->> 'schedule', d.update_cycle, p.short_name,
+       CASE WHEN d.source ->> 'mapped' = 'true' THEN coalesce((d.source #>> '{limits,at_once}')::int, 2) END
 FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id
      CROSS JOIN LATERAL jsonb_to_record(v.document) AS d(name text, library text, source jsonb, update_cycle int)
      LEFT JOIN directory.departments p ON p.id = r.department_id
@@ -97,7 +98,8 @@ def write_snapshot(session: "Session") -> Path:
 def read_snapshot() -> dict[str, Any]:
     """Return the snapshot, to be read only; empty when there is none yet. Asking again costs a look at the file's date.
 
-    Shape: {"version", "digest", "resources": [{id, version, name, department, department_name, library, schedule, retries, tags}]}.
+    Shape: {"version", "digest", "resources": [{id, version, name, department, department_name, library, schedule, retries, tags, mapped}]}.
+    mapped: how many slices are landed at once, each a task of its own; None: landing is one task.
     """
     path = SnapshotSettings().path
     try:
@@ -173,7 +175,7 @@ def _ended(session: "Session", transaction: "SessionTransaction") -> None:
 
 
 def _line(*row: Any) -> dict[str, Any]:
-    version_id, _, name, department, library, connection, schedule, cycle, department_name = row
+    version_id, _, name, department, library, connection, schedule, cycle, department_name, mapped = row
     return {
         "id": version_id.rpartition("@")[0],
         "version": version_id,
@@ -185,4 +187,5 @@ def _line(*row: Any) -> dict[str, Any]:
         "schedule": schedule or SCHEDULES[cycle],
         "retries": 3,
         "tags": [department_name, *([library] if library else [])],
+        "mapped": mapped,
     }

@@ -85,7 +85,8 @@ class Slice:
 
     low: first key or page, inclusive (None: from the start, rows without a key included); high: exclusive (None: to the end).
     since: watermark from which rows are wanted, overlap already taken off. until: highest watermark seen when the slice was planned; the next
-    plan's `since`, so that a row changed while slices are being read is read again. name, digest: file and SHA-256, for files.
+    plan's `since`, so that a row changed while slices are being read is read again. to: watermark up to which, exclusive, rows are wanted (a back-fill;
+    rows without one are then left out). name, digest: file and SHA-256, for files.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Slice:
     until: Any = None
     name: str | None = None
     digest: str | None = None
+    to: Any = None
 
     def to_json(self) -> str:
         """Return the slice as JSON text; dates, times and decimals keep their type."""
@@ -132,6 +134,10 @@ class Connector(ABC):
     @abstractmethod
     def read(self, piece: Slice) -> Iterator[pa.RecordBatch]:
         """Yield the rows of one slice in batches of at most `batch_rows` rows, the bound columns only, in no promised order."""
+
+    def estimate(self) -> int | None:
+        """Return about how many rows the source has, by its own statistics and without counting; None where it does not tell."""
+        return None
 
     def fingerprint(self, piece: Slice) -> str | None:
         """Return a cheap identity of the slice's content, so that the same delivery twice can be recognised; None where there is none."""

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, TableClause, TextClause, and_, col
 from sqlalchemy.sql import quoted_name
 
 from connectors.base import Connection, Connector, Slice, bounded
+from connectors.statistics import Statistics
 from connectors.watermarks import before, typed
 from schemas.errors import Terminal
 
@@ -62,6 +63,16 @@ class DatabaseConnector(Connector):
         statement = self._select(*(self._wire.column(name) for name in schema.names)).where(*self._conditions(piece))
         return bounded(self._wire.batches(statement, schema), self.batch_rows)
 
+    def estimate(self) -> int | None:
+        """Return the table's rows by the server's statistics (PostgreSQL, MySQL, MariaDB); None for a query, a view, another dialect."""
+        return self._statistics.rows()
+
+    @property
+    def _statistics(self) -> Statistics:
+        table = None if self.source.get("query") else self.option("table")
+        dialect = self.connection.url.get_backend_name()
+        return Statistics(self._wire, dialect, table, self.source.get("schema") or None)
+
     def _schema(self) -> pa.Schema:
         return self._described if self._described is not None else self.describe()
 
@@ -81,7 +92,10 @@ class DatabaseConnector(Connector):
             below = _raw(key) < piece.high
             conditions.append(or_(below, _raw(key).is_(None)) if piece.low is None else below)
         if piece.since is not None and watermark:
-            conditions.append(or_(_raw(watermark) >= piece.since, _raw(watermark).is_(None)))
+            later = _raw(watermark) >= piece.since
+            conditions.append(later if piece.to is not None else or_(later, _raw(watermark).is_(None)))
+        if piece.to is not None and watermark:
+            conditions.append(_raw(watermark) < self._typed(self._schema(), watermark, piece.to))
         return conditions
 
     def _edges(self, schema: pa.Schema, since: Any, count: int) -> list[Any]:
@@ -90,6 +104,8 @@ class DatabaseConnector(Connector):
         if count < 2 or not key:
             return []
         self.require(schema, key)
+        if since is None and (known := self._statistics.edges(schema.field(key), count)):
+            return known
         wanted = and_(_raw(key).is_not(None), *self._conditions(Slice("", since=since)))
         total = self._values(self._select(func.count().label("n")).where(wanted), pa.field("n", pa.int64()))[0]
         edges: list[Any] = []
@@ -128,8 +144,11 @@ class DatabaseConnector(Connector):
         if since is None or not name:
             return None
         self.require(schema, name)
+        return self._typed(schema, name, since, float(self.source.get("overlap") or 0))
+
+    def _typed(self, schema: pa.Schema, name: str, value: Any, overlap: float = 0) -> Any:
         try:
-            return before(typed(since, schema.field(name).type), float(self.source.get("overlap") or 0))
+            return before(typed(value, schema.field(name).type), overlap)
         except (ValueError, ArithmeticError):
             raise Terminal(
                 "connector.bad_binding",

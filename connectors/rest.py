@@ -113,6 +113,8 @@ class RestConnector(Connector):
         has_filter = piece.since is None or self.source.get("since_param") or not self._increment.watermark
         for records in self._walked(piece):
             wanted = records if has_filter else [one for one in records if self._increment.is_new(one, piece.since)]
+            if piece.to is not None:
+                wanted = [one for one in wanted if not self._increment.is_new(one, piece.to)]
             if wanted:
                 yield wanted
 
@@ -213,7 +215,7 @@ class RestConnector(Connector):
         self, index: int, count: int, following: str | None, piece: Slice, params: Mapping[str, Any] | None = None
     ) -> Answer:
         asked = {**self._paging.params(index, count, following), **(params or {})}
-        for name, value in (("since_param", piece.since), ("until_param", piece.until)):
+        for name, value in (("since_param", piece.since), ("until_param", piece.to or piece.until)):
             if value is not None and self.source.get(name):
                 asked[self.source[name]] = text_of(value)
         link = following if self._paging.style == "link" else None

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from schemas.errors import HutongError, Language, Transient
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+DECISIONS = ("landing.paused",)  # somebody wished it so: the run is skipped, which is no failure
 T = TypeVar("T")
 
 
@@ -19,7 +20,8 @@ def decide(work: Callable[[], T]) -> T:
         raise
     except HutongError as error:
         words = " / ".join(f"{error.title(language)} {error.remedy(language)}" for language in LANGUAGES)
-        raise AirflowFailException(f"[{error.code}] {words}") from error
+        said = AirflowSkipException if error.code in DECISIONS else AirflowFailException
+        raise said(f"[{error.code}] {words}") from error
     except Exception as error:
         kind = type(error).__name__
         raise AirflowFailException(

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -38,13 +38,21 @@ class Task:
         return self.document.source
 
 
+@dataclass(frozen=True)
+class Period:
+    """A past stretch of a source's watermark, as the source writes it: from `start` on, up to `end`, which no longer belongs to it."""
+
+    start: str
+    end: str
+
+
 def batch_id_of(resource_id: str, run_id: str) -> str:
     """Return the id of the batch of one resource and run: always the same for the same two."""
     return f"{resource_id}.{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"
 
 
-def add(session: Session, version: ResourceVersion, run_id: str) -> str:
-    """Plan a batch of a resource version; planning again changes nothing. Returns its id."""
+def add(session: Session, version: ResourceVersion, run_id: str, period: Period | None = None) -> str:
+    """Plan a batch of a resource version, of a past period if one is given; planning again changes nothing. Returns its id."""
     batch_id = batch_id_of(version.resource_id, run_id)
     session.execute(
         insert(Batch)
@@ -54,6 +62,7 @@ def add(session: Session, version: ResourceVersion, run_id: str) -> str:
             resource_version_id=version.id,
             run_id=run_id,
             path=f"{version.resource_id}/{batch_id}",
+            **({"period": asdict(period)} if period else {}),
         )
         .on_conflict_do_nothing()
     )
@@ -83,13 +92,24 @@ def is_replay(batch: Batch) -> bool:
     return batch.run_id.startswith(REPLAY)
 
 
-def unfinished_run(session: Session, resource_id: str) -> str | None:
-    """Return the run id of the resource's newest batch when it stopped half-way and its version is still the published one."""
+def period_of(batch: Batch) -> Period | None:
+    """Return the past period the batch is bound to, None when it takes the source as it is now."""
+    return Period(**batch.period) if batch.period else None
+
+
+def is_partial(batch: Batch) -> bool:
+    """Return whether the batch is never a whole snapshot: one mended row, or a past period."""
+    return is_replay(batch) or batch.period is not None
+
+
+def unfinished_run(session: Session, resource_id: str, period: Period | None = None) -> str | None:
+    """Return the run id of the resource's newest batch (of that period) when it stopped half-way and its version is still the published one."""
     query = (
         select(Batch)
         .join(ResourceVersion, ResourceVersion.id == Batch.resource_version_id)
         .where(Batch.resource_id == resource_id, Batch.run_id.not_like(f"{REPLAY}%"))
         .where(ResourceVersion.state == "published")
+        .where(Batch.period == asdict(period) if period else Batch.period.is_(None))
     )
     newest = session.scalar(query.order_by(Batch.number.desc()).limit(1))
     return newest.run_id if newest is not None and newest.state in ("planned", "landed", "checked") else None
@@ -109,12 +129,18 @@ def ids_of(resource_id: str) -> Select[str]:
 
 
 def latest(session: Session, resource_id: str, *, before: Batch | None = None) -> Batch | None:
-    """Return the resource's last merged batch (before another one), replays aside, None when there is none."""
+    """Return the resource's last merged batch (before another one), replays and back-fills aside, None when there is none."""
     query = select(Batch).where(Batch.resource_id == resource_id, Batch.state == "merged")
-    query = query.where(Batch.run_id.not_like(f"{REPLAY}%"))
+    query = query.where(Batch.run_id.not_like(f"{REPLAY}%"), Batch.period.is_(None))
     if before is not None:
         query = query.where(Batch.number < before.number)
     return session.scalar(query.order_by(Batch.number.desc()).limit(1))
+
+
+def landing_time(session: Session, batch: Batch) -> datetime:
+    """Return the time, or the moment after the resource's last landing where the clock was moved back since: what comes later must be newer."""
+    last = session.scalar(select(func.max(Batch.landed_at)).where(Batch.resource_id == batch.resource_id))
+    return max(now(), last + timedelta(milliseconds=1)) if last is not None else now()
 
 
 def reject(session: Session, batch_id: str, error: HutongError) -> None:

@@ -1,9 +1,10 @@
 """Why: taking a batch over from its source is the one moment the hub touches a department's system; everything after works on our own copy. Streams
-the connector's batches into landing files, bounded in memory, and ends with the manifest. Only `libraries.ingest` comes here.
+the connector's batches into landing files, bounded in memory, and ends with the manifest. `libraries.ingest` comes here, and `slices` for big tables.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from connectors.base import Connection, Connector, Slice, open_connector
+from connectors.base import BATCH_ROWS, Connection, Connector, Slice, open_connector
 from connectors.connections import find_connection
-from libraries import batches, drift, landing
+from libraries import batches, drift, inbox, landing, limits
 from libraries.batches import Task
 from libraries.landing import ROW, Folder, LandedFile, Manifest
 from schemas.errors import Transient
@@ -23,7 +24,11 @@ from schemas.tables.landing import Batch, RefusedFile
 
 
 def since_of(session: Session, task: Task) -> Any:
-    """Return from where to collect: None for a snapshot, else the last merged watermark, for files the digests already taken over and their names."""
+    """Return from where to collect: the beginning of a back-filled period, None for a snapshot, else the last merged watermark, for files the digests
+    already taken over and their names.
+    """
+    if period := batches.period_of(task.batch):
+        return period.start
     if task.source.mode == "snapshot":
         return None
     if task.source.connector == "files":
@@ -42,26 +47,56 @@ def types_before(session: Session, task: Task) -> dict[str, str]:
     return dict((last.manifest or {}).get("schema") or {})
 
 
+def open_source(task: Task, connection: Connection | None = None) -> Connector:
+    """Return the connector behind the batch's binding; nothing is asked yet. Raises Terminal `connector.unknown_connection`."""
+    source = task.source
+    if connection is None:
+        is_inbox = source.connection == inbox.CONNECTION
+        connection = inbox.connection_of(task.batch.resource_id) if is_inbox else find_connection(source.connection)
+    options = _options(source)
+    if task.batch.period:
+        options["overlap"] = 0
+    return open_connector(source.connector, options, connection)
+
+
 def collect(task: Task, since: Any, before: Mapping[str, str], connection: Connection | None = None) -> Manifest:
-    """Take the batch over and return its manifest; what an earlier attempt left half-done is done anew.
+    """Take files over and return the batch's manifest; what an earlier attempt left half-done is done anew. (Tables and services: `slices`.)
 
     before: item → type to hold the delivered types against. Raises Terminal `landing.schema_drift` and what the connector raises.
     """
     source, resource_id = task.source, task.batch.resource_id
-    connector = open_connector(source.connector, _options(source), connection or find_connection(source.connection))
-    slices = _planned(connector, resource_id, source, since)
     folder = landing.folder_of(task.batch.path or "")
-    folder.clear("landed")
-    files, refused, schema = _take_over(connector, slices, folder, source)
+    with limits.turn(source, task.document.department):
+        connector = open_source(task, connection)
+        pieces = _planned(connector, resource_id, source, since)
+        folder.clear("landed")
+        files, refused, schema = _take_over(connector, pieces, folder, source)
     if schema:
         drift.require_same_types(resource_id, schema, before)
     refused = _refused(connector) + refused
     malformed = [vars(row) for row in getattr(connector, "malformed", ())]
-    folder.write(json.dumps(malformed, ensure_ascii=False).encode(), "malformed.json")
+    return keep_manifest(folder, task, Landed(files, schema, watermark_of(pieces), refused, malformed))
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What came of a batch's source, before the manifest says so."""
+
+    files: list[LandedFile]
+    schema: dict[str, str]
+    watermark: str | None
+    refused: list[dict[str, Any]]
+    malformed: list[dict[str, Any]]
+
+
+def keep_manifest(folder: Folder, task: Task, landed: Landed) -> Manifest:
+    """Say that the batch is whole, and return what was said."""
+    folder.write(json.dumps(landed.malformed, ensure_ascii=False).encode(), "malformed.json")
     manifest = Manifest(
-        batch=task.batch.id, resource=resource_id, version=task.batch.resource_version_id,
-        rows=sum(file.rows for file in files), files=files, schema=schema, fingerprint=landing.fingerprint_of(schema),
-        watermark=_watermark(slices), refused=refused, malformed=len(malformed),
+        batch=task.batch.id, resource=task.batch.resource_id, version=task.batch.resource_version_id,
+        rows=sum(file.rows for file in landed.files), files=landed.files, schema=landed.schema,
+        fingerprint=landing.fingerprint_of(landed.schema), watermark=landed.watermark, refused=landed.refused,
+        malformed=len(landed.malformed),
     )  # fmt: skip
     landing.write_manifest(folder, manifest)
     return manifest
@@ -85,20 +120,20 @@ def _options(source: Source) -> dict[str, Any]:
         options["key"] = key
     if source.watermark and source.watermark in columns:
         options["watermark"] = columns[source.watermark]
+    if overlap := source.overlap_seconds or source.overlap_rows:
+        options["overlap"] = overlap
+    if share := limits.share_of(source.limits):
+        options["batch_rows"] = min(BATCH_ROWS, share)  # a reader that must go slowly takes small steps
     if source.connector == "files":
         options |= {"incomplete": "skip", "malformed": "quarantine"}  # one bad file or line must not hold up the rest
     return options | dict(source.options)
 
 
 def _planned(connector: Connector, resource_id: str, source: Source, since: Any) -> list[Slice]:
-    count = int(source.options.get("slices") or 1)
-    if source.connector == "files":  # only a file that is planned, so whole, can say what its columns are
-        slices = connector.slices(since, count)
-        if slices or (since is None and not _refused(connector)):
-            drift.require_known_columns(resource_id, source, connector.describe().names)
-        return slices
-    drift.require_known_columns(resource_id, source, connector.describe().names)
-    return connector.slices(since, count)
+    slices = connector.slices(since)
+    if slices or (since is None and not _refused(connector)):  # only a whole file can say what its columns are
+        drift.require_known_columns(resource_id, source, connector.describe())
+    return slices
 
 
 def _take_over(
@@ -111,7 +146,9 @@ def _take_over(
     for number, piece in enumerate(slices):
         name = f"landed/part-{number:05d}.parquet"
         try:
-            rows = landing.write_part(folder, name, _named(connector.read(piece), source, first, schema))
+            rows = landing.write_part(
+                folder, name, named(limits.paced(connector.read(piece), source.limits), source, first, schema)
+            )
         except Transient as error:
             if error.code != "files.incomplete" or piece.name is None:
                 raise
@@ -124,7 +161,7 @@ def _take_over(
     return files, refused, schema
 
 
-def _named(
+def named(
     found: Iterator[pa.RecordBatch], source: Source, first: int, schema: dict[str, str]
 ) -> Iterator[pa.RecordBatch]:
     """Name columns by item, number the rows, note the delivered types in `schema`."""
@@ -150,6 +187,9 @@ def _refusal(name: str, code: str, digest: str | None = None, **facts: str) -> d
     return {"name": name, "digest": digest or "", "code": code, "facts": facts}
 
 
-def _watermark(slices: list[Slice]) -> str | None:
+def watermark_of(slices: list[Slice]) -> str | None:
+    """Return the highest watermark the slices were planned with, as a batch keeps it; a back-fill never moves it."""
+    if any(piece.to is not None for piece in slices):
+        return None
     reached = [piece.until for piece in slices if piece.until is not None]
     return Slice("watermark", until=max(reached)).to_json() if reached else None

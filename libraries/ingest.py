@@ -3,17 +3,19 @@ step is simply called again. Called by `dags` (a step a task) and `hutong ingest
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
 from catalog import directory
 from connectors.base import Connection
-from libraries import batches, collection, landing, quarantine, verdicts
-from libraries.batches import Task
+from libraries import batches, collection, control, drift_proposals, landing, quarantine, slices, verdicts
+from libraries.batches import Period, Task
 from libraries.landing import ROW, LandedFile, Manifest
 from libraries.merging import merge_batch
+from libraries.storage import naming_failures
 from schemas.database import transaction
 from schemas.errors import HutongError, Invalid, Terminal
 from schemas.resource import ResourceDocument
@@ -22,18 +24,60 @@ log = logging.getLogger(__name__)
 STEPS = ("land", "check", "merge", "publish")
 
 
-def plan(resource_id: str, run_id: str) -> str:
+def plan(resource_id: str, run_id: str, period: Period | None = None) -> str:
     """Plan the batch of a resource and run, bound to the version published now; planning again gives the same batch. Returns its id.
 
-    Raises Invalid `directory.unknown_resource`, `directory.not_published`, `landing.no_source`.
+    period: a past stretch of the watermark to be fetched again. Raises Invalid `directory.unknown_resource`, `directory.not_published`,
+    `landing.no_source`, `landing.no_watermark`, `landing.bad_period`; Terminal `landing.paused`.
     """
     with transaction("ingest") as session:
         version = directory.get(session, resource_id)
-        if ResourceDocument.model_validate(version.document).source is None:
+        document = ResourceDocument.model_validate(version.document)
+        if document.source is None:
             raise Invalid("landing.no_source", resource=resource_id)
-        return batches.add(session, version, run_id)
+        if period is not None:
+            control.require_period(document, period)
+        batch_id = batches.add(session, version, run_id, period)
+        drift_proposals.reopen(session, batch_id, version)
+        if batches.get(session, batch_id).batch.state == "planned":
+            control.require_running(session, resource_id)
+        return batch_id
 
 
+@naming_failures
+def plan_slices(batch_id: str, connection: Connection | None = None) -> list[int]:
+    """Plan the slices of a planned batch and return their numbers, for `land_slice` and then `gather`; planning again gives the same.
+
+    Raises what `land` raises.
+    """
+    with batches.alone(batch_id):
+        task, since, _ = _begin(batch_id)
+        with _noting(batch_id):
+            return slices.plan(task, since, connection) if task.batch.state == "planned" else [0]
+
+
+@naming_failures
+def land_slice(batch_id: str, number: int, connection: Connection | None = None) -> None:
+    """Land one slice of a batch, beside others and each on its own; does nothing when it has landed. Raises what `land` raises."""
+    task, _, _ = _begin(batch_id)
+    if task.batch.state == "planned":
+        with _noting(batch_id):
+            slices.land(task, number, connection)
+
+
+@naming_failures
+def gather(batch_id: str) -> None:
+    """End the landing of a batch in slices when all are there; does nothing when it has landed. Raises Terminal `landing.slices_missing`."""
+    with batches.alone(batch_id):
+        task, _, before = _begin(batch_id)
+        if task.batch.state != "planned":
+            return
+        with _noting(batch_id):
+            manifest = landing.read_manifest(landing.folder_of(task.batch.path or "")) or slices.gather(task, before)
+        _record_landed(batch_id, task, manifest)
+
+
+@naming_failures
 def land(batch_id: str, connection: Connection | None = None) -> None:
     """Take the batch over from its source into landing files; does nothing when it has landed.
 
@@ -41,48 +85,41 @@ def land(batch_id: str, connection: Connection | None = None) -> None:
     `landing.nothing_left`, `landing.rejected`, and what the connector raises.
     """
     with batches.alone(batch_id):
-        with transaction("ingest") as session:
-            task = batches.get(session, batch_id)
-            since, before = collection.since_of(session, task), collection.types_before(session, task)
-        batches.require_alive(task.batch)
+        task, since, before = _begin(batch_id)
         if task.batch.state != "planned":
             return
-        try:
+        with _noting(batch_id):
             manifest = landing.read_manifest(landing.folder_of(task.batch.path or ""))
-            manifest = manifest or collection.collect(task, since, before, connection)
-        except HutongError as error:
-            _keep(batch_id, error)
-            raise
+            manifest = manifest or _collect(task, since, before, connection)
         rejection = _record_landed(batch_id, task, manifest)
     if rejection is not None:
         raise rejection
 
 
+@naming_failures
 def check(batch_id: str) -> None:
     """Check a landed batch: good rows to checked/, bad rows to quarantine with every reason, verdict and score kept; does nothing when it was checked.
 
-    Raises Terminal `quality.rejected`, `quality.volume` after the verdict is committed; `landing.wrong_state`, `landing.damaged`, `quality.bad_rule`.
+    Raises Terminal `quality.rejected`, `quality.volume`, `quality.guard` after the verdict is committed; `landing.wrong_state`, `landing.damaged`, `quality.bad_rule`.
     """
     with batches.alone(batch_id):
         with transaction("ingest") as session:
             task = batches.get(session, batch_id)
-            least_rows = verdicts.least_rows_of(session, task)
+            known = verdicts.known_of(session, task)
         batches.require_alive(task.batch)
         if task.batch.state in ("checked", *batches.DONE):
             return
         if task.batch.state != "landed":
             raise Terminal("landing.wrong_state", batch=batch_id, state=task.batch.state, needed="landed")
-        try:
-            checked = verdicts.examine(task, least_rows)
-        except HutongError as error:
-            _keep(batch_id, error)
-            raise
+        with _noting(batch_id):
+            checked = verdicts.examine(task, known)
         with transaction("ingest") as session:
             rejection = verdicts.record(session, batch_id, checked)
     if rejection is not None:
         raise rejection
 
 
+@naming_failures
 def merge(batch_id: str) -> None:
     """Merge a checked batch into its library; does nothing when it was merged. Raises Terminal `landing.wrong_state` and what merging raises."""
     with batches.alone(batch_id):
@@ -117,16 +154,22 @@ def publish(batch_id: str) -> dict[str, Any]:
     return figures
 
 
-def ingest(resource_id: str, run_id: str | None = None, progress: Callable[[str], None] = log.info) -> str:
+def ingest(
+    resource_id: str,
+    run_id: str | None = None,
+    progress: Callable[[str], None] = log.info,
+    period: Period | None = None,
+) -> str:
     """Take a resource the whole way and return the batch's id; a batch found half-way is taken up where it stopped.
 
-    run_id: None takes up the newest unfinished batch of the published version, else starts a new run. progress: told each step's name.
-    Raises what the steps raise.
+    run_id: None takes up the newest unfinished batch of the published version (and period), else starts a new run. progress: told each step's name.
+    period: fetch a past stretch again; the watermark stays where it is. Raises what the steps raise.
     """
     if run_id is None:
+        kind = f"backfill:{period.start}..{period.end}:" if period else "manual:"
         with transaction("ingest") as session:
-            run_id = batches.unfinished_run(session, resource_id) or f"manual:{batches.now().isoformat()}"
-    batch_id = plan(resource_id, run_id)
+            run_id = batches.unfinished_run(session, resource_id, period) or f"{kind}{batches.now().isoformat()}"
+    batch_id = plan(resource_id, run_id, period)
     for step in STEPS:
         progress(step)
         globals()[step](batch_id)
@@ -168,12 +211,29 @@ def _land_row(task: Task, values: Mapping[str, Any]) -> Manifest:
     return manifest
 
 
+def _begin(batch_id: str) -> tuple[Task, Any, dict[str, str]]:
+    """Return the batch, from where to collect, and the types it had before. Raises the batch's own error when it was rejected."""
+    with transaction("ingest") as session:
+        task = batches.get(session, batch_id)
+        since, before = collection.since_of(session, task), collection.types_before(session, task)
+    batches.require_alive(task.batch)
+    return task, since, before
+
+
+def _collect(task: Task, since: Any, before: dict[str, str], connection: Connection | None) -> Manifest:
+    if task.source.connector == "files":
+        return collection.collect(task, since, before, connection)
+    slices.land_all(task, slices.plan(task, since, connection), connection)
+    return slices.gather(task, before)
+
+
 def _record_landed(batch_id: str, task: Task, manifest: Manifest) -> Terminal | None:
     with transaction("ingest") as session:
         batch = batches.get(session, batch_id, lock=True).batch
         new = collection.record_refused(session, batch, manifest.refused)
         batch.manifest, batch.watermark = landing.as_facts(manifest), manifest.watermark
-        batch.rows_in, batch.landed_at, batch.state = manifest.rows + manifest.malformed, batches.now(), "landed"
+        batch.rows_in, batch.state = manifest.rows + manifest.malformed, "landed"
+        batch.landed_at = batches.landing_time(session, batch)
         batch.error_code, batch.error_facts = None, None
         if manifest.rows or manifest.malformed or not (new or (manifest.refused and task.source.mode == "snapshot")):
             return None
@@ -183,8 +243,14 @@ def _record_landed(batch_id: str, task: Task, manifest: Manifest) -> Terminal | 
         return error
 
 
-def _keep(batch_id: str, error: HutongError) -> None:
+@contextmanager
+def _noting(batch_id: str) -> Iterator[None]:
     """Write down why a step failed; what was delivered wrong rejects the batch, anything else may be tried again."""
-    is_delivery = isinstance(error, Terminal) and error.code.startswith(("landing.schema", "files."))
-    with transaction("ingest") as session:
-        (batches.reject if is_delivery else batches.note)(session, batch_id, error)
+    try:
+        yield
+    except HutongError as error:
+        is_delivery = isinstance(error, Terminal) and error.code.startswith(("landing.schema", "files."))
+        with transaction("ingest") as session:
+            (batches.reject if is_delivery else batches.note)(session, batch_id, error)
+        drift_proposals.propose(batch_id, error)
+        raise

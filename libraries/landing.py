@@ -1,7 +1,8 @@
 """Why: what a source said must stay as it was said, so that checking, replay and audit can always go back to it: immutable Parquet files and a
 manifest written last, on any pyarrow filesystem. `libraries.ingest`, `screening` and `merging` find a batch's files here.
 
-    <landing>/<resource>/<batch>/landed/part-NNNNN.parquet    as delivered, columns named by item, `_row` numbers the rows from 1
+    <landing>/<resource>/<batch>/landed/part-NNNNN.parquet    as delivered, columns named by item, `_row` numbers the rows (see `LandedFile.offset`)
+                                /slices/plan.json, NNNNN.json  key ranges of a big table, and what each left behind
                                 /malformed.json               lines that fit no header, word for word
                                 /manifest.json                counts, SHA-256, schema fingerprint, watermark: its presence says "landed"
                                 /checked/part-NNNNN.parquet   the good rows, normalised and typed
@@ -13,28 +14,19 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as fs
 import pyarrow.parquet as pq
-from pydantic import Field
 
+from libraries.storage import appearing, open_root
 from schemas.errors import Terminal
-from schemas.settings import HomeSettings, HutongSettings
 
 ROW = "_row"
 GROUP_ROWS = 65_536
-
-
-class LandingSettings(HutongSettings):
-    """Where batches are kept."""
-
-    landing: str | None = Field(
-        default=None,
-        description="Folder or pyarrow filesystem URL (s3://bucket/prefix …) of landed batches; default <var>/landing.",
-    )
 
 
 @dataclass(frozen=True)
@@ -59,12 +51,27 @@ class Folder:
             self.filesystem.delete_dir(self.at(part))
         self.filesystem.create_dir(self.at(part), recursive=True)
 
+    def remove(self, name: str) -> None:
+        """Remove one file if it is there."""
+        if self.filesystem.get_file_info(self.at(name)).type == fs.FileType.File:
+            self.filesystem.delete_file(self.at(name))
+
+    def offset_of(self, path: str) -> int:
+        """Return what must be added to the `_row` that a landed file keeps; 0 for every other file."""
+        return self._offsets.get(path, 0)
+
+    @cached_property
+    def _offsets(self) -> dict[str, int]:
+        manifest = read_manifest(self)
+        return {self.at(file.name): file.offset for file in manifest.files} if manifest else {}
+
     def write(self, content: bytes, *parts: str) -> None:
-        """Write a file whole or not at all: under a temporary name first."""
-        temporary = self.at(*parts) + ".tmp"
-        with self.filesystem.open_output_stream(temporary) as stream:
+        """Write a file whole or not at all."""
+        with (
+            appearing(self.filesystem, self.at(*parts)) as path,
+            self.filesystem.open_output_stream(path) as stream,
+        ):
             stream.write(content)
-        self.filesystem.move(temporary, self.at(*parts))
 
     def read(self, *parts: str) -> bytes | None:
         """Return a file's content, None when it is not there."""
@@ -76,13 +83,16 @@ class Folder:
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One Parquet file of a batch and the piece of the source it holds."""
+    """One Parquet file of a batch and the piece of the source it holds. offset: how many rows come before those it numbers from 1, because a slice
+    cannot know while it lands.
+    """
 
     name: str
     rows: int
     sha256: str
     source: str | None = None
     source_digest: str | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,13 +113,7 @@ class Manifest:
 
 def folder_of(path: str) -> Folder:
     """Return the folder of a batch by its `landing.batches.path` (relative to the landing root)."""
-    root = LandingSettings().landing or str(HomeSettings().var / "landing")
-    if "://" in root:
-        filesystem, base = fs.FileSystem.from_uri(root)
-    else:
-        filesystem, base = fs.LocalFileSystem(), root
-        filesystem.create_dir(base, recursive=True)
-    return Folder(fs.SubTreeFileSystem(base, filesystem), path)
+    return Folder(open_root(), path)
 
 
 def fingerprint_of(schema: Mapping[str, str]) -> str:
@@ -122,25 +126,21 @@ def write_part(folder: Folder, name: str, batches: Iterator[pa.RecordBatch]) -> 
 
     The file appears under its name only when it is whole. No batch, no file.
     """
-    temporary, rows = folder.at(name) + ".tmp", 0
-    with ExitStack() as stack:
-        writer = None
+    rows, writer = 0, None
+    with appearing(folder.filesystem, folder.at(name)) as path, ExitStack() as stack:
         for table in _grouped(batches):
             writer = writer or stack.enter_context(
-                pq.ParquetWriter(temporary, table.schema, filesystem=folder.filesystem, **_encoding(table, "snappy"))
+                pq.ParquetWriter(path, table.schema, filesystem=folder.filesystem, **_encoding(table, "snappy"))
             )
             writer.write_table(table, row_group_size=2 * GROUP_ROWS)
             rows += table.num_rows
-    if rows:
-        folder.filesystem.move(temporary, folder.at(name))
     return rows
 
 
 def write_table(folder: Folder, name: str, table: pa.Table) -> None:
     """Write one table as `name` (path below the folder), fast to write and to read again: a step's work, not an archive."""
-    temporary = folder.at(name) + ".tmp"
-    pq.write_table(table, temporary, filesystem=folder.filesystem, **_encoding(table, "lz4"))
-    folder.filesystem.move(temporary, folder.at(name))
+    with appearing(folder.filesystem, folder.at(name)) as path:
+        pq.write_table(table, path, filesystem=folder.filesystem, **_encoding(table, "lz4"))
 
 
 def groups_of(folder: Folder, part: str) -> Iterator[tuple[str, int]]:
@@ -159,9 +159,11 @@ def rows_in(folder: Folder, path: str, group: int) -> int:
 
 
 def read_group(folder: Folder, path: str, group: int, columns: list[str] | None = None) -> pa.Table:
-    """Return one row group, or some columns of it (those that are there)."""
+    """Return one row group, or some columns of it (those that are there); `_row` numbers the batch's rows, whichever slice they came in."""
     with folder.filesystem.open_input_file(path) as source:
-        return pq.ParquetFile(source).read_row_group(group, columns=columns).combine_chunks()
+        table = pq.ParquetFile(source).read_row_group(group, columns=columns).combine_chunks()
+    place, offset = table.schema.get_field_index(ROW), folder.offset_of(path)
+    return table.set_column(place, ROW, pc.add(table.column(place), offset)) if offset and place >= 0 else table
 
 
 def digest_of(folder: Folder, name: str) -> str:

@@ -24,6 +24,7 @@ dags = {
         "schedule": str(getattr(d.timetable, "expression", None)),
         "outlets": [a.uri for t in d.tasks for a in t.outlets],
         "retries": sorted({t.retries for t in d.tasks}),
+        "mapped": {t.task_id: t.max_active_tis_per_dagrun for t in d.tasks if t.is_mapped},
     }
     for d in bag.dags.values()
 }
@@ -72,6 +73,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     resources[3] |= {"schedule": "*/10 * * * *"}
     resources[4] |= {"schedule": "30 3 1 1,4,7,10 *"}
     resources[5] |= {"schedule": None}
+    for n in range(6, 106):
+        resources[n] |= {"mapped": 3}
     return parse(tmp_path_factory.mktemp("city"), resources)
 
 
@@ -83,6 +86,13 @@ def test_a_resource_becomes_land_check_merge_with_its_library_as_asset(city: dic
     assert dag["retries"] == [3]
     assert dag["outlets"] == ["hutong://library/population/civil_affairs.register_1"]
     assert city["dags"]["civil_affairs.register_2"]["outlets"] == []
+
+
+def test_a_resource_landed_in_slices_becomes_plan_one_task_per_slice_check_merge(city: dict[str, Any]) -> None:
+    dag = city["dags"]["civil_affairs.register_6"]
+    assert dag["tasks"] == {"plan": ["check", "land_slice"], "land_slice": ["check"], "check": ["merge"], "merge": []}
+    assert dag["mapped"] == {"land_slice": 3}
+    assert city["dags"]["civil_affairs.register_1"]["mapped"] == {}
 
 
 def test_every_update_cycle_is_a_schedule_airflow_understands(city: dict[str, Any]) -> None:
