@@ -108,7 +108,7 @@ def search(resources: int) -> None:
 def diff(items: int) -> None:
     """Read two versions from the directory and compare them; every item differs."""
     from catalog import directory
-    from catalog.changes import diff as compare
+    from catalog.review.changes import diff as compare
     from schemas.database import transaction
 
     with transaction() as session:

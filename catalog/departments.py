@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from catalog.registry import read_registry
+from catalog.naming.registry import read_registry
 from schemas.database import keep
 from schemas.errors import Invalid
 from schemas.identifiers import valid_uscc

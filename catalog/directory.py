@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import binding, gaps
+from catalog import gaps
+from catalog.dictionary import binding
 from catalog.gaps import Gap
 from catalog.saving import Saved as Saved
 from catalog.saving import body_of, digest_of

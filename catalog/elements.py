@@ -92,7 +92,7 @@ def known(session: Session) -> frozenset[str]:
 
 
 def documents(session: Session) -> dict[str, ElementDocument]:
-    """Return the whole dictionary by id, as `catalog.binding` takes it."""
+    """Return the whole dictionary by id, as `catalog.dictionary.binding` takes it."""
     return {row.id: document_of(row) for row in find(session)}
 
 

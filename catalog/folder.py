@@ -14,11 +14,12 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, departments, elements, intake, services
+from catalog import deadlines, departments, elements, intake
 from catalog.departments import DepartmentDocument
 from catalog.elements import ElementDocument
 from catalog.findings import Finding, Findings, Outcome, Place, finding_at, finding_of
-from catalog.services import ServiceItemDocument
+from catalog.service import services
+from catalog.service.services import ServiceItemDocument
 from catalog.yaml_text import YamlText, json_path, read_documents, write_yaml
 from schemas.errors import Invalid, error_codes
 from schemas.resource import ResourceDocument, ResourceDraft

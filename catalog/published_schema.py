@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from catalog.departments import DepartmentDocument
 from catalog.elements import ElementDocument
-from catalog.services import ServiceItemDocument
+from catalog.service.services import ServiceItemDocument
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, ResourceDraft
 

@@ -14,7 +14,8 @@ from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
-from catalog import binding, codes, elements
+from catalog import codes, elements
+from catalog.dictionary import binding
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.resource import ResourceDocument, ResourceDraft

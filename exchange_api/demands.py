@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import services
+from catalog.service import services
 from exchange_api import cases, supply
 from exchange_api.actors import Actor
 from exchange_api.cases import Step

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import reforms, reminders, reviews
+from catalog.reform import reforms
+from catalog.review import reminders, reviews
 from catalog.snapshot import write_snapshot
 from exchange_api import grants
 from schemas.calendar import CHINA

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import intake, placing
+from catalog import intake
 from catalog.contract.reading import Reading, identifier, readings
 from catalog.contract.standard import problems
 from catalog.findings import Findings, Outcome, Place, finding_at, finding_of
+from catalog.naming import placing
 from catalog.yaml_text import Steps, YamlText, json_path, read_documents
 from schemas.errors import Invalid
 from schemas.resource import ResourceDraft

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.organs import fold, identifier_of
-from catalog.registry import read_registry
+from catalog.naming.organs import fold, identifier_of
+from catalog.naming.registry import read_registry
 from schemas.tables.departments import Department
 from schemas.tables.directory import Resource, ResourceVersion
 

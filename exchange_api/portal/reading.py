@@ -8,7 +8,8 @@ from functools import cached_property
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, departments, services
+from catalog import deadlines, departments
+from catalog.service import services
 from exchange_api import cases, officers
 from exchange_api.actors import Actor
 from schemas.calendar import WorkingCalendar

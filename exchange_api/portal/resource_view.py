@@ -5,7 +5,8 @@ A version not yet published is its department's and the authority's business alo
 
 from dataclasses import dataclass
 
-from catalog import binding, departments, directory, elements
+from catalog import departments, directory, elements
+from catalog.dictionary import binding
 from catalog.gaps import Gap, gaps, known
 from exchange_api.portal.visit import Visit
 from schemas.codes import code_table

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog import alike, departments, directory, element_proposals, elements
-from catalog.alike import Unbound, canonical, group
+from catalog import departments, directory, elements
 from catalog.departments import DepartmentDocument
-from catalog.element_proposals import Choice
+from catalog.dictionary import alike, element_proposals
+from catalog.dictionary.alike import Unbound, canonical, group
+from catalog.dictionary.element_proposals import Choice
 from catalog.elements import ElementDocument
 from schemas.errors import Invalid
 from schemas.resource import ResourceDraft

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.binding import SENSITIVITIES, deviations, deviations_of, inherited, resolve
+from catalog.dictionary.binding import SENSITIVITIES, deviations, deviations_of, inherited, resolve
 from catalog.elements import ElementDocument
 from catalog.rules import rules_of
 from hutong.demo.city_data import CITY, documents

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog import changes
-from catalog.changes import Diff, diff
+from catalog.review import changes
+from catalog.review.changes import Diff, diff
 from schemas.resource import Item, ResourceDraft
 from tests.catalog.conftest import resource
 

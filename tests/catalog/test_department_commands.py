@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import URL, text
 from typer.testing import CliRunner
 
-from catalog import departments, directory, pairs
+from catalog import departments, directory
 from catalog.folder import import_folder
+from catalog.lists import pairs
 from catalog.snapshot import read_snapshot
 from hutong.commands.catalog import app
 from schemas.database import transaction

@@ -5,10 +5,11 @@ from datetime import date
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog import departments, reforms
+from catalog import departments
 from catalog.departments import DepartmentDocument
-from catalog.reforms import Act
-from catalog.registry import read_registry
+from catalog.naming.registry import read_registry
+from catalog.reform import reforms
+from catalog.reform.reforms import Act
 from schemas.errors import Invalid
 
 DAY = date(2020, 3, 1)

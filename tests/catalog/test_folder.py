@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import departments, directory, elements, folder, services
+from catalog import departments, directory, elements, folder
 from catalog.findings import Finding
+from catalog.service import services
 from catalog.yaml_text import read_documents, read_yaml
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, ResourceDraft

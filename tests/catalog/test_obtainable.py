@@ -11,9 +11,10 @@ import yaml
 from sqlalchemy import URL, Engine, create_engine, insert
 from sqlalchemy.orm import Session
 
-from catalog import directory, services
+from catalog import directory
 from catalog.folder import import_folder
-from catalog.obtainable import MaterialAnswer, obtainable
+from catalog.service import services
+from catalog.service.obtainable import MaterialAnswer, obtainable
 from hutong.demo.city_data import CITY
 from schemas.calendar import today
 from schemas.errors import Invalid
@@ -21,7 +22,7 @@ from schemas.migrations import upgrade
 from schemas.tables.exchange import Application, Demand, Grant, GrantItem
 from schemas.tables.library import golden_table
 
-WORDS = files("catalog").joinpath("obtainable.yml")
+WORDS = files("catalog.service").joinpath("obtainable.yml")
 RENTAL = "public_rental_housing"
 WHOLE = ("name", "sex", "birth_date", "address", "residence_status", "marital_status", "insurance_status", "employer")
 _GrantMaker = Callable[..., Grant]

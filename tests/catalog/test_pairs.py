@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog import department_names, directory, pairs
+from catalog import directory
 from catalog.findings import Finding, Outcome
+from catalog.lists import pairs
+from catalog.reform import department_names
 from schemas.errors import Invalid
 from schemas.resource import ResourceDraft
 from schemas.tables.departments import Department, Suggestion

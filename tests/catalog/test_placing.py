@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from catalog import department_names, departments, organs
+from catalog import departments
 from catalog.departments import DepartmentDocument
-from catalog.placing import UNNAMED, Given, Placed, place
-from catalog.ranking import Known, Wanted, rank
+from catalog.naming import organs
+from catalog.naming.placing import UNNAMED, Given, Placed, place
+from catalog.naming.ranking import Known, Wanted, rank
+from catalog.reform import department_names
 from schemas.errors import Invalid
 from schemas.tables.departments import Department, Suggestion
 from schemas.tables.directory import Resource

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from catalog import departments, directory, following, reforms
+from catalog import departments, directory
 from catalog.departments import DepartmentDocument
 from catalog.folder import import_folder
-from catalog.reforms import Act, Share
+from catalog.reform import following, reforms
+from catalog.reform.reforms import Act, Share
 from catalog.snapshot import current, read_snapshot, write_snapshot
 from schemas.calendar import today
 from schemas.errors import Invalid

@@ -12,9 +12,10 @@ from sqlalchemy import URL, Engine, create_engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from catalog import directory, reviews
+from catalog import directory
 from catalog.folder import import_folder
-from catalog.review_steps import CONSOLE, Reviewer
+from catalog.review import reviews
+from catalog.review.review_steps import CONSOLE, Reviewer
 from schemas.errors import HutongError, Invalid
 from schemas.migrations import upgrade
 from schemas.resource import ResourceDocument

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import URL, text
 from typer.testing import CliRunner
 
-from catalog import departments, directory, services
+from catalog import departments, directory
 from catalog.departments import DepartmentDocument
 from catalog.folder import import_folder
+from catalog.service import services
 from hutong.commands.catalog import app
 from schemas.calendar import today
 from schemas.database import transaction

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import directory, notices, reminders, reviews
-from catalog.review_steps import CONSOLE, TRANSITIONS, Reviewer
+from catalog import directory, notices
+from catalog.review import reminders, reviews
+from catalog.review.review_steps import CONSOLE, TRANSITIONS, Reviewer
 from schemas.calendar import CHINA, today
 from schemas.errors import Denied, HutongError, Invalid
 from schemas.resource import ResourceDocument
@@ -319,7 +320,7 @@ def test_no_sequence_of_steps_leaves_the_table(desk: Session, sequence: list[tup
 
 
 def test_a_window_is_counted_in_days_of_china(desk: Session) -> None:
-    from catalog.acknowledgements import window_end
+    from catalog.review.acknowledgements import window_end
 
     end = window_end(desk).astimezone(CHINA)
     assert (end.hour, end.minute) == (0, 0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.service_codes import parse_catalog_code, parse_handle_code, parse_task_code, read_code, uscc_flags
+from catalog.service.service_codes import parse_catalog_code, parse_handle_code, parse_task_code, read_code, uscc_flags
 from schemas.errors import Invalid
 from schemas.identifiers import append_organisation_check_digits, append_uscc_check_digits
 

@@ -7,11 +7,13 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from catalog import departments, service_list, services
+from catalog import departments
 from catalog.departments import DepartmentDocument
 from catalog.findings import Findings
-from catalog.materials import Material
-from catalog.services import ServiceItemDocument
+from catalog.lists import service_list
+from catalog.service import services
+from catalog.service.materials import Material
+from catalog.service.services import ServiceItemDocument
 from schemas.errors import Invalid
 from schemas.tables.services import ServiceItem
 

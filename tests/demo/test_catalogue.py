@@ -8,7 +8,7 @@ import yaml
 from catalog.departments import DepartmentDocument
 from catalog.elements import ElementDocument
 from catalog.rules import rules_of
-from catalog.services import ServiceItemDocument
+from catalog.service.services import ServiceItemDocument
 from hutong.demo.city_data import CITY, documents
 from schemas.codes import code_tables
 from schemas.identifiers import valid_uscc

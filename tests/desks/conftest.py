@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, departments, directory, elements, services
+from catalog import deadlines, departments, directory, elements
+from catalog.service import services
 from exchange_api.actors import Actor
 from exchange_api.demands import DemandForm, WantedItem
 from schemas.resource import ResourceDocument

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import acknowledgements, directory, notices, reviews
-from catalog.review_steps import CONSOLE, Reviewer
+from catalog import directory, notices
+from catalog.review import acknowledgements, reviews
+from catalog.review.review_steps import CONSOLE, Reviewer
 from exchange_api import cases, demands, grants, supply, upkeep
 from exchange_api.supply import ItemAnswer
 from schemas.errors import Invalid

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from sqlalchemy.orm import Session
 
-from catalog import reforms
-from catalog.reforms import Act
+from catalog.reform import reforms
+from catalog.reform.reforms import Act
 from exchange_api import demands, grants, supply
 from exchange_api.matching.index import candidates
 from exchange_api.supply import ItemAnswer

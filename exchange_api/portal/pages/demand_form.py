@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from catalog import services
+from catalog.service import services
 from exchange_api import applications, demands
 from exchange_api.demands import DemandForm
 from exchange_api.matching import Found

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
 
 from catalog import departments, directory, search
-from catalog.changes import diff
+from catalog.review.changes import diff
 from catalog.search import Filters, Hit
 from exchange_api.portal import resource_view
 from exchange_api.portal.language import N_, translations

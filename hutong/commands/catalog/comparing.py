@@ -7,10 +7,11 @@ import typer
 from pydantic_core import to_jsonable_python
 from sqlalchemy.orm import Session
 
-from catalog import acknowledgements, directory, reviews
-from catalog.affected import Case, affected
-from catalog.changes import Diff
-from catalog.changes import diff as compare
+from catalog import directory
+from catalog.review import acknowledgements, reviews
+from catalog.review.affected import Case, affected
+from catalog.review.changes import Diff
+from catalog.review.changes import diff as compare
 from hutong.commands.catalog.naming import ResourceName, resource_id
 from hutong.commands.tables import plain_table, show
 from schemas.calendar import CHINA

@@ -7,8 +7,10 @@ from typing import Any
 import typer
 from sqlalchemy.orm import Session
 
-from catalog import departments, following, ranking, reforms
+from catalog import departments
 from catalog.departments import DepartmentDocument
+from catalog.naming import ranking
+from catalog.reform import following, reforms
 from catalog.snapshot import write_snapshot
 from schemas.calendar import today
 from schemas.errors import Invalid

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from catalog import department_names, departments, reforms
+from catalog import departments
+from catalog.reform import department_names, reforms
 from catalog.snapshot import write_snapshot
 from hutong.commands.catalog.department_words import (
     body_of,

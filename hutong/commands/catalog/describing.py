@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from sqlalchemy.orm import Session
 
-from catalog import binding, directory, elements
+from catalog import directory, elements
+from catalog.dictionary import binding
 from catalog.gaps import gaps, known
 from hutong.commands.tables import plain_table, show
 from schemas.calendar import CHINA

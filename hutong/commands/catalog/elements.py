@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from catalog import alike, binding, directory, element_proposals, elements
-from catalog.element_proposals import Choice
+from catalog import directory, elements
+from catalog.dictionary import alike, binding, element_proposals
+from catalog.dictionary.element_proposals import Choice
 from catalog.snapshot import write_snapshot
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table

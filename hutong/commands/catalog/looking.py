@@ -8,8 +8,9 @@ import typer
 import yaml
 from sqlalchemy.orm import Session
 
-from catalog import directory, search, services
+from catalog import directory, search
 from catalog.search import Entry, Hit
+from catalog.service import services
 from catalog.snapshot import read_snapshot, write_snapshot
 from hutong.commands.catalog.naming import ResourceName, resource_id
 from hutong.commands.tables import plain_table

@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from catalog.looking_up import find_id
-from catalog.review_steps import CONSOLE, Reviewer
+from catalog.review.review_steps import CONSOLE, Reviewer
 from schemas.errors import Invalid
 from schemas.tables.operations import Officer
 

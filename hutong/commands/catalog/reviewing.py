@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from catalog import acknowledgements, reviews
-from catalog.review_steps import Reviewer
+from catalog.review import acknowledgements, reviews
+from catalog.review.review_steps import Reviewer
 from catalog.snapshot import write_snapshot
 from exchange_api import grants
 from hutong.commands.catalog.naming import Acting, ResourceName, resource_id, reviewer

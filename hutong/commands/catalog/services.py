@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from catalog import obtainable as answers
-from catalog import services
 from catalog.findings import Finding
+from catalog.service import obtainable as answers
+from catalog.service import services
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from schemas.database import transaction

@@ -42,9 +42,9 @@ class Format(StrEnum):
 IMPORTERS = {
     Format.folder: ("catalog.folder", "take_in"),
     Format.xlsx: ("catalog.workbook.reading", "take_in"),
-    Format.csv: ("catalog.pairs", "take_in"),
+    Format.csv: ("catalog.lists.pairs", "take_in"),
     Format.odcs: ("catalog.contract", "take_in"),
-    Format.services: ("catalog.service_list", "take_in"),
+    Format.services: ("catalog.lists.service_list", "take_in"),
 }
 
 

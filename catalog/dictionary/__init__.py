@@ -1,0 +1,1 @@
+"""How items and data elements hold together: what an item inherits, where it deviates, which elements are still missing."""

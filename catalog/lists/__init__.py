@@ -1,0 +1,1 @@
+"""Plain tables as departments and districts keep them: pairs of resources and items, lists of service items."""

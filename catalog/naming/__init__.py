@@ -1,0 +1,1 @@
+"""Which department a written name means, and who decides where the hub can only guess."""

@@ -1,0 +1,1 @@
+"""A version's way from draft to published: what changed, whom it touches, who must approve, who must know."""
