@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from exchange_api import delivery
+from exchange_api import delivery, inbox
 from exchange_api.answer import Answer, begin
 from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
@@ -56,7 +56,7 @@ class Answering:
         request = _read_head(scope)
         answer = begin(request)
         try:
-            body = await _read_body(receive, hub.settings.api_max_body)
+            body = await _read_body(receive, await inbox.most_bytes(hub, answer))
             answer.request = Request(
                 request.method, request.authority, request.path, request.query, request.headers, body
             )
@@ -86,6 +86,8 @@ class Answering:
             raise Invalid("url.personal")
         if other := _OTHER_LIBRARY.fullmatch(path):
             delivery.require_library(other[1])
+        if brought := inbox.PATH.fullmatch(path):
+            return await inbox.receive(hub, answer, brought[1])
         await self._forward(answer, scope)
         return None
 
@@ -135,7 +137,7 @@ def _read_head(scope: Scope) -> Request:
 
 async def _read_body(receive: Receive, limit: int) -> bytes:
     message = await receive()
-    body: bytes = message.get("body", b"")
+    body = bytearray(message.get("body", b""))
     while message.get("more_body"):
         message = await receive()
         body += message.get("body", b"")
@@ -145,7 +147,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
         raise Gone
     if len(body) > limit:
         raise Invalid("request.too_large", limit=limit)
-    return body
+    return bytes(body)
 
 
 async def _send(send: Send, sealed: Sealed) -> None:

@@ -33,6 +33,7 @@ def since_of(session: Session, task: Task) -> Any:
         return None
     if task.source.connector == "files":
         query = select(Batch.manifest).where(Batch.resource_id == task.batch.resource_id, Batch.id != task.batch.id)
+        query = query.where(Batch.error_code.is_distinct_from("landing.damaged"))  # what was lost here is taken again
         manifests = session.scalars(query.where(Batch.state.in_(("landed", "checked", "merged"))))
         return {f["source_digest"]: f["source"] for m in manifests if m for f in m["files"] if f["source_digest"]}
     last = batches.latest(session, task.batch.resource_id)
@@ -103,12 +104,12 @@ def keep_manifest(folder: Folder, task: Task, landed: Landed) -> Manifest:
 
 
 def record_refused(session: Session, batch: Batch, refused: list[dict[str, Any]]) -> list[str]:
-    """Keep which files were seen and not taken; return the names of those refused for the first time."""
+    """Keep which files were seen and not taken; return the names of those refused for the first time whose rows the hub does not have."""
     new: list[str] = []
     for file in refused:
         row = {"resource_id": batch.resource_id, "batch_id": batch.id, **file}
         added = session.execute(insert(RefusedFile).values(**row).on_conflict_do_nothing().returning(RefusedFile.name))
-        new += added.scalars()
+        new += [name for name in added.scalars() if file["code"] != "files.duplicate"]
     return new
 
 

@@ -17,7 +17,7 @@ from schemas.messages.exchange import (
     VerifyQuestion,
 )
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in {
         400: "The question cannot be read. 请求无法解析",
@@ -29,7 +29,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
         503: "No evidence can be written, so nothing is handed out. 存证不可用",
     }.items()
 }
-described = APIRouter(tags=["libraries"], responses=_REFUSALS)
+described = APIRouter(tags=["libraries"], responses=REFUSALS)
 DryRun = Annotated[bool, Query(alias="dry-run", description="All checks, no data, nothing counted. 试运行")]
 RequestId = Annotated[
     str, Header(alias="X-Request-Id", description="UUID; the same id and body give the same receipt. 请求编号")
