@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from libraries.landing import ROW
-from libraries.normalise import REPAIRS, normalise, repair_of
+from libraries.normalise import REPAIRS, Binding, codes_of, repair_of, repairs_of, steps
 from libraries.texts import plain
 from libraries.typed import ATTRIBUTE_TYPES, cast_to
 from schemas.errors import Invalid, Terminal
@@ -95,10 +95,10 @@ class Frame:
         if item.type in _TYPED and not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
             return values  # the source has types of its own: nothing to repair in a date or a number
         values = plain(values)
-        for name in item.normalise:
-            values, changed = normalise(values, name)
-            if changed:
-                self._counts[f"{item.id}.{name}"] += changed
+        for step in steps(values, item, Binding(self.document, self.texts)):
+            values = step.after
+            if step.changed:
+                self._counts[f"{item.id}.{step.name}"] += step.changed
         return plain(values)
 
     def _attribute(self, spec: Library, name: str, item: Item) -> Any:
@@ -109,8 +109,9 @@ class Frame:
 def require_checkable(document: ResourceDocument) -> None:
     """Refuse a version whose declared repairs or types cannot work. Raises Terminal `quality.unknown_normalisation`, `quality.bad_attribute`."""
     spec = library(document.library) if document.library else None
+    _require_tables(document)
     for item in document.items:
-        for name in item.normalise:
+        for name in repairs_of(item, document):
             _require_repair(document, item, name)
         if spec is not None and item.attribute and item.attribute != "subject":
             wanted = spec.attribute(item.attribute).type
@@ -121,9 +122,19 @@ def require_checkable(document: ResourceDocument) -> None:
                 )  # fmt: skip
 
 
+def _require_tables(document: ResourceDocument) -> None:
+    """Refuse a table of the binding that nothing uses: a misspelt item would leave its codes as they are in silence."""
+    used = {name.removeprefix("map:") for item in document.items for name in repairs_of(item, document)}
+    if unused := sorted(set(codes_of(document)) - used):
+        raise Terminal(
+            "quality.unknown_normalisation", resource=document.id, item=unused[0], name=f"codes: {unused[0]}",
+            known=", ".join(item.id for item in document.items),
+        )  # fmt: skip
+
+
 def _require_repair(document: ResourceDocument, item: Item, name: str) -> None:
     try:
-        found = repair_of(name)
+        found = repair_of(name, Binding(document, lambda _: None))
     except Invalid:
         found = None
     if found is None:

@@ -7,13 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import pyarrow as pa
-
 from catalog import directory
 from connectors.base import Connection
-from libraries import batches, collection, control, drift_proposals, landing, quarantine, slices, verdicts
+from libraries import (
+    batches,
+    collection,
+    control,
+    drift_proposals,
+    landing,
+    lineage,
+    mending,
+    slices,
+    tickets,
+    verdicts,
+)
 from libraries.batches import Period, Task
-from libraries.landing import ROW, LandedFile, Manifest
+from libraries.landing import Manifest
+from libraries.mending import Mended
 from libraries.merging import merge_batch
 from libraries.storage import naming_failures
 from schemas.database import transaction
@@ -115,6 +125,7 @@ def check(batch_id: str) -> None:
             checked = verdicts.examine(task, known)
         with transaction("ingest") as session:
             rejection = verdicts.record(session, batch_id, checked)
+            tickets.after_check(session, batch_id)
     if rejection is not None:
         raise rejection
 
@@ -139,9 +150,11 @@ def merge(batch_id: str) -> None:
 
 
 def publish(batch_id: str) -> dict[str, Any]:
-    """Say that the batch is in: log and return its figures (no personal data). Raises Terminal `landing.wrong_state`."""
+    """Say that the batch is in: mark held rows that it settles, log and return its figures (no personal data). Raises Terminal `landing.wrong_state`."""
     with transaction("ingest") as session:
         task = batches.get(session, batch_id)
+        if task.batch.state in batches.DONE:
+            tickets.after_publish(session, task)
     batch = task.batch
     if batch.state not in batches.DONE:
         raise Terminal("landing.wrong_state", batch=batch_id, state=batch.state, needed="merged")
@@ -179,36 +192,52 @@ def ingest(
 def replay(row_id: int, values: Mapping[str, Any]) -> str:
     """Take a quarantined row with corrected values (item → value) through the same check and merge, as a batch of one; return that batch's id.
 
-    The row is released when it merged. Raises what `quarantine.corrected` and the steps raise; a row still wrong ends as `quality.rejected`.
+    The row is released when it merged. Raises what `mending.plan` and the steps raise; a row still wrong ends as `quality.rejected`.
+    """
+    mended = replay_rows({row_id: values})[row_id]
+    if mended.end == "released" and mended.batch_id:
+        return mended.batch_id
+    if mended.end != "wrong":
+        raise Terminal("quarantine.superseded", row=row_id, batch=mended.batch_id, how=mended.end)
+    with transaction("ingest") as session:
+        batches.require_alive(batches.get(session, mended.batch_id or "").batch)
+    raise Terminal("quarantine.still_wrong", row=row_id, reasons=", ".join(mended.reasons))
+
+
+def replay_rows(corrections: Mapping[int, Mapping[str, Any]]) -> dict[int, Mended]:
+    """Take quarantined rows with corrected values (row id → item → value) through the same check and merge, one batch per batch that held them.
+
+    Right rows are released, wrong ones go on waiting; what a crash left half-done is finished first, and the same corrections sent again do nothing
+    twice. Returns how each row ended. Raises what `mending.plan` and the steps raise.
     """
     with transaction("ingest") as session:
-        row, mended = quarantine.corrected(session, row_id, values)
-        batch_id = batches.add_replay(session, row, mended)
-        task = batches.get(session, batch_id)
-    if task.batch.state == "planned":
-        _record_landed(batch_id, task, _land_row(task, mended))
-    for step in (check, merge, publish):
-        step(batch_id)
+        mending.bring_up_to_date(session, corrections)
+        resumed = mending.unfinished(session, corrections)
+    for batch_id in resumed:
+        _finish_replay(batch_id)
     with transaction("ingest") as session:
-        quarantine.release(session, row_id, batch_id)
-    return batch_id
+        plans = mending.plan(session, corrections, resumed)
+    for plan in plans:
+        with batches.alone(plan.batch_id):
+            with transaction("ingest") as session:
+                task = batches.get(session, plan.batch_id)
+            if task.batch.state == "planned":
+                _record_landed(plan.batch_id, task, mending.land(task, plan.rows))
+        _finish_replay(plan.batch_id)
+    with transaction("ingest") as session:
+        return mending.outcomes(session, corrections)
 
 
-def _land_row(task: Task, values: Mapping[str, Any]) -> Manifest:
-    folder = landing.folder_of(task.batch.path or "")
-    folder.clear("landed")
-    texts = {item: pa.array([None if value is None else str(value)], pa.string()) for item, value in values.items()}
-    row = pa.record_batch({**texts, ROW: pa.array([1], pa.int64())})
-    name = "landed/part-00000.parquet"
-    landing.write_part(folder, name, iter([row]))
-    schema = dict.fromkeys(values, "string")
-    file = LandedFile(name, 1, landing.digest_of(folder, name))
-    batch = task.batch
-    manifest = Manifest(
-        batch.id, batch.resource_id, batch.resource_version_id, 1, [file], schema, landing.fingerprint_of(schema)
-    )
-    landing.write_manifest(folder, manifest)
-    return manifest
+def _finish_replay(batch_id: str) -> None:
+    try:
+        for step in (check, merge, publish):
+            step(batch_id)
+    except Terminal as error:
+        if error.code != "quality.rejected":  # every row of it is still wrong: that is an outcome, and the rows say so
+            raise
+    with transaction("ingest") as session:
+        mending.settle(session, batch_id)
+        tickets.renew(session, batches.get(session, batch_id))
 
 
 def _begin(batch_id: str) -> tuple[Task, Any, dict[str, str]]:

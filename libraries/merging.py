@@ -71,7 +71,9 @@ def merge_batch(batch_id: str) -> MergeReport:
         if task.batch.state in batches.DONE:
             return MergeReport(batch_id)
         merge = _begin(session, task)
-        report = replace(_merge(merge, task, _held(session, task)), seconds=round(time.perf_counter() - started, 3))
+        held = withheld.held_keys(session, task) if is_snapshot(task) and not merge.first else []
+        report = MergeReport(batch_id) if _is_late(session, task) else _merge(merge, task, held)
+        report = replace(report, seconds=round(time.perf_counter() - started, 3))
         _renew_figures(session, merge.assertion, report)
         task.batch.state, task.batch.merged_at = "merged", batches.now()
         task.batch.error_code = task.batch.error_facts = None
@@ -107,10 +109,22 @@ def _asserted_at(session: Session, batch: Batch) -> datetime:
     the first time. To the millisecond: ties are judged at that grain.
     """
     if batches.is_replay(batch):
-        row = int(batch.run_id.removeprefix(batches.REPLAY).partition(":")[0])
-        batch = session.get_one(Batch, session.get_one(QuarantinedRow, row).batch_id)
+        batch = _held_in(session, batch)
     moment = batch.landed_at or batch.created_at
     return moment - timedelta(microseconds=moment.microsecond % 1000)
+
+
+def _held_in(session: Session, replay: Batch) -> Batch:
+    """Return the batch that held the rows of a replay."""
+    row = int(replay.run_id.removeprefix(batches.REPLAY).partition(":")[0])
+    return session.get_one(Batch, session.get_one(QuarantinedRow, row).batch_id)
+
+
+def _is_late(session: Session, task: batches.Task) -> bool:
+    """Tell whether a replay comes after a newer whole snapshot merged: that one says all there is to say of its rows, so that one it dropped stays gone."""
+    if not batches.is_replay(task.batch) or task.source.mode != "snapshot":
+        return False
+    return _newer_snapshot(session, _held_in(session, task.batch)) is not None
 
 
 def _departments(session: Session, library: str) -> dict[int, str]:

@@ -1,19 +1,23 @@
 """Why: harmless differences of spelling (blanks, full-width digits, date forms, labels for codes) are repaired as the directory declares and counted,
 so that only real faults go to quarantine. Vectorised: a column is scanned as bytes and only suspect rows are touched. Called by `libraries.frames`.
+The landed file keeps what came, so every repair can be looked at again (`libraries.repairs`) and undone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libraries.spellings import half_width, iso_dates
-from libraries.texts import Flags, offsets_of, text_bytes
+from libraries.derivations import parts_of_uscc, usccs_of
+from libraries.spellings import composed, day_first, excel_days, half_width, iso_dates, month_first
+from libraries.texts import Flags, offsets_of, plain, text_bytes
 from schemas.codes import code_table
 from schemas.identifiers import upgrade_citizen_ids
+from schemas.resource import Item, ResourceDocument
 
 _BLANK_LEADS = (
     (0x00, 0x20),
@@ -51,6 +55,24 @@ class Repair:
     suspects: Callable[[Any], Flags] | None = None
 
 
+@dataclass(frozen=True)
+class Binding:
+    """What a repair may need beside its column: the resource version, and another item's texts, repaired, row for row."""
+
+    document: ResourceDocument
+    column: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One repair of one column: its declared name, the texts before and after, how many it changed."""
+
+    name: str
+    before: Any
+    after: Any
+    changed: int
+
+
 def _holding(*ranges: tuple[int, int]) -> Callable[[Any], Flags]:
     """Return what finds rows that hold a byte of one of the ranges; comparing ranges vectorises, a table of 256 does not (ten times slower)."""
 
@@ -77,29 +99,69 @@ def _trim(texts: Any) -> Any:
     return pc.utf8_trim(texts, characters=_BLANKS)
 
 
-def _nfc(texts: Any) -> Any:
-    return pc.utf8_normalize(texts, form="NFC")
-
-
 REPAIRS = {
     "trim": Repair(_trim, _holding(*_BLANK_LEADS)),
     "half_width": Repair(half_width, _holding((0xE3, 0xE3), (0xEF, 0xEF))),
     "upper": Repair(pc.ascii_upper, _holding((0x61, 0x7A))),
-    "nfc": Repair(_nfc, _holding((0x80, 0xFF))),
+    "nfc": Repair(composed, _holding((0x80, 0xFF))),
     "citizen_id_18": Repair(upgrade_citizen_ids, _of_length(15)),
     "date": Repair(iso_dates),
+    "date:dmy": Repair(day_first),
+    "date:mdy": Repair(month_first),
+    "date:excel": Repair(excel_days, _of_length(5)),
 }
 
 
-def repair_of(name: str) -> Repair | None:
-    """Return a normalisation by its declared name (`code:<table>` for labels), None when there is none."""
-    kind, _, table = name.partition(":")
-    return Repair(code_table(table).codes_of) if kind == "code" and table else REPAIRS.get(name)
+def repair_of(name: str, binding: Binding | None = None) -> Repair | None:
+    """Return a normalisation by its declared name, None when there is none.
+
+    Beside REPAIRS: `code:<table>` labels to codes, `map:<name>` a table of the binding, `uscc:<authority>,<kind>,<division>` (`libraries.derivations`).
+    """
+    kind, _, argument = name.partition(":")
+    if kind == "code" and argument:
+        return Repair(code_table(argument).codes_of)
+    if kind == "map" and binding is not None and argument in codes_of(binding.document):
+        return Repair(partial(_mapped, codes_of(binding.document)[argument]))
+    if kind == "uscc" and binding is not None and (parts := parts_of_uscc(argument, binding.document)):
+        return Repair(
+            lambda texts: usccs_of(texts, [binding.column(p) if p.islower() else pa.scalar(p) for p in parts])
+        )
+    return REPAIRS.get(name)
 
 
-def normalise(texts: Any, name: str) -> tuple[Any, int]:
+def codes_of(document: ResourceDocument) -> Mapping[str, Mapping[str, str]]:
+    """Return the code tables that the resource's binding declares, by item or name."""
+    return document.source.codes if document.source else {}
+
+
+def repairs_of(item: Item, document: ResourceDocument) -> tuple[str, ...]:
+    """Return an item's repairs in order: those it declares, then the binding's table of its own name unless it stands among them."""
+    own = f"map:{item.id}"
+    return (*item.normalise, own) if item.id in codes_of(document) and own not in item.normalise else item.normalise
+
+
+def columns_behind(document: ResourceDocument, items: Iterable[str]) -> list[str]:
+    """Return the items whose columns are needed to repair these, themselves included."""
+    found = dict.fromkeys(items)
+    for item in list(found):
+        for name in document.item(item).normalise:
+            kind, _, argument = name.partition(":")
+            if kind == "uscc":
+                found |= dict.fromkeys(p for p in parts_of_uscc(argument, document) or () if p.islower())
+    return list(found)
+
+
+def steps(values: Any, item: Item, binding: Binding) -> Iterator[Step]:
+    """Yield every repair of a string array in the order declared, each on what the one before left."""
+    for name in repairs_of(item, binding.document):
+        after, changed = normalise(values, name, binding)
+        yield Step(name, values, after, changed)
+        values = plain(after) if changed else after
+
+
+def normalise(texts: Any, name: str, binding: Binding | None = None) -> tuple[Any, int]:
     """Apply one declared normalisation to a string array; return the array and how many values changed. Null stays null."""
-    repair = repair_of(name)
+    repair = repair_of(name, binding)
     assert repair is not None, "frames.require_normalisations refuses unknown ones"
     rows = np.flatnonzero(repair.suspects(texts)) if repair.suspects else None
     if rows is not None and not len(rows):
@@ -115,3 +177,8 @@ def normalise(texts: Any, name: str) -> tuple[Any, int]:
     mask = np.zeros(len(texts), np.bool_)
     mask[rows] = True
     return pc.replace_with_mask(texts, pa.array(mask), after), count
+
+
+def _mapped(table: Mapping[str, str], texts: Any) -> Any:
+    places = pc.index_in(texts, value_set=pa.array(list(table), pa.string()))
+    return pc.coalesce(pa.array(list(table.values()), pa.string()).take(places), texts)

@@ -1,15 +1,19 @@
-"""Why: a bad row is kept as it came, with every reason, until its department mends it; nothing is dropped in silence. Holding is set-based (COPY), and a
-mended row is replayed through the same check and merge. Called by `libraries.ingest` and, for looking and replaying, by commands and pages.
+"""Why: a bad row is kept as it came, with every reason, until its department mends it; nothing is dropped in silence, and no row is ever deleted (the
+role that collects may not). Holding is set-based (COPY). How rows leave: `libraries.mending` replays mended ones, `libraries.superseding` tells those
+that the source itself put right. Called by `libraries.verdicts` and, for looking, by commands and pages.
 """
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from libraries import batches
@@ -18,12 +22,48 @@ from libraries.duplicates import Rows
 from libraries.frames import Frame
 from libraries.landing import ROW
 from libraries.texts import plain
-from schemas.errors import Invalid, Terminal
+from schemas.errors import Invalid
 from schemas.tables.landing import QuarantinedRow
 
 MALFORMED = "row.malformed"
 _COPY = "COPY landing.quarantined_rows (batch_id, row_number, record_key, reasons, values) FROM STDIN (FORMAT csv)"
 _CONTROLS = "".join(map(chr, range(0x20)))
+WAITING = (QuarantinedRow.released_at.is_(None), QuarantinedRow.superseded_at.is_(None))
+AGES = {">90": (90, 1e9), "30-90": (30, 90), "7-30": (7, 30), "1-7": (1, 7), "<1": (-1e9, 1)}
+"""Age in days: from (inclusive), to."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows: those with a reason, those that wait at least so long, those that still wait."""
+
+    reason: str | None = None
+    older_than: timedelta | None = None
+    waiting: bool = True
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that wait for one reason: how many, since when, the first few by id, and a batch that holds them."""
+
+    reason: str
+    rows: int
+    since: datetime
+    examples: tuple[int, ...]
+    batch_id: str
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where the rows of one batch are."""
+
+    rows: int
+    good: int
+    duplicates: int
+    held: int
+    waiting: int
+    released: int
+    superseded: int
 
 
 def reasons_of(verdict: Verdict, rows: Rows) -> pa.Array:
@@ -60,32 +100,28 @@ def hold_malformed(session: Session, batch_id: str, lines: Iterable[Mapping[str,
         session.execute(insert(QuarantinedRow), rows)
 
 
-def clear(session: Session, batch_id: str) -> None:
-    """Forget what an earlier, unfinished check of the batch held."""
-    session.execute(delete(QuarantinedRow).where(QuarantinedRow.batch_id == batch_id))
-
-
 def find(
-    session: Session,
-    *,
-    batch_id: str | None = None,
-    resource_id: str | None = None,
-    held: bool = True,
-    limit: int = 1000,
-) -> list[QuarantinedRow]:
-    """Return quarantined rows of a batch or resource in order; `held` leaves out those released."""
-    query = select(QuarantinedRow).order_by(QuarantinedRow.id).limit(limit)
+    session: Session, *, batch_id: str | None = None, resource_id: str | None = None, wanted: Wanted | None = None, limit: int = 1000
+) -> list[QuarantinedRow]:  # fmt: skip
+    """Return quarantined rows of a batch or resource, those waiting longest first; only those that wait unless `wanted` says otherwise."""
+    query = select(QuarantinedRow).order_by(QuarantinedRow.waiting_since, QuarantinedRow.id).limit(limit)
     if batch_id:
         query = query.where(QuarantinedRow.batch_id == batch_id)
     if resource_id:
         query = query.where(QuarantinedRow.batch_id.in_(batches.ids_of(resource_id)))
-    if held:
-        query = query.where(QuarantinedRow.released_at.is_(None))
-    return list(session.scalars(query))
+    return list(session.scalars(query.where(*_narrowed(wanted or Wanted()))))
+
+
+def get(session: Session, row_id: int) -> QuarantinedRow:
+    """Return one row, waiting or not. Raises Invalid `quarantine.unknown_row`."""
+    row = session.get(QuarantinedRow, row_id)
+    if row is None:
+        raise Invalid("quarantine.unknown_row", row=row_id)
+    return row
 
 
 def count_reasons(session: Session, batch_id: str) -> dict[str, int]:
-    """Return how many rows of a batch are held for each reason, most first."""
+    """Return how many rows of a batch were held for each reason, most first."""
     reason = func.unnest(QuarantinedRow.reasons).label("reason")
     rows = select(reason).where(QuarantinedRow.batch_id == batch_id).subquery()
     query = select(rows.c.reason, func.count()).group_by(rows.c.reason).order_by(func.count().desc(), rows.c.reason)
@@ -93,25 +129,52 @@ def count_reasons(session: Session, batch_id: str) -> dict[str, int]:
     return {name: count for name, count in found}  # noqa: C416 — rows of a result are not pairs to a type checker
 
 
-def corrected(session: Session, row_id: int, values: Mapping[str, Any]) -> tuple[QuarantinedRow, dict[str, Any]]:
-    """Return a held row, locked, and its landed values with the corrections put in.
+def groups(session: Session, resource_id: str, wanted: Wanted | None = None, examples: int = 2) -> list[Group]:
+    """Return the waiting rows of a resource by reason, most first; a row with two reasons is in two groups."""
+    reason = func.unnest(QuarantinedRow.reasons).label("reason")
+    rows = select(reason, QuarantinedRow.id, QuarantinedRow.batch_id, QuarantinedRow.waiting_since)
+    rows = rows.where(QuarantinedRow.batch_id.in_(batches.ids_of(resource_id)), *_narrowed(wanted or Wanted()))
+    each = rows.subquery()
+    place = func.row_number().over(partition_by=each.c.reason, order_by=(each.c.waiting_since, each.c.id))
+    placed = select(each, place.label("place")).subquery()
+    ids = aggregate_order_by(placed.c.id, placed.c.place)
+    query = select(
+        placed.c.reason,
+        func.count().label("count"),
+        func.min(placed.c.waiting_since).label("since"),
+        func.array_agg(ids).filter(placed.c.place <= examples).label("ids"),
+        func.max(placed.c.batch_id).label("batch_id"),
+    )
+    found = session.execute(query.group_by(placed.c.reason).order_by(func.count().desc(), placed.c.reason)).all()
+    return [Group(one.reason, int(one[1]), one.since, tuple(one.ids), one.batch_id) for one in found]
 
-    Raises Invalid `quarantine.unknown_row`, `quarantine.unknown_item`, Terminal `quarantine.released`.
-    """
-    row = session.scalar(select(QuarantinedRow).where(QuarantinedRow.id == row_id).with_for_update())
-    if row is None:
-        raise Invalid("quarantine.unknown_row", row=row_id)
-    if row.released_at is not None:
-        raise Terminal("quarantine.released", row=row_id, batch=row.released_by_batch_id)
-    if unknown := sorted(set(values) - set(row.values)):
-        raise Invalid("quarantine.unknown_item", items=", ".join(unknown), known=", ".join(row.values))
-    return row, {**row.values, **values}
+
+def ages(session: Session, resource_id: str) -> dict[str, int]:
+    """Return how many rows of a resource wait for how long, oldest first, by the names of AGES."""
+    days = func.extract("epoch", func.now() - QuarantinedRow.waiting_since) / 86_400
+    columns = [func.count().filter(days >= low, days < high) for low, high in AGES.values()]
+    query = select(*columns).where(QuarantinedRow.batch_id.in_(batches.ids_of(resource_id)), *WAITING)
+    return dict(zip(AGES, session.execute(query).one(), strict=True))
 
 
-def release(session: Session, row_id: int, batch_id: str) -> None:
-    """Say that a held row is right now and came in by another batch."""
-    row = session.get_one(QuarantinedRow, row_id)
-    row.released_at, row.released_by_batch_id = batches.now(), batch_id
+def balance(session: Session, batch_id: str) -> Balance:
+    """Return where every row of a checked batch is. rows = good + duplicates + held, and held = waiting + released + superseded, always."""
+    batch = batches.get(session, batch_id).batch
+    duplicates = int((batch.repairs or {}).get("duplicate_row", 0))
+    waiting = func.count().filter(*WAITING)
+    ended = (func.count(QuarantinedRow.released_at), func.count(QuarantinedRow.superseded_at))
+    query = select(func.count(), waiting, *ended).where(QuarantinedRow.batch_id == batch_id)
+    held = session.execute(query).one()
+    return Balance(batch.rows_in or 0, batch.rows_good or 0, duplicates, *held)
+
+
+def _narrowed(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = list(WAITING) if wanted.waiting else []
+    if wanted.reason:
+        conditions.append(QuarantinedRow.reasons.contains([wanted.reason]))
+    if wanted.older_than is not None:
+        conditions.append(QuarantinedRow.waiting_since <= func.now() - wanted.older_than)
+    return conditions
 
 
 def _documents(landed: pa.Table) -> Any:

@@ -45,7 +45,8 @@ class Item(Strict):
     )
     normalise: tuple[str, ...] = Field(
         default=(),
-        description="Declared repairs, in order: trim, half_width, upper, nfc, citizen_id_18, date, date:dmy, date:mdy, date:excel, code:<table>, map:<name>, uscc:<authority>,<kind>,<division>.",
+        description="Declared repairs, in order: trim, half_width, upper, nfc, citizen_id_18, date, date:dmy, date:mdy, date:excel, "
+        "code:<table>, map:<name>, uscc:<authority>,<kind>,<division>.",
     )
     share_type: Literal[1, 2, 3] | None = Field(
         default=None, description="Own sharing attribute; None inherits the resource's."
