@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog import notices
 from catalog.reform import reforms
-from catalog.review import reminders, reviews
+from catalog.review import reminders, review_steps, reviews
 from catalog.snapshot import write_snapshot
 from exchange_api import grants
 from schemas.calendar import CHINA
 from schemas.tables.directory import ResourceVersion
+from schemas.tables.operations import Notice
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def keep_up(session: Session, now: datetime | None = None) -> Done:
     """Let due versions and reforms take effect, bring grants along, remind of reviews, and renew the snapshot; again does nothing more."""
     moment, begun = now or datetime.now(UTC), datetime.now(UTC)
     day = moment.astimezone(CHINA).date()
-    reforms.apply_due(session, day)
+    _tell_of_failures(session, reforms.apply_due(session, day))
     reviews.take_effect(session, moment)
     ended = select(ResourceVersion.resource_id).where(ResourceVersion.ended_at >= begun).distinct()
     changed = sorted(session.scalars(ended))
@@ -38,3 +40,13 @@ def keep_up(session: Session, now: datetime | None = None) -> Done:
     reminded = reminders.remind(session, day)
     write_snapshot(session)
     return Done(changed, suspended, reminded)
+
+
+def _tell_of_failures(session: Session, applied: reforms.Applied) -> None:
+    """Tell the authority once of every reform that cannot come into force, and why; it is tried again every hour."""
+    for change, error in applied.failures:
+        facts = {"reform": str(change.id), "day": change.effective_on.isoformat(), "why": error.title("zh")}
+        for department_id in sorted(review_steps.authorities(session)):
+            told = select(Notice.id).where(Notice.department_id == department_id, Notice.key == "reform.failed")
+            if session.scalar(told.where(Notice.facts == facts).limit(1)) is None:
+                notices.notify(session, department_id, "reform.failed", facts)

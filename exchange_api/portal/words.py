@@ -136,6 +136,7 @@ NOTICE = {
     "demand.accepted": N_("需求方已验收：%(purpose)s"),
     "demand.closed": N_("需求已办结：%(purpose)s"),
     "grant.base_lost": N_("授权 %(grant)s 已暂停：%(resources)s不再提供 %(items)s"),
+    "reform.failed": N_("第 %(reform)s 号机构改革未能于 %(day)s 生效：%(why)s"),
     "version.office_review": N_("目录待本部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),
     "version.authority_review": N_("目录待主管部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),
     "version.returned": N_("目录被退回修改（%(why)s）：%(name)s 第 %(version)s 版"),

@@ -1,8 +1,10 @@
 """A department ends while it is asked: its successor answers, the grant comes about, and the demander's successor holds it."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.reform import reforms
@@ -10,8 +12,10 @@ from catalog.reform.reforms import Act
 from exchange_api import demands, grants, supply
 from exchange_api.matching.index import candidates
 from exchange_api.supply import ItemAnswer
+from exchange_api.upkeep import keep_up
 from schemas.errors import Denied
 from schemas.tables.exchange import Application, Grant
+from schemas.tables.operations import Notice, Officer
 from tests.desks.conftest import BUREAU, CIVIL, HOUSING, POLICE, actor, form
 
 ACT = Act(date(2026, 1, 1), "兴编办〔2026〕3号", "chen")
@@ -38,3 +42,17 @@ def test_the_successor_answers_and_holds_what_was_granted(town: Session) -> None
     grants.suspend(town, CIVIL, grant.id)
     assert town.get_one(Grant, grant.id).suspended_by_provider
     assert {one.department_id for one in candidates(town)} == {"civil_affairs"}
+
+
+def test_the_authority_is_told_once_of_a_reform_that_cannot_come_into_force(
+    town: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HUTONG_SNAPSHOT", str(tmp_path / "snapshot.json"))
+    town.merge(Officer(id="chen", name="陈", department_id="data_bureau", roles=["authority"], password_hash="-"))
+    day = datetime.now(UTC) + timedelta(days=2)
+    reforms.dissolve(town, "civil_affairs", Act(day.date(), "兴编办〔2026〕4号", "chen"))
+    for hour in (24, 25):
+        keep_up(town, day + timedelta(hours=hour))
+    told = town.scalars(select(Notice).where(Notice.key == "reform.failed")).all()
+    assert [notice.department_id for notice in told] == ["data_bureau"]
+    assert "civil_affairs" in told[0].facts["why"]

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from catalog import directory
 from catalog.findings import Finding, Outcome
 from catalog.snapshot import write_snapshot
+from exchange_api import grants
 from schemas.database import transaction
 from schemas.errors import Invalid
 
@@ -112,6 +113,7 @@ def _publish(session: Session, outcome: Outcome) -> list[str]:
     drafts = [*outcome.created, *outcome.changed]
     for resource_id in drafts:
         directory.publish(session, resource_id)
+    grants.follow(session, drafts)
     return drafts
 
 
