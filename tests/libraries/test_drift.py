@@ -143,8 +143,9 @@ def test_a_retyped_column_is_confirmed_by_the_new_version(hub: Any, people: Any)
     assert shown["retyped"] == {"birth_date": "D", "height": "I", "phone": "C"}
     assert call("drift", "accept", RESIDENT).exit_code == 0
     with hub.session() as session:
-        options = directory.document(session, RESIDENT).source.options
-    assert options["confirmed_types"] == dict.fromkeys(("birth_date", "height", "phone"), "int64")
+        source = directory.document(session, RESIDENT).source
+    assert source is not None
+    assert source.options["confirmed_types"] == dict.fromkeys(("birth_date", "height", "phone"), "int64")
     ingest.land(ingest.plan(RESIDENT, "night"))
 
 
@@ -167,7 +168,9 @@ def test_a_run_rejected_for_its_rows_stays_rejected_when_a_new_version_comes(hub
 
 @given(NAMES, NAMES)
 def test_every_changed_column_is_named_and_none_is_paired_twice(found: set[str], bound: set[str]) -> None:
-    source = Source.model_construct(mapping={name: f"i{n}" for n, name in enumerate(sorted(bound))}, ignore=())
+    source = Source(
+        connector="files", connection="c", mapping={name: f"i{n}" for n, name in enumerate(sorted(bound))}, key=("i",)
+    )
     unknown, missing = found - bound, bound - found
     pairs = drift.renamings(unknown, missing)
     assert set(pairs) <= unknown
