@@ -110,6 +110,7 @@ def unfinished_run(session: Session, resource_id: str, period: Period | None = N
         .where(Batch.resource_id == resource_id, Batch.run_id.not_like(f"{REPLAY}%"))
         .where(ResourceVersion.state == "published")
         .where(Batch.period == asdict(period) if period else Batch.period.is_(None))
+        .where(Batch.error_code.is_distinct_from("landing.damaged"))  # going on would find the same damage
     )
     newest = session.scalar(query.order_by(Batch.number.desc()).limit(1))
     return newest.run_id if newest is not None and newest.state in ("planned", "landed", "checked") else None

@@ -70,6 +70,11 @@ def read_changed(folder: Folder, spec: Library, keys: Keys, known: Known | None)
         yield from _ahead(pool, prepare, enumerate(groups_of(folder, "checked")))
 
 
+def keys_in(table: Any, spec: Library) -> Any:
+    """Return the library keys of a table of checked columns; null where a part is missing. Raises Terminal `merge.unfit_value`."""
+    return _key(spec, _columns(table, spec), _subject(table))[0]
+
+
 def _ahead(
     pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], most: int = _WORKERS + 1
 ) -> Iterator[_Result]:

@@ -5,7 +5,6 @@ all and which records the snapshot no longer holds. Called by `libraries.merging
 from dataclasses import dataclass
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,6 +45,8 @@ def read_known(assertion: Assertion, present: Hashes, held: list[str]) -> Known:
 
     Raises Transient `merge.interrupted`.
     """
+    import adbc_driver_postgresql.dbapi as adbc  # brings pandas along: 1.5 s that a task without a snapshot to compare need not wait
+
     statement = _KNOWN.format_map(assertion.words)
     key_hash, row_hash = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     gone: list[Any] = []

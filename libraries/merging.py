@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
-from libraries import batches, claims, conflicts, golden, partitions, sql, units
+from libraries import batches, claims, conflicts, golden, partitions, sql, units, withheld
 from libraries.candidates import read_changed, read_keys
 from libraries.claims import Asserted, Assertion
 from libraries.known import read_known
@@ -59,7 +59,7 @@ def merge_batch(batch_id: str) -> MergeReport:
     """Merge a checked batch into its library and mark it merged; a merged one is left alone.
 
     Raises Invalid `landing.unknown_batch`; Terminal `landing.wrong_state`, `merge.overtaken`, `merge.no_library`, `merge.key_missing`, `merge.unfit_value`,
-    `merge.refused`; Transient `merge.interrupted`.
+    `merge.refused`, `landing.damaged`; Transient `merge.interrupted`.
     """
     started = time.perf_counter()
     with transaction("ingest") as session:
@@ -94,13 +94,15 @@ def _begin(session: Session, task: batches.Task) -> _Merge:
 
 
 def is_snapshot(task: batches.Task) -> bool:
-    """Tell whether what the batch does not hold is gone: a full snapshot, and not the replay of one row."""
-    return task.source.mode == "snapshot" and not batches.is_replay(task.batch)
+    """Tell whether what the batch does not hold is gone: a full snapshot, not the replay of one row or a back-fill."""
+    return task.source.mode == "snapshot" and not batches.is_partial(task.batch)
 
 
 def _newer_snapshot(session: Session, batch: Batch) -> str | None:
     merged = select(Batch.id).where(Batch.resource_id == batch.resource_id, Batch.state == "merged")
-    newer = merged.where(Batch.landed_at > batch.landed_at, Batch.run_id.not_like(f"{batches.REPLAY}%"))
+    newer = merged.where(
+        Batch.landed_at > batch.landed_at, Batch.run_id.not_like(f"{batches.REPLAY}%"), Batch.period.is_(None)
+    )
     return session.scalars(newer.order_by(Batch.number).limit(1)).first()
 
 
@@ -139,25 +141,18 @@ def _departments(session: Session, library: str) -> dict[int, str]:
     return {row.number: row.department_id for row in session.execute(query)}
 
 
-def _held(session: Session, task: batches.Task) -> list[str]:
-    """Return the keys of the batch's quarantined rows: their records are not gone, only held back, and keep what was right before."""
-    item = next((i.id for i in task.document.items if i.attribute == "subject"), "")
-    query = select(QuarantinedRow.record_key, func.btrim(QuarantinedRow.values[item].astext)).where(
-        QuarantinedRow.batch_id == task.batch.id
-    )
-    return [key for row in session.execute(query) for key in row if key]
-
-
 def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
     spec, folder = merge.assertion.spec, folder_of(task.batch.path or "")
     keys = read_keys(folder, spec)
+    if task.batch.rows_good not in (None, len(keys)):  # an empty disk must not pass for an empty source
+        raise Terminal("landing.damaged", batch=task.batch.id, file="checked/")
     known = read_known(merge.assertion, keys.ordered, held) if is_snapshot(task) and not merge.first else None
     boundaries = partitions.boundaries_of(spec.library, keys.sample) if len(keys) >= units.SMALL else []
     total: Counter[str] = Counter()
     with Shelf(spec, boundaries) as shelf, ThreadPoolExecutor(CONNECTIONS) as pool:
         for table in read_changed(folder, spec, keys, known):
             shelf.add(table)
-        if known is not None:
+        if known is not None and withheld.is_whole(task.batch):
             shelf.withdraw(known.gone)
         for counts in pool.map(lambda place: _merge_place(merge, shelf, place), shelf.places()):
             total.update(counts)

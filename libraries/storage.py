@@ -22,6 +22,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _REFUSED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY", "SIGNATURE", "NO_SUCH_BUCKET", "status 403", "allow_bucket_creation")
 """Words by which pyarrow reports what waiting does not mend."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, a quota, the largest file allowed
 
 
 class LandingSettings(HutongSettings):
@@ -84,7 +85,12 @@ def appearing(filesystem: Any, path: str) -> Iterator[str]:
     temporary = path + ".tmp"
     if _is_there(filesystem, temporary):  # what a killed attempt left is not this one's
         filesystem.delete_file(temporary)
-    yield temporary
+    try:
+        yield temporary
+    except BaseException:
+        with suppress(OSError):  # on a full disk a half-written file stands in the way of everybody
+            filesystem.delete_file(temporary)
+        raise
     if _is_there(filesystem, temporary):
         filesystem.move(temporary, path)
 
@@ -107,21 +113,28 @@ def naming_failures(step: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @wraps(step)
     def named(*arguments: _P.args, **options: _P.kwargs) -> _T:
-        try:
+        with failures_named():
             return step(*arguments, **options)
-        except OSError as error:
-            failure = _name(error)
-            if failure is None:
-                raise
-            raise failure from error
 
     return named
+
+
+@contextmanager
+def failures_named() -> Iterator[None]:
+    """Name the storage's own errors of a block as `naming_failures` does."""
+    try:
+        yield
+    except OSError as error:
+        failure = _name(error)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def _name(error: OSError) -> HutongError | None:
     said, root = str(error), (LandingSettings().landing or str(HomeSettings().var / "landing"))
     address = root.partition("?")[0].rpartition("@")[2]
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return Transient("landing.storage_full", address=address)
     if any(word in said for word in _REFUSED):
         return Terminal("landing.storage_refused", address=address)
