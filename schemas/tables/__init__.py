@@ -10,6 +10,7 @@ from schemas.tables import (
     landing,
     library,
     operations,
+    reconciliation,
     services,
 )
 from schemas.tables.base import SCHEMAS, Base
@@ -26,5 +27,6 @@ __all__ = [
     "landing",
     "library",
     "operations",
+    "reconciliation",
     "services",
 ]
