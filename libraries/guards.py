@@ -47,9 +47,13 @@ class Figure:
         return max(self.low - self.value, self.value - self.high)
 
     def facts(self) -> dict[str, Any]:
-        """Return the figure as it is kept; an open end of the range is None."""
+        """Return the figure as it is kept, without what it has not: item, code, an open end of its range."""
         named = {"item": self.item, "code": self.code, "value": self.value, "low": self.low, "high": self.high}
-        return {name: _finite(value) for name, value in named.items() if value is not None}
+        return {
+            name: round(value, 6) if isinstance(value, float) else value
+            for name, value in named.items()
+            if value is not None and not (isinstance(value, float) and math.isinf(value))
+        }
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def _around(shares: Sequence[float], threshold: float, rows: int, *, is_part: bo
         return threshold * (share if is_part else 1) + _CHANCE * math.sqrt(expected * (1 - expected) / rows)
 
     low, high = min(shares), max(shares)
-    return low - room(low), high + room(high)
+    return max(0.0, low - room(low)), min(1.0, high + room(high))
 
 
 def _failures(session: Session, batch: Batch, last: Batch | None) -> int:
@@ -178,9 +182,3 @@ def _days(earlier: datetime | None, later: datetime | None) -> float | None:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
-
-
-def _finite(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return round(value, 6) if math.isfinite(value) else None

@@ -106,27 +106,21 @@ def _ask(session: Session, look: Look, rule: Rule, sql: str) -> pa.Array:
 
 
 def _fill(connection: Connection, look: Look, rule: Rule) -> None:
-    names = ["key", *(item.replace(".", "_") for item in rule.items)]
-    made = False
-    for path, group in landing.groups_of(look.folder, "landed"):
-        frame = Frame(landing.read_group(look.folder, path, group), look.document, look.today)
-        table = pa.record_batch([frame.key(), *(frame.typed(item) for item in rule.items)], names=names)
-        if not made:
-            _create(connection, table.schema)
-            made = True
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy("COPY pg_temp.batch FROM STDIN (FORMAT binary)") as copy:
-            for part in (wire.HEAD, wire.encode(table), wire.TAIL):
-                copy.write(part)
-    if made:
-        _run(connection, "ANALYZE pg_temp.batch")
-    else:
-        _create(connection, pa.schema([(name, pa.string()) for name in names]))
-
-
-def _create(connection: Connection, schema: pa.Schema) -> None:
+    schema = _batch(Frame(pa.table({landing.ROW: pa.array([], pa.int64())}), look.document, look.today), rule).schema
     columns = ", ".join(f'"{field.name}" {_type(field.type)}' for field in schema)
     _run(connection, f"CREATE TEMPORARY TABLE batch ({columns}) ON COMMIT DROP")
+    driver: Any = connection.connection.driver_connection
+    for path, group in landing.groups_of(look.folder, "landed"):
+        rows = _batch(Frame(landing.read_group(look.folder, path, group), look.document, look.today), rule)
+        with driver.cursor() as cursor, cursor.copy("COPY pg_temp.batch FROM STDIN (FORMAT binary)") as copy:
+            for part in (wire.HEAD, wire.encode(rows), wire.TAIL):
+                copy.write(part)
+    _run(connection, "ANALYZE pg_temp.batch")
+
+
+def _batch(frame: Frame, rule: Rule) -> pa.RecordBatch:
+    names = ["key", *(item.replace(".", "_") for item in rule.items)]
+    return pa.record_batch([frame.key(), *(frame.typed(item) for item in rule.items)], names=names)
 
 
 def _type(kind: pa.DataType) -> str:
@@ -163,7 +157,9 @@ def _tokens(text: str) -> Iterator[str]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         token = found.group() if found else text[place]
-        if found is None or "--" in token or "/*" in token or (token[0] == "'" and _WORD.match(before[-1:] or " ")):
+        is_remark = token[0] != "'" and ("--" in token or "/*" in token)
+        is_escape = token[0] == "'" and _WORD.match(before[-1:] or " ")  # E'…', U&'…': other rules hold inside
+        if found is None or is_remark or is_escape:
             raise _refused(token[:20], "not a sign that a rule may hold (comments, quoted names, parameters, escapes)")
         if not token.isspace():
             yield token

@@ -100,7 +100,7 @@ def _check(document: ResourceDocument, body: Mapping[str, Any]) -> Check:
 
 
 def _require_judgeable(document: ResourceDocument, rule: Rule) -> None:
-    """Ask the rule of no rows: what is misspelt or does not fit the items shows before a batch meets it."""
+    """Ask the rule of one empty row: what is misspelt or does not fit the items shows before a batch meets it."""
     if rule.kind == "sql":
         require_harmless(str(rule.options.get("sql", "")))
     elif rule.kind == "reference":
@@ -108,7 +108,7 @@ def _require_judgeable(document: ResourceDocument, rule: Rule) -> None:
         if not set(names) <= set(LIBRARIES):
             raise Invalid("quality.rule_unfit", rule=rule.id, why=f"not all base libraries: {names}")
     elif rule.kind in JUDGES:
-        nothing = pa.table({item.id: pa.array([], pa.string()) for item in document.items})
+        nothing = pa.table({item.id: pa.nulls(1, pa.string()) for item in document.items})
         try:
             broken(rule, Frame(nothing, document, date(2000, 1, 1)))
         except (HutongError, ValueError, TypeError) as error:

@@ -196,8 +196,7 @@ def _guard_rejection(batch: Batch, checked: Checked) -> Terminal | None:
     for guard in checked.look.document.quality.reject_on:
         for figure in outside.get(guard, ()):
             whose = " ".join(part for part in (figure.item, figure.code) if part) or "-"
-            return Terminal(
-                "quality.guard", batch=batch.id, guard=guard, whose=whose, value=round(figure.value, 4),
-                low=round(figure.low, 4), high=round(figure.high, 4),
-            )  # fmt: skip
+            facts = {"low": "-", "high": "-", **figure.facts()}
+            told = {name: facts[name] for name in ("value", "low", "high")}
+            return Terminal("quality.guard", batch=batch.id, guard=guard, whose=whose, **told)
     return None
