@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote
 
 from exchange_api import delivery, inbox
 from exchange_api.answer import Answer, begin
@@ -79,9 +80,10 @@ class Answering:
             if answer.request.method != "POST":
                 raise Invalid("route.method", method=answer.request.method, allowed="POST")
             return await direct(hub, answer)
-        if _PERSONAL.search(path) or _PERSONAL.search(answer.request.query):
+        plain = unquote(path), unquote(answer.request.query)
+        if any(_PERSONAL.search(part) for part in plain):
             # evidence is kept for ever: what must not stand in a URL must not get into an entry either
-            hidden = [_PERSONAL.sub("-", part) for part in (path, answer.request.query)]
+            hidden = [quote(_PERSONAL.sub("-", part), "/=&") for part in plain]
             answer.request = replace(answer.request, path=hidden[0], query=hidden[1])
             raise Invalid("url.personal")
         if other := _OTHER_LIBRARY.fullmatch(path):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from catalog import directory
@@ -71,7 +71,7 @@ def standings(session: Session, resource_id: str | None = None) -> list[Standing
     if resource_id is not None:
         directory.get(session, resource_id)
     ids = [found.id for found in (one.document for one in directory.published(session)) if found.source]
-    newest = select(Batch).distinct(Batch.resource_id).order_by(Batch.resource_id, Batch.number.desc())
+    newest = select(Batch).ext(distinct_on(Batch.resource_id)).order_by(Batch.resource_id, Batch.number.desc())
     last = {batch.resource_id: batch for batch in session.scalars(newest)}
     paused = {found.resource_id: found for found in session.scalars(select(Pause))}
     wanted = sorted({*ids, *paused} & {resource_id} if resource_id else {*ids, *paused})

@@ -31,7 +31,7 @@ from exchange_api.signing.messages import is_bindable
 from schemas.identifiers import citizen_id_check_digit, organisation_code_check_digit, uscc_check_digit
 from schemas.library import library as library_definition
 from schemas.migrations import upgrade
-from schemas.tables import directory, evidence, exchange, landing
+from schemas.tables import departments, directory, evidence, exchange, landing, services
 from schemas.tables.library import golden_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,10 +203,10 @@ def seed(session: Session, signers: dict[str, SoftwareSigner]) -> None:
 
 def _seed_directory(session: Session) -> None:
     for one in ("public_security", "housing", "market_regulation"):
-        session.add(directory.Department(id=one, name=one, short_name=one))
+        session.add(departments.Department(id=one, name=one, short_name=one))
     session.flush()
     session.add(directory.Resource(id=RESOURCE, number=1, department_id="public_security"))
-    session.add(directory.ServiceItem(id=PURPOSE["service_item"], name="公租房租赁补贴", department_id="housing"))
+    session.add(services.ServiceItem(id=PURPOSE["service_item"], name="公租房租赁补贴", department_id="housing"))
     session.flush()
     session.add(
         directory.ResourceVersion(
