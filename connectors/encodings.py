@@ -29,7 +29,7 @@ def detect(path: Path, name: str, declared: str | None = None) -> str:
     """Return the codec of a file: as declared, else by its byte order mark, else strict UTF-8, else GB18030 (GB 18030-2022).
 
     A few GB18030 characters may pass for UTF-8 (末 is ĩ): text whose only characters beyond ASCII are of two bytes is taken as GB18030 when that fits.
-    Raises Transient files.incomplete when it ends inside a character, Terminal files.encoding when no encoding fits.
+    Raises Transient files.incomplete when it ends inside a character, Terminal files.encoding when no encoding fits or it is UTF-8 declared otherwise.
     """
     try:
         candidates = [codecs.lookup(declared).name] if declared else _candidates(path)
@@ -41,9 +41,20 @@ def detect(path: Path, name: str, declared: str | None = None) -> str:
         if trial.truncated:
             raise Transient("files.incomplete", file=name, reason="it ends inside a character")
         if trial.offset < 0:
+            if declared:
+                _require_not_utf8(path, name, codec)
             doubtful = len(candidates) > 1 and codec == "utf-8" and not trial.is_ascii and not trial.has_ideographs
             return "gb18030" if doubtful and _try(path, "gb18030").offset < 0 else codec
     raise Terminal("files.encoding", file=name, tried=", ".join(candidates), offset=trial.offset)
+
+
+def _require_not_utf8(path: Path, name: str, codec: str) -> None:
+    """Refuse UTF-8 that was declared as something else: GB18030 makes characters of almost any bytes, and 张 would come in as 寮."""
+    if codec.startswith("utf-8"):
+        return
+    found = _try(path, "utf-8")
+    if found.offset < 0 and found.has_ideographs:
+        raise Terminal("files.encoding", file=name, tried=codec, offset=0)
 
 
 def _candidates(path: Path) -> list[str]:
