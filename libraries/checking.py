@@ -48,6 +48,7 @@ class Verdict:
     rules: tuple[RuleVerdict, ...]
     is_volume_right: bool
     report: Any
+    context: Any = None
 
     def bad(self, rows: int) -> Flags:
         """Return which of `rows` rows break at least one rule, row n at n - 1."""
@@ -87,7 +88,7 @@ def judge(name: str, rules: tuple[Rule, ...], bits: list[Bits], left_out: Rows, 
             is_volume_right = bool(result.success)
         else:
             verdicts[number] = _verdict(rules[number], result, len(frame))
-    return Verdict(tuple(verdicts[number] for number in range(len(rules))), is_volume_right, report)
+    return Verdict(tuple(verdicts[number] for number in range(len(rules))), is_volume_right, report, context)
 
 
 def keep_report(folder: Folder, verdict: Verdict) -> None:
@@ -113,14 +114,14 @@ def judge_guards(name: str, figures: Sequence[Figure], verdict: Verdict) -> Guar
     frame = pd.DataFrame(np.nan, index=range(len(figures)), columns=guards)
     for place, figure in enumerate(figures):
         frame.loc[place, figure.guard] = figure.beyond
-    context = _context(gx)
     expectations = [
         gx.expectations.ExpectColumnValuesToBeBetween(
             column=guard, max_value=0, description=f"batch.{guard}: {_told([f for f in figures if f.guard == guard])}"
         )
         for guard in guards
     ]
-    suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+    context = verdict.context  # another costs more than the guards themselves
+    suite = context.suites.add(gx.ExpectationSuite(name=f"{name}.guards", expectations=expectations))
     asset = context.data_sources.add_pandas("guards").add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
     report = batch.validate(suite, result_format=_COMPLETE)

@@ -120,24 +120,26 @@ def _figures(quality: Quality, now: ItemProfile, past: Sequence[ItemProfile]) ->
         shares = [_share(one.different, one.sampled) for one in alike]
         low, high = _around(shares, quality.distinct_share, now.sampled, is_part=True)
         yield Figure("distinct_share", _share(now.different, now.sampled), low, high, now.item)
-    filled = now.rows - now.nulls
     means = [(one.mean_length, one.length_spread) for one in past]
-    yield from _mean("mean_length", quality.mean_length, now.item, (now.mean_length, now.length_spread, filled), means)
+    yield from _mean(
+        "mean_length", quality.mean_length, now.item, (now.mean_length, now.length_spread, now.sampled), means
+    )
     means = [(one.mean_number, one.number_spread) for one in past]
-    yield from _mean("mean_number", quality.mean_number, now.item, (now.mean_number, now.number_spread, filled), means)
+    yield from _mean(
+        "mean_number", quality.mean_number, now.item, (now.mean_number, now.number_spread, now.sampled), means
+    )
 
 
 def _codes(threshold: float, now: ItemProfile, past: Sequence[ItemProfile]) -> Iterator[Figure]:
     """Yield the code whose share lies farthest out: one figure an item."""
-    filled = now.rows - now.nulls
-    earlier = [(one.codes, one.rows - one.nulls) for one in past if one.codes and one.rows - one.nulls >= LEAST_ROWS]
-    if not earlier or filled < LEAST_ROWS or now.codes is None:
+    earlier = [(one.codes, one.sampled) for one in past if one.codes and one.sampled >= LEAST_ROWS]
+    if not earlier or now.sampled < LEAST_ROWS or now.codes is None:
         return
     found = []
     for code in {*now.codes, *(code for codes, _ in earlier for code in codes)}:
         shares = [_share(codes.get(code, 0), rows) for codes, rows in earlier]
-        low, high = _around(shares, threshold, filled)
-        found.append(Figure("code_share", _share(now.codes.get(code, 0), filled), low, high, now.item, code))
+        low, high = _around(shares, threshold, now.sampled)
+        found.append(Figure("code_share", _share(now.codes.get(code, 0), now.sampled), low, high, now.item, code))
     if found:
         yield max(found, key=lambda figure: (figure.beyond, figure.code or ""))
 

@@ -75,11 +75,11 @@ class ItemProfile(Base):
     nulls: Mapped[int]
     sampled: Mapped[int]  # values among the sampled rows
     different: Mapped[int]  # different ones among those
-    mean_length: Mapped[float | None] = mapped_column(Double)  # bytes of UTF-8
+    mean_length: Mapped[float | None] = mapped_column(Double)  # of sampled values, bytes of UTF-8
     length_spread: Mapped[float | None] = mapped_column(Double)  # standard deviation
     mean_number: Mapped[float | None] = mapped_column(Double)
     number_spread: Mapped[float | None] = mapped_column(Double)
-    codes: Mapped[dict[str, Any] | None]  # code → rows that have it
+    codes: Mapped[dict[str, Any] | None]  # code → sampled rows that have it
 
 
 class QuarantinedRow(Base):

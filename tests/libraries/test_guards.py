@@ -173,18 +173,16 @@ def test_profiles_say_what_plain_counting_says_and_keep_no_values(
     assert found["sex"]["codes"] == {code: sexes.count(code) for code in ("1", "2")}, "only codes of the table"
 
 
-def test_a_sample_is_even_and_of_one_size() -> None:
-    class Numbered:
-        def __init__(self, first: int, count: int) -> None:
-            self.rows, self.numbers = count, np.arange(first, first + count)
-
-    for total in (profiles.SAMPLE + 1, 33_333, 100_000):
-        frames: Any = [Numbered(first, min(7_000, total + 1 - first)) for first in range(1, total + 1, 7_000)]
-        counts = [int(profiles._sampled(frame, total).sum()) for frame in frames]
-        assert sum(counts) == profiles.SAMPLE
-        assert all(
-            abs(count - frame.rows * profiles.SAMPLE / total) <= 1 for count, frame in zip(counts, frames, strict=True)
-        )
+@given(st.integers(1, 100_000), st.integers(1, 30_000))
+@settings(max_examples=60, deadline=None)
+def test_a_sample_is_even_and_of_one_size_however_the_batch_is_cut(total: int, size: int) -> None:
+    rows = np.arange(1, total + 1)
+    parts = [part[profiles.sample_of(part, total)] for part in np.split(rows, range(size, total, size))]
+    taken = np.concatenate(parts)
+    assert len(taken) == min(total, profiles.SAMPLE)
+    gaps = np.diff(np.concatenate([[0], taken]))
+    assert gaps.max() - gaps.min() <= 1
+    assert taken.tolist() == rows[profiles.sample_of(rows, total)].tolist()
 
 
 @given(st.lists(st.one_of(st.none(), st.text("ab张", max_size=4)), max_size=40), st.integers(1, 39))
