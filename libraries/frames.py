@@ -3,6 +3,7 @@ vectorised and every repair counted. Called by `libraries.screening`, `masks` an
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from libraries.landing import ROW
-from libraries.normalise import REPAIRS, Binding, codes_of, repair_of, repairs_of, steps
+from libraries.normalise import REPAIRS, Binding, Step, codes_of, repair_of, repairs_of, steps
 from libraries.texts import plain
 from libraries.typed import ATTRIBUTE_TYPES, cast_to
 from schemas.errors import Invalid, Terminal
@@ -85,21 +86,35 @@ class Frame:
             self._values[item_id] = self._repaired(self.document.item(item_id))
         return self._values[item_id]
 
+    def steps(self, item_id: str) -> Iterator[Step]:
+        """Yield every repair of an item's landed texts, in order; nothing for what the source delivers in types of its own."""
+        values = self._delivered(item_id)
+        if not self._is_typed(item_id, values):
+            yield from steps(plain(values), self.document.item(item_id), Binding(self.document, self.texts))
+
     def _repaired(self, item: Item) -> Any:
-        landed = self._landed.get(item.id)
+        values = self._delivered(item.id)
+        if self._is_typed(item.id, values):
+            return values  # there is nothing to repair in a date or a number
+        values = plain(values)
+        for step in self.steps(item.id):
+            values = step.after
+            if step.changed:
+                self._counts[f"{item.id}.{step.name}"] += step.changed
+        return plain(values)
+
+    def _delivered(self, item_id: str) -> Any:
+        landed = self._landed.get(item_id)
         if landed is None:
             return pa.nulls(self.rows, pa.string())
         values = landed.combine_chunks() if isinstance(landed, pa.ChunkedArray) else landed
         if isinstance(values, pa.ChunkedArray):  # an empty chunked array stays one
             values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
-        if item.type in _TYPED and not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-            return values  # the source has types of its own: nothing to repair in a date or a number
-        values = plain(values)
-        for step in steps(values, item, Binding(self.document, self.texts)):
-            values = step.after
-            if step.changed:
-                self._counts[f"{item.id}.{step.name}"] += step.changed
-        return plain(values)
+        return values
+
+    def _is_typed(self, item_id: str, values: Any) -> bool:
+        is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+        return self.document.item(item_id).type in _TYPED and not is_text
 
     def _attribute(self, spec: Library, name: str, item: Item) -> Any:
         kind = spec.attribute(name).type

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from libraries import batches, landing, superseding
 from libraries.batches import Task
 from libraries.landing import ROW, LandedFile, Manifest
-from libraries.quarantine import MALFORMED, WAITING
+from libraries.quarantine import MALFORMED, WAITING, among
 from schemas.errors import Invalid, Terminal
 from schemas.resource import ResourceDocument
 from schemas.tables.directory import ResourceVersion
@@ -49,7 +49,7 @@ def unfinished(session: Session, row_ids: Iterable[int]) -> list[str]:
     query = (
         select(Batch.id)
         .join(QuarantinedRow, QuarantinedRow.replay_batch_id == Batch.id)
-        .where(QuarantinedRow.id.in_(list(row_ids)), Batch.state.in_(("landed", "checked", "merged")), *WAITING)
+        .where(among(row_ids), Batch.state.in_(("landed", "checked", "merged")), *WAITING)
     )
     return sorted(set(session.scalars(query)))
 
@@ -60,7 +60,7 @@ def plan(session: Session, corrections: Mapping[int, Mapping[str, Any]], resumed
     Left out is what was judged with the same values before: found wrong, or released by a replay that was just `resumed`.
     Raises Invalid `quarantine.unknown_row`, `quarantine.unknown_item`; Terminal `quarantine.released`, `quarantine.superseded`.
     """
-    query = select(QuarantinedRow).where(QuarantinedRow.id.in_(list(corrections))).order_by(QuarantinedRow.id)
+    query = select(QuarantinedRow).where(among(corrections)).order_by(QuarantinedRow.id)
     rows = {row.id: row for row in session.scalars(query.with_for_update())}
     if missing := sorted(set(corrections) - set(rows)):
         raise Invalid("quarantine.unknown_row", row=missing[0])
@@ -74,7 +74,7 @@ def plan(session: Session, corrections: Mapping[int, Mapping[str, Any]], resumed
 def bring_up_to_date(session: Session, row_ids: Iterable[int]) -> None:
     """Bring the rows up to date before they are replayed: what a later batch settled is superseded."""
     query = select(Batch.resource_id).join(QuarantinedRow, QuarantinedRow.batch_id == Batch.id)
-    for resource_id in sorted(set(session.scalars(query.where(QuarantinedRow.id.in_(list(row_ids)))))):
+    for resource_id in sorted(set(session.scalars(query.where(among(row_ids))))):
         superseding.catch_up(session, resource_id)
 
 
@@ -136,7 +136,7 @@ def settle(session: Session, batch_id: str) -> None:
 def outcomes(session: Session, row_ids: Iterable[int]) -> dict[int, Mended]:
     """Return how these rows ended, by row id."""
     session.expire_all()
-    rows = list(session.scalars(select(QuarantinedRow).where(QuarantinedRow.id.in_(list(row_ids)))))
+    rows = list(session.scalars(select(QuarantinedRow).where(among(row_ids))))
     replays = {row.replay_batch_id for row in rows if row.replay_batch_id}
     query = select(QuarantinedRow.batch_id, QuarantinedRow.row_number, QuarantinedRow.reasons)
     found = session.execute(query.where(QuarantinedRow.batch_id.in_(replays)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -118,6 +118,11 @@ def get(session: Session, row_id: int) -> QuarantinedRow:
     if row is None:
         raise Invalid("quarantine.unknown_row", row=row_id)
     return row
+
+
+def among(row_ids: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that a row is one of these, however many: as one array, since a statement takes 65,535 values at most."""
+    return QuarantinedRow.id == any_(literal(list(row_ids), ARRAY(BigInteger)))
 
 
 def count_reasons(session: Session, batch_id: str) -> dict[str, int]:

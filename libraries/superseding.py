@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, select, update
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, literal_column, select, update
 from sqlalchemy.orm import Session, aliased
 
 from libraries import batches, landing
@@ -91,7 +91,8 @@ def _held_again(session: Session, batch: Batch, earlier: list[ColumnElement[bool
 
 def _identity(row: Any) -> ColumnElement[str]:
     """What makes two held rows the same: the key; of rows without one their values, wherever in the file they stood."""
-    return func.coalesce("k" + row.record_key, "v" + cast(row.values.op("-")("line"), Text))
+    key, values, line = (literal_column(f"'{word}'", Text) for word in ("k", "v", "line"))  # parameters would not group
+    return func.coalesce(key + row.record_key, values + cast(row.values.op("-")(line), Text))
 
 
 def _mark(session: Session, batch: Batch, how: str, conditions: list[ColumnElement[bool]]) -> int:

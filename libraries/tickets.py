@@ -3,6 +3,7 @@ opened when a batch holds them, closed by itself when none is left. Called by `l
 """
 
 import logging
+from collections.abc import Collection
 from datetime import date
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from libraries.quarantine import Group
 from schemas.calendar import CHINA
 from schemas.errors import Invalid, Terminal
 from schemas.tables.directory import Resource
-from schemas.tables.landing import Ticket
+from schemas.tables.landing import Batch, QuarantinedRow, Ticket
 
 RULE = "correction_verify"  # 政务数据共享条例 art. 26: the period in which a department verifies and corrects
 OPENED = "quarantine.ticket_opened"
@@ -105,3 +106,12 @@ def _due(session: Session) -> date | None:
     except Terminal as error:
         log.warning("tickets have no due date: %s", error.code)
         return None
+
+
+def note_file(session: Session, wrong: Collection[int], name: str) -> None:
+    """Mark the tickets of rows that a department's file left wrong as answered: it did answer, and what is left is counted on them."""
+    query = select(Batch.resource_id, QuarantinedRow.reasons).join(Batch, Batch.id == QuarantinedRow.batch_id)
+    for resource_id, reasons in {(r, tuple(why)) for r, why in session.execute(query.where(quarantine.among(wrong)))}:
+        for ticket in find(session, resource_id):
+            if ticket.reason in reasons and ticket.state == "open":
+                ticket.state, ticket.answer, ticket.answered_at = "answered", name, batches.now()
