@@ -62,6 +62,7 @@ COMMANDS: dict[str, Entry] = {
     "catalog": Entry("hutong.commands.catalog:app", "Import, list, show and publish resources. 资源目录"),
     "ingest": Entry("hutong.commands.ingest:ingest", "Collect one resource now, without Airflow. 立即归集一个资源"),
     "inbox": Entry("hutong.commands.inbox:app", "Bring files for resources and see what came of them. 收件箱"),
+    "reconcile": Entry("hutong.commands.reconcile:reconcile", "Compare a source with what landed of it. 与来源对账"),
     "lineage": Entry("hutong.commands.lineage:app", "Where values come from; resend events. 数据血缘"),
     "quarantine": Entry("hutong.commands.quarantine:app", "Look at held rows, mend and replay them. 隔离区"),
     "quality": Entry("hutong.commands.quality:app", "Scores, grades, trends and stewards' rules. 数据质量"),
