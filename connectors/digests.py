@@ -127,7 +127,7 @@ class TallyingConnector(DatabaseConnector):
         types = {name: self._schema().field(name).type for name in columns}
         if self._dialect == "sqlite":
             kinds = "".join(map(self._kind, types.values()))
-            values = [column(quoted_name(name, True)) for name in types]
+            values: list[ColumnElement[Any]] = [column(quoted_name(name, True)) for name in types]
             return func.hutong_digest(0, kinds, *values), func.hutong_digest(1, kinds, *values)
         texts = [self._written(_bare(self._wire.column(name)), self._kind(type)) for name, type in types.items()]
         if self._dialect == "postgresql":
