@@ -58,27 +58,28 @@ def test_a_rule_works_from_the_next_batch_until_it_is_retired(hub: Any, people: 
         add(PHONE)
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ({**PHONE, "items": ["shoe"]}, "quality.rule_unfit"),
-        ({**PHONE, "items": []}, "quality.rule_unfit"),
-        ({**PHONE, "kind": "volume"}, "quality.rule_unfit"),
-        ({**PHONE, "kind": "magic"}, "quality.rule_unfit"),
-        ({**PHONE, "id": "Not An Id"}, "quality.rule_unfit"),
-        ({**PHONE, "options": {}}, "quality.rule_unfit"),
-        ({**PHONE, "options": {"pattern": "(("}}, "quality.rule_unfit"),
-        ({**PHONE, "kind": "range", "options": {"minimum": "tall"}}, "quality.rule_unfit"),
-        ({**PHONE, "kind": "not_after"}, "quality.rule_unfit"),
-        ({**PHONE, "kind": "code_table", "options": {"table": "none"}}, "quality.rule_unfit"),
-        ({**PHONE, "kind": "reference", "options": {"library": "atlantis"}}, "quality.rule_unfit"),
-        (sql("DROP TABLE batch"), "quality.sql_refused"),
-    ],
-)
-def test_a_rule_that_cannot_work_is_refused_when_it_is_added(hub: Any, body: Any, code: str) -> None:
+UNFIT: list[tuple[Any, str]] = [
+    ({**PHONE, "items": ["shoe"]}, "quality.rule_unfit"),
+    ({**PHONE, "items": []}, "quality.rule_unfit"),
+    ({**PHONE, "kind": "volume"}, "quality.rule_unfit"),
+    ({**PHONE, "kind": "magic"}, "quality.rule_unfit"),
+    ({**PHONE, "id": "Not An Id"}, "quality.rule_unfit"),
+    ({**PHONE, "options": {}}, "quality.rule_unfit"),
+    ({**PHONE, "options": {"pattern": "(("}}, "quality.rule_unfit"),
+    ({**PHONE, "kind": "range", "options": {"minimum": "tall"}}, "quality.rule_unfit"),
+    ({**PHONE, "kind": "not_after"}, "quality.rule_unfit"),
+    ({**PHONE, "kind": "code_table", "options": {"table": "none"}}, "quality.rule_unfit"),
+    ({**PHONE, "kind": "reference", "options": {"library": "atlantis"}}, "quality.rule_unfit"),
+    (sql("DROP TABLE batch"), "quality.sql_refused"),
+]
+
+
+def test_a_rule_that_cannot_work_is_refused_when_it_is_added(hub: Any) -> None:
     hub.publish()
-    with pytest.raises(Invalid, match=code.replace(".", r"\.")):
-        add(body)
+    for body, code in UNFIT:
+        with pytest.raises(Invalid) as caught:
+            add(body)
+        assert caught.value.code == code, body
     assert hub.rows("SELECT 1 FROM operations.steward_rules") == []
 
 
@@ -90,22 +91,17 @@ def test_a_rule_needs_a_name_and_a_reason(hub: Any) -> None:
         steward_rules.add(session, "no.such", PHONE, **SIGNED)
 
 
-@pytest.mark.parametrize(
-    ("options", "held"),
-    [
-        ({"kind": "range", "items": ["height"], "options": {"maximum": 180}}, 2),
-        ({"kind": "one_of", "items": ["phone"], "options": {"values": ["13800000000"]}}, 3),
-        ({"kind": "required", "items": ["height"]}, 4),
-        ({"kind": "length", "items": ["name"], "options": {"maximum": 3}}, 5),
-    ],
-)
-def test_declared_kinds_hold_the_rows_they_should(hub: Any, people: Any, options: Any, held: int) -> None:
-    hub.publish()
-    add({"id": "own", **options})
+def test_declared_kinds_hold_the_rows_they_should(hub: Any, people: Any) -> None:
+    hub.publish(quality={"reject_above": 1})
+    add({"id": "tall", "kind": "range", "items": ["height"], "options": {"maximum": 180}})
+    add({"id": "known", "kind": "one_of", "items": ["phone"], "options": {"values": ["13800000000"]}})
+    add({"id": "there", "kind": "required", "items": ["height"]})
+    add({"id": "short", "kind": "length", "items": ["name"], "options": {"maximum": 3}})
     rows = people(6)
     rows[1]["sg"], rows[2]["dh"], rows[3]["sg"], rows[4]["xm"] = "190", "13900000000", None, "张三张三"
     hub.fill(rows)
-    assert hub.reasons(ingest.ingest(RESIDENT, "1")) == {held: ["steward.own"]}
+    held = {2: ["steward.tall"], 3: ["steward.known"], 4: ["steward.there"], 5: ["steward.short"]}
+    assert hub.reasons(ingest.ingest(RESIDENT, "1")) == held
 
 
 def test_sql_sees_the_batch_in_its_types_and_the_libraries_and_holds_by_key(hub: Any, people: Any) -> None:
@@ -183,36 +179,40 @@ def test_ordinary_questions_are_let_through(statement: str) -> None:
     assert sql_rules.require_harmless(statement) == statement.strip().removesuffix(";")
 
 
-@pytest.mark.parametrize(
-    ("statement", "reason"),
-    [
-        ("SELECT id FROM exchange.grants", "exchange.grants"),
-        ("SELECT key FROM batch WHERE EXISTS (SELECT FROM landing.batches)", "landing.batches"),
-        ("SELECT usename FROM pg_user", "pg_catalog"),
-        ("SELECT subject FROM population", "population"),
-        ("SELECT shoe FROM batch", "shoe"),
-        ("SELECT batch.key FROM batch, batch AS c", "more than 5 keys"),
-        ("SELECT a.key FROM batch a, batch b, batch c, batch d, batch e, batch f, batch g, batch h, batch i, batch j WHERE b.name || c.name "
-         "|| d.name || e.name || f.name || g.name || h.name || i.name || j.name = '?'", "statement timeout"),
-    ],
-)  # fmt: skip
+FAILING = [
+    ("SELECT id FROM exchange.grants", "exchange.grants"),
+    ("SELECT key FROM batch WHERE EXISTS (SELECT FROM landing.batches)", "landing.batches"),
+    ("SELECT usename FROM pg_user", "pg_catalog"),
+    ("SELECT subject FROM population", "population"),
+    ("SELECT shoe FROM batch", "shoe"),
+    ("SELECT batch.key FROM batch, batch AS c", "more than 5 keys"),
+    (
+        "SELECT a.key FROM batch a, batch b, batch c, batch d, batch e, batch f, batch g, batch h, batch i, batch j WHERE b.name || c.name "
+        "|| d.name || e.name || f.name || g.name || h.name || i.name || j.name = '?'",
+        "statement timeout",
+    ),
+]
+
+
 def test_sql_that_fails_stops_the_batch_by_name_and_retiring_the_rule_lets_it_go_on(
-    hub: Any, people: Any, monkeypatch: pytest.MonkeyPatch, statement: str, reason: str
+    hub: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUTONG_SQL_RULE_ROWS", "5")
     monkeypatch.setenv("HUTONG_SQL_RULE_SECONDS", "1")
     hub.publish()
     hub.fill(people(40))
-    add(sql(statement))
-    batch = ingest.plan(RESIDENT, "1")
-    ingest.land(batch)
-    with pytest.raises(Terminal, match=r"quality\.bad_rule") as caught:
-        ingest.check(batch)
-    assert caught.value.facts["rule"] == "steward.asked"
-    assert reason in caught.value.facts["reason"]
-    assert hub.batch(batch)["state"] == "landed"
-    with transaction() as session:
-        steward_rules.retire(session, RESIDENT, "asked", by="x", reason="y")
+    for number, (statement, reason) in enumerate(FAILING):
+        name = f"asked{number}"
+        add(sql(statement) | {"id": name})
+        batch = ingest.plan(RESIDENT, name)
+        ingest.land(batch)
+        with pytest.raises(Terminal, match=r"quality\.bad_rule") as caught:
+            ingest.check(batch)
+        assert caught.value.facts["rule"] == f"steward.{name}"
+        assert reason in caught.value.facts["reason"]
+        assert hub.batch(batch)["state"] == "landed"
+        with transaction() as session:
+            steward_rules.retire(session, RESIDENT, name, by="x", reason="y")
     ingest.check(batch)
     assert hub.batch(batch)["state"] == "checked"
 
