@@ -4,7 +4,7 @@ step is simply called again. Called by `dags` (a step a task) and `hutong ingest
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from catalog import directory
@@ -25,9 +25,9 @@ from libraries.batches import Period, Task
 from libraries.landing import Manifest
 from libraries.mending import Mended
 from libraries.merging import merge_batch
-from libraries.storage import naming_failures
+from libraries.storage import failures_named, naming_failures
 from schemas.database import transaction
-from schemas.errors import HutongError, Invalid, Terminal
+from schemas.errors import HutongError, Invalid, Terminal, Transient
 from schemas.resource import ResourceDocument
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ def land_slice(batch_id: str, number: int, connection: Connection | None = None)
             slices.land(task, number, connection)
 
 
+@lineage.told("land")
 @naming_failures
 def gather(batch_id: str) -> None:
     """End the landing of a batch in slices when all are there; does nothing when it has landed. Raises Terminal `landing.slices_missing`."""
@@ -87,6 +88,7 @@ def gather(batch_id: str) -> None:
         _record_landed(batch_id, task, manifest)
 
 
+@lineage.told("land")
 @naming_failures
 def land(batch_id: str, connection: Connection | None = None) -> None:
     """Take the batch over from its source into landing files; does nothing when it has landed.
@@ -106,6 +108,7 @@ def land(batch_id: str, connection: Connection | None = None) -> None:
         raise rejection
 
 
+@lineage.told("check")
 @naming_failures
 def check(batch_id: str) -> None:
     """Check a landed batch: good rows to checked/, bad rows to quarantine with every reason, verdict and score kept; does nothing when it was checked.
@@ -130,6 +133,7 @@ def check(batch_id: str) -> None:
         raise rejection
 
 
+@lineage.told("merge")
 @naming_failures
 def merge(batch_id: str) -> None:
     """Merge a checked batch into its library; does nothing when it was merged. Raises Terminal `landing.wrong_state` and what merging raises."""
@@ -142,7 +146,8 @@ def merge(batch_id: str) -> None:
         if task.batch.state != "checked":
             raise Terminal("landing.wrong_state", batch=batch_id, state=task.batch.state, needed="checked")
         if task.document.library is not None:
-            merge_batch(batch_id)
+            with _noting(batch_id):
+                merge_batch(batch_id)
         else:  # kept in landing only: being checked is all there is to do
             with transaction("ingest") as session:
                 batch = batches.get(session, batch_id, lock=True).batch
@@ -276,10 +281,12 @@ def _record_landed(batch_id: str, task: Task, manifest: Manifest) -> Terminal | 
 def _noting(batch_id: str) -> Iterator[None]:
     """Write down why a step failed; what was delivered wrong rejects the batch, anything else may be tried again."""
     try:
-        yield
+        with failures_named():
+            yield
     except HutongError as error:
         is_delivery = isinstance(error, Terminal) and error.code.startswith(("landing.schema", "files."))
-        with transaction("ingest") as session:
+        # with the database away, the error itself says more
+        with suppress(Transient), transaction("ingest") as session:
             (batches.reject if is_delivery else batches.note)(session, batch_id, error)
         drift_proposals.propose(batch_id, error)
         raise
