@@ -55,7 +55,9 @@ def test_files_lost_on_our_side_are_no_loss(hub: Any, part: str) -> None:
     document = hub.publish(source={**hub.publish().source.model_dump(), **source})
     rows = many(20)
     names = [name for name in rows[0] if name in document.source.mapping]
-    hub.drop("a.csv", "\n".join([",".join(names), *(",".join(str(row[name]) for name in names) for row in rows)]) + "\n")
+    hub.drop(
+        "a.csv", "\n".join([",".join(names), *(",".join(str(row[name]) for name in names) for row in rows)]) + "\n"
+    )
     lost = ingest.plan(ID, "1")
     ingest.land(lost)
     if part == "checked":

@@ -42,7 +42,9 @@ def police(new_database: Callable[[], URL]) -> Iterator[Any]:
 
 
 def test_a_source_that_dies_in_mid_read_is_read_anew_and_whole(hub: Any, police: Any) -> None:
-    hub.connect("police", conn_type="postgres", extra={"url": police.url.set(drivername="postgresql").render_as_string()})
+    hub.connect(
+        "police", conn_type="postgres", extra={"url": police.url.set(drivername="postgresql").render_as_string()}
+    )
     hub.publish()
     batch = ingest.plan(ID, "night")
     with police.connect() as session, ThreadPoolExecutor(1) as pool:

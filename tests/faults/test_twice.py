@@ -56,8 +56,13 @@ def test_two_resources_feed_one_library_at_once_range_by_range(hub: Any) -> None
     found = counts(hub)
     assert found[""] == len(rows)
     assert found["_claims"] == found["_past_claims"] == len(rows) + len(others)
-    assert hub.one("SELECT count(*) FROM library.conflicts WHERE closed_at IS NULL") == len(others)  # the name, contested
-    assert hub.one(
-        "SELECT count(*) FROM library.population_history h JOIN library.population g USING (subject)"
-        " WHERE h.known_to > g.recorded_at OR h.known_to < h.known_from"
-    ) == 0
+    assert hub.one("SELECT count(*) FROM library.conflicts WHERE closed_at IS NULL") == len(
+        others
+    )  # the name, contested
+    assert (
+        hub.one(
+            "SELECT count(*) FROM library.population_history h JOIN library.population g USING (subject)"
+            " WHERE h.known_to > g.recorded_at OR h.known_to < h.known_from"
+        )
+        == 0
+    )
