@@ -121,7 +121,8 @@ class TallyingConnector(DatabaseConnector):
             return sa.collate(plain, "C")
         if self._dialect == "sqlite":
             return sa.collate(plain, "BINARY")
-        return sa.cast(_utf8(plain), sa.BINARY()) if self._dialect in ("mysql", "mariadb") else plain
+        is_mysql = self._dialect in ("mysql", "mariadb")
+        return sa.type_coerce(sa.cast(_utf8(plain), sa.BINARY()), sa.String()) if is_mysql else plain
 
     def _halves(self, columns: Sequence[str]) -> tuple[Any, Any]:
         types = {name: self._schema().field(name).type for name in columns}
@@ -135,7 +136,7 @@ class TallyingConnector(DatabaseConnector):
             return tuple(
                 sa.cast(sa.cast(func.concat("x", func.substr(digest, n, 8)), BIT(32)), sa.BigInteger) for n in (1, 9)
             )  # type: ignore[return-value]
-        digest = func.md5(_utf8(func.concat_ws(func.char(31), *texts)))
+        digest = func.md5(_utf8(func.concat_ws(BREAK, *texts)))
         return tuple(sa.cast(func.conv(func.substr(digest, n, 8), 16, 10), sa.Integer) for n in (1, 9))  # type: ignore[return-value]
 
     def _written(self, value: ColumnElement[Any], kind: str) -> ColumnElement[Any]:
