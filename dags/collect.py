@@ -11,11 +11,11 @@ from typing import Any
 from airflow.sdk import DAG, Asset, get_parsing_context, task
 
 from catalog.snapshot import read_snapshot
-from dags import steps
+from dags import sliced, steps
 
 # once, not once per resource: parsing is a budget
 land, check, merge = (task(step) for step in (steps.land, steps.check, steps.merge))
-plan, land_slice, check_slices = task(steps.plan), task(steps.land_slice), task(task_id="check")(steps.check_slices)
+plan, land_slice, check_slices = task(sliced.plan), task(sliced.land_slice), task(task_id="check")(sliced.check_slices)
 
 
 def collect(resource: dict[str, Any]) -> DAG:

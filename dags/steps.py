@@ -3,7 +3,6 @@
 import logging
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from airflow.sdk import get_current_context
 
@@ -13,7 +12,7 @@ from dags.failures import decide
 
 def land(resource_id: str, connection_id: str | None) -> str:
     """Plan the batch of this run and land it as Parquet; return the batch id. The same run finds the same batch again."""
-    ingest = _open_ingest()
+    ingest = open_ingest()
     run_id: str = get_current_context()["run_id"]
     if connection_id:
         lend_connection(connection_id)
@@ -22,42 +21,16 @@ def land(resource_id: str, connection_id: str | None) -> str:
     return batch_id
 
 
-def plan(resource_id: str, connection_id: str | None) -> list[dict[str, Any]]:
-    """Plan the batch of this run and its slices; return [{"batch_id", "number"}], ids alone. The same run finds the same again."""
-    ingest = _open_ingest()
-    run_id: str = get_current_context()["run_id"]
-    if connection_id:
-        lend_connection(connection_id)
-    batch_id: str = decide(lambda: ingest.plan(resource_id, run_id))
-    return [{"batch_id": batch_id, "number": number} for number in decide(lambda: ingest.plan_slices(batch_id))]
-
-
-def land_slice(batch_id: str, number: int, connection_id: str | None) -> None:
-    """Land one slice of a batch, beside the others; a slice that landed is left as it is."""
-    ingest = _open_ingest()
-    if connection_id:
-        lend_connection(connection_id)
-    decide(lambda: ingest.land_slice(batch_id, number))
-
-
 def check(batch_id: str) -> str:
     """Run the rules, quarantine bad rows, commit the verdict; a rejected batch fails here and nothing merges."""
-    ingest = _open_ingest()
+    ingest = open_ingest()
     decide(lambda: ingest.check(batch_id))
     return batch_id
 
 
-def check_slices(planned: list[dict[str, Any]]) -> str:
-    """Gather the slices of a batch that have all landed, then check it."""
-    ingest = _open_ingest()
-    batch_id = str(planned[0]["batch_id"])
-    decide(lambda: ingest.gather(batch_id))
-    return check(batch_id)
-
-
 def merge(batch_id: str) -> str:
     """Merge the batch into its library and publish what changed."""
-    ingest = _open_ingest()
+    ingest = open_ingest()
     decide(lambda: ingest.merge(batch_id))
     decide(lambda: ingest.publish(batch_id))
     return batch_id
@@ -74,6 +47,6 @@ def keep_up() -> None:
     decide(work)
 
 
-def _open_ingest() -> ModuleType:
+def open_ingest() -> ModuleType:
     """Import the heavy room in the task; a broken import is a named failure of this task alone."""
     return decide(lambda: import_module("libraries.ingest"))
