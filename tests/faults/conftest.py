@@ -1,11 +1,13 @@
-"""What a story of faults needs: an empty hub with real sources, and steps that run, hang or are killed in processes of their own."""
+"""What a story of faults needs: an empty hub with real sources, and steps that run or are killed in processes of their own."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,55 +19,57 @@ from tests.libraries.conftest import Hub, hub, libraries_database, people, resid
 
 __all__ = ["Hub", "hub", "libraries_database", "people"]
 
-KILL = "os.kill(os.getpid(), signal.SIGKILL)"
-Run = Callable[..., subprocess.CompletedProcess[str]]
+KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 
 
-def program(text: str) -> list[str]:
-    """Return the command of a process that imports what steps need and then does `text`."""
-    head = "import os, signal, resource\nfrom libraries import ingest, landing, merging, units, verdicts, quarantine\n"
-    return [sys.executable, "-W", "ignore", "-c", head + text]
+@dataclass
+class Nursery:
+    """The process that bears children (tests/faults/nursery.py), and where they write."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def run(self, *texts: str) -> list[tuple[int, str]]:
+        """Run texts of Python as processes at once; return how each ended and what it wrote."""
+        outs = [self.folder / f"{n}.txt" for n in range(len(texts))]
+        pids = [self._ask(env=dict(os.environ), text=text, out=str(out)) for text, out in zip(texts, outs, strict=True)]
+        return [(self._ask(wait=pid), out.read_text("utf-8")) for pid, out in zip(pids, outs, strict=True)]
+
+    def _ask(self, **question: Any) -> int:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """The process that bears children."""
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("nursery.py"))]
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as process:
+        yield Nursery(process, tmp_path_factory.mktemp("nursery"))
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 @pytest.fixture
-def run(hub: Hub) -> Run:  # noqa: ARG001 — its settings travel in the environment
-    """Run a text of Python in a process of its own."""
-
-    def go(text: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            program(text), env=dict(os.environ), timeout=120, check=False, capture_output=True, text=True
-        )
-
-    return go
-
-
-@pytest.fixture
-def killed(run: Run) -> Callable[[str], None]:
-    """Run a text of Python that must end by SIGKILL."""
+def killed(nursery: Nursery) -> Callable[[str], None]:
+    """Run a text of Python in a process of its own that must end by SIGKILL."""
 
     def go(text: str) -> None:
-        done = run(text)
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        ((ended, said),) = nursery.run(text)
+        assert ended == -signal.SIGKILL, said
 
     return go
-
-
-@contextmanager
-def started(*texts: str) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start texts of Python as processes at once; they are ended with the block."""
-    processes = [
-        subprocess.Popen(
-            program(text), env=dict(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
-        )
-        for text in texts
-    ]  # fmt: skip
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -73,20 +77,6 @@ def many(count: int) -> list[dict[str, Any]]:
     days = np.datetime64("1950-01-01") + np.arange(count) % 20_000
     stems = [f"330106{str(day).replace('-', '')}{n // 20_000 + 100}" for n, day in enumerate(days)]
     return [resident(id, f"张{n}") for n, id in enumerate(append_citizen_check_digits(pa.array(stems)).to_pylist())]
-
-
-def go_at_once(*texts: str) -> None:
-    """Run texts of Python as processes that begin in the same moment, when all have come up; each must end well."""
-    with started(*(f"print(flush=True); input()\n{text}" for text in texts)) as processes:
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "\n"
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        said = [process.communicate(timeout=120) for process in processes]
-        assert [process.returncode for process in processes] == [0] * len(texts), said
 
 
 def counts(hub: Hub, library: str = "population") -> dict[str, int]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from libraries import ingest
-from tests.faults.conftest import Run, counts, many
+from tests.faults.conftest import Nursery, counts, many
 
 ID = "public_security.resident"
 ROWS = 4_000
 FILLED = """
-import json
+import json, pathlib, resource
 from schemas.errors import HutongError
 def attempt(step):
     try: step({batch!r})
@@ -33,17 +33,17 @@ print(json.dumps(said))
 """
 
 
-def test_each_step_names_the_full_disk_leaves_nothing_there_and_goes_on(hub: Any, run: Run) -> None:
+def test_each_step_names_the_full_disk_leaves_nothing_there_and_goes_on(hub: Any, nursery: Nursery) -> None:
     hub.publish()
     hub.fill(many(ROWS))
     batch = ingest.plan(ID, "night")
-    done = run("import pathlib\n" + FILLED.format(batch=batch, landing=str(hub.folder / "landing")))
-    assert done.returncode == 0, done.stderr
+    ((ended, said),) = nursery.run(FILLED.format(batch=batch, landing=str(hub.folder / "landing")))
+    assert ended == 0, said
     full = "landing.storage_full"
     expected = [
         [["Transient", full], [state, full], [], None] for state in ("planned", "landed", "checked")
     ]  # failed by name, noted, no stump left, then it goes through
-    assert json.loads(done.stdout.splitlines()[-1]) == [part for step in expected for part in step]
+    assert json.loads(said.splitlines()[-1]) == [part for step in expected for part in step]
     assert hub.batch(batch)["error_code"] is None
     assert counts(hub) == {"": ROWS, "_claims": ROWS, "_past_claims": 0, "_history": 0}
 

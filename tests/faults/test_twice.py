@@ -3,7 +3,7 @@
 from typing import Any
 
 from libraries import ingest
-from tests.faults.conftest import counts, go_at_once, many
+from tests.faults.conftest import Nursery, counts, many
 from tests.libraries.conftest import RESIDENT
 
 ID = "public_security.resident"
@@ -22,16 +22,17 @@ REGISTRY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_the_same_run_twice_at_once_is_one_run(hub: Any) -> None:
+def test_the_same_run_twice_at_once_is_one_run(hub: Any, nursery: Nursery) -> None:
     hub.publish()
     hub.fill(many(2_000))
-    go_at_once(*[f"assert ingest.ingest({ID!r}, 'night')"] * 2)
+    said = nursery.run(*[f"print(ingest.ingest({ID!r}, 'night'))"] * 2)
+    assert [ended for ended, _ in said] == [0, 0], said
     found = hub.one("SELECT state, rows_good, error_code FROM landing.batches")
     assert found == {"state": "merged", "rows_good": 2_000, "error_code": None}
     assert counts(hub) == {"": 2_000, "_claims": 2_000, "_past_claims": 0, "_history": 0}
 
 
-def test_two_resources_feed_one_library_at_once_range_by_range(hub: Any) -> None:
+def test_two_resources_feed_one_library_at_once_range_by_range(hub: Any, nursery: Nursery) -> None:
     hub.publish()
     hub.publish(REGISTRY)
     rows = many(6_000)
@@ -43,7 +44,8 @@ def test_two_resources_feed_one_library_at_once_range_by_range(hub: Any) -> None
             ready.append(ingest.plan(id, night))
             ingest.land(ready[-1])
             ingest.check(ready[-1])
-        go_at_once(*(f"units.SMALL = 1_000; ingest.merge({batch!r})" for batch in ready))
+        said = nursery.run(*(f"units.SMALL = 1_000; ingest.merge({batch!r})" for batch in ready))
+        assert [ended for ended, _ in said] == [0, 0], said
         rows = [{**row, "xm": row["xm"] + "改"} for row in rows]  # the second night changes every record both know
         others = [{**row, "hy": "30"} for row in others]
     assert len(hub.one("SELECT boundaries FROM library.key_ranges WHERE library = 'population'")) == 15
