@@ -46,7 +46,9 @@ def usccs_of(texts: Any, parts: Sequence[Any]) -> Any:
     if not len(rows):
         return texts
     bare = pc.replace_substring_regex(texts.take(rows), r"^([0-9A-Z]{8})-([0-9X])$", r"\1\2")
-    head = pc.binary_join_element_wise(*(p if isinstance(p, pa.Scalar) else p.take(rows) for p in parts), "")
+    head = pc.binary_join_element_wise(
+        *(pa.repeat(p, len(rows)) if isinstance(p, pa.Scalar) else p.take(rows) for p in parts), ""
+    )
     sound = pc.and_kleene(valid_organisation_codes(bare), pc.match_substring_regex(bare, _BODY))
     sound = pc.and_kleene(sound, pc.match_substring_regex(head, _HEAD)).fill_null(False)
     derived = append_uscc_check_digits(pc.binary_join_element_wise(head.filter(sound), bare.filter(sound), ""))

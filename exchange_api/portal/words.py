@@ -135,6 +135,7 @@ NOTICE = {
     "demand.provided": N_("授权已生成：%(purpose)s"),
     "demand.accepted": N_("需求方已验收：%(purpose)s"),
     "demand.closed": N_("需求已办结：%(purpose)s"),
+    "quarantine.ticket_opened": N_("“%(resource)s”有 %(rows)s 行数据不合格（%(reasons)s），请于 %(due)s 前核实更正"),
     "grant.base_lost": N_("授权 %(grant)s 已暂停：%(resources)s不再提供 %(items)s"),
     "reform.failed": N_("第 %(reform)s 号机构改革未能于 %(day)s 生效：%(why)s"),
     "version.office_review": N_("目录待本部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),

@@ -156,13 +156,11 @@ def tickets_(
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too. 包括已关闭的")] = False,
 ) -> None:
     """List what departments were asked to correct, soonest due first. 列出数据质量工单"""
-    table = plain_table(
-        "ticket 工单", "department 部门", "resource 资源", "reason 原因", "rows 行数", "due 期限", "state 状态"
-    )
+    table = plain_table("ticket 工单", "resource 资源", "reason 原因", "rows 行数", "due 期限", "state 状态")
     with transaction("ingest") as session:
         for one in tickets.find(session, resource, closed=everything):
             due = one.due_date.isoformat() if one.due_date else "—"
-            table.add_row(str(one.id), one.department_id, one.resource_id, one.reason, f"{one.rows:,}", due, one.state)
+            table.add_row(str(one.id), one.resource_id, one.reason, f"{one.rows:,}", due, one.state)
     print_table(table)
 
 
