@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, get_parsing_context, task
 
 from catalog.snapshot import read_snapshot
-from dags import sliced, steps
+from dags import settings, sliced, steps
 
 # once, not once per resource: parsing is a budget
 land, check, merge = (task(step) for step in (steps.land, steps.check, steps.merge))
@@ -22,7 +22,7 @@ def collect(resource: dict[str, Any]) -> DAG:
     """Return the DAG of one resource: land → check → merge, on its update cycle, in its department's name."""
     trying_again = {
         "retries": resource["retries"],
-        "retry_delay": timedelta(seconds=20),
+        "retry_delay": settings.RETRY_DELAY,
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=30),
     }

@@ -72,6 +72,9 @@ COMMANDS: dict[str, Entry] = {
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
+    "worker": Entry(
+        "hutong.commands.worker:worker", "Run tasks on a further machine until stopped. 在另一台机器上运行任务"
+    ),
     "errors": Entry(
         "hutong.commands.errors:errors", "List error codes with their remedy. 错误代码与处理办法", connected=False
     ),

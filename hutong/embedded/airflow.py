@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,6 +19,8 @@ from hutong.embedded.environment import libpq
 from hutong.embedded.home import Home, find_home, read_json, read_secrets, write_json
 from hutong.embedded.probe import read_loopback
 from hutong.embedded.unit import Unit
+from hutong.embedded.worker import ready_mark
+from schemas.errors import Terminal
 
 PARTS = ("scheduler", "dag_processor", "triggerer")
 
@@ -41,6 +43,23 @@ def engine(home: Home, port: int) -> list[Unit]:
         _part("airflow-dag-processor", (*run, "dag-processor"), health.of("dag_processor")),
         _part("airflow-triggerer", (*run, "triggerer", *quiet), health.of("triggerer")),
     ]
+
+
+def workers(home: Home, count: int, with_redis: bool) -> list[Unit]:
+    """Return `count` Celery workers: each takes tasks from Redis, and when one dies the others do its work. Raises Terminal `embedded.no_celery`."""
+    try:
+        version("apache-airflow-providers-celery"), version("redis")
+    except PackageNotFoundError as error:
+        raise Terminal("embedded.no_celery") from error
+    return [_worker(home, f"airflow-worker-{number}", with_redis) for number in range(1, count + 1)]
+
+
+def _worker(home: Home, name: str, with_redis: bool) -> Unit:
+    mark = ready_mark(home, name)
+    mark.unlink(missing_ok=True)
+    command = (sys.executable, "-m", "hutong.embedded.worker", name)
+    after = ("airflow-api", "migrate", *(["redis"] * with_redis))
+    return Unit(name, command, after=after, probe=mark.exists, expendable=True)
 
 
 def migrate(home: Home) -> None:

@@ -46,7 +46,18 @@ def compute(home: Home, settings: "EmbeddedSettings", ports: dict[str, int]) -> 
         "GX_ANALYTICS_ENABLED": "false",  # the hub makes no call that was not configured
         "DO_NOT_TRACK": "1",
         "SCARF_ANALYTICS": "false",
-    }
+    } | (_celery(settings, secrets, ports) if settings.executor == "celery" else {})
+
+
+def _celery(settings: "EmbeddedSettings", secrets: dict[str, str], ports: dict[str, int]) -> dict[str, str]:
+    parallelism = settings.parallelism or max(1, settings.workers * settings.worker_slots)
+    return {
+        "HUTONG_BROKER_URL": settings.broker_url or f"redis://:{secrets['redis']}@127.0.0.1:{ports.get('redis')}/0",
+        "HUTONG_WORKER_SLOTS": str(settings.worker_slots),
+        # over what airflow.cfg says for one machine; more in the queue than there are slots would only age there
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CORE__PARALLELISM": os.environ.get("AIRFLOW__CORE__PARALLELISM", str(parallelism)),
+    } | ({"AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port)} if (port := settings.worker_log_port) else {})
 
 
 def beside(url: str) -> str:

@@ -90,7 +90,15 @@ def read_secrets(home: Home) -> dict[str, str]:
     """Return this installation's passwords and keys, made at the first call and kept: they are in no file of the project."""
     path = home.state / "secrets.json"
     kept: dict[str, str] = read_json(path) or {}
-    names = ("postgres", "airflow_database", "airflow_admin", "airflow_steward", "airflow_jwt", "airflow_session")
+    names = (
+        "postgres",
+        "airflow_database",
+        "airflow_admin",
+        "airflow_steward",
+        "airflow_jwt",
+        "airflow_session",
+        "redis",
+    )
     missing = [name for name in names if name not in kept]
     if missing:
         kept |= {name: secrets.token_urlsafe(24) for name in missing}

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from hutong.demo.services import units as departments
-from hutong.embedded import airflow, exchange, postgres
+from hutong.embedded import airflow, exchange, postgres, redis
 from hutong.embedded.environment import compute
 from hutong.embedded.home import Home
 from hutong.embedded.ports import choose_ports
@@ -24,13 +24,17 @@ class Plan:
 
 
 def draw_plan(home: Home, settings: EmbeddedSettings, with_airflow: bool, with_api: bool) -> Plan:
-    """Return the plan of this installation. Raises Terminal `embedded.port_taken`, `embedded.folder_closed`."""
+    """Return the plan of this installation. Raises Terminal `embedded.port_taken`, `embedded.folder_closed`, `embedded.no_redis`,
+    `embedded.no_celery`.
+    """
     with_airflow = with_airflow and airflow.is_installed()
     embedded = settings.database_url is None
     fixed = {"airflow": settings.airflow_port, "api": settings.api_port} | (
         {"postgres": settings.postgres_port} if embedded else {}
     )
-    ports = choose_ports(home, fixed)
+    with_celery = with_airflow and settings.executor == "celery"
+    with_redis = with_celery and settings.broker_url is None
+    ports = choose_ports(home, fixed | ({"redis": None} if with_redis else {}))
     environment = compute(home, settings, ports)
     wanted = (
         ["hub"] * embedded
@@ -47,7 +51,9 @@ def draw_plan(home: Home, settings: EmbeddedSettings, with_airflow: bool, with_a
         )
     )
     units += exchange.hub(ports["api"], with_api)
+    units += redis.server(home, ports["redis"]) if with_redis else []
     units += airflow.engine(home, ports["airflow"]) if with_airflow else []
+    units += airflow.workers(home, settings.workers, with_redis) if with_celery else []
     units += departments(home)
     return Plan(units, environment, _addresses(units, environment))
 

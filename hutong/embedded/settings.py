@@ -1,5 +1,7 @@
 """Why: what operations may set for the embedded services. Read by `hutong up` and the supervisor only."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from schemas.settings import HutongSettings
@@ -23,6 +25,27 @@ class EmbeddedSettings(HutongSettings):
     airflow_database_url: str | None = Field(
         default=None,
         description="Airflow's metadata database; default: `airflow` in the embedded server, `<name>_airflow` beside an external one.",
+    )
+    executor: Literal["local", "celery"] = Field(
+        default="local",
+        description="Where tasks run: on this machine, or in Celery workers here and on further machines (docs/scale.md).",
+    )
+    broker_url: str | None = Field(
+        default=None, description="Redis that hands tasks to workers; without, `hutong up` starts one on loopback."
+    )
+    workers: int = Field(
+        default=2,
+        ge=0,
+        description="Celery workers `hutong up` starts on this machine; more elsewhere: `hutong worker`.",
+    )
+    worker_slots: int = Field(default=2, ge=1, description="Tasks one worker runs at once; each may hold 1.5 GiB.")
+    parallelism: int | None = Field(
+        default=None,
+        ge=1,
+        description="Tasks at once over all Celery workers; default: those of this machine's workers.",
+    )
+    worker_log_port: int | None = Field(
+        default=None, description="Port by which workers on further machines show task logs to Airflow's pages."
     )
     start_timeout: float = Field(default=180, gt=0, description="Seconds each service may take to become ready.")
     stop_timeout: float = Field(

@@ -23,6 +23,7 @@ from schemas.errors import HutongError, Terminal
 
 TICK = 0.15
 BACK_OFF = 2.0
+LONGEST_BACK_OFF = 60.0
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -87,11 +88,12 @@ class Supervisor:
             raise Terminal("embedded.slow", seconds=round(self.settings.start_timeout), **facts)
 
     def _restart_or_fail(self, child: Child, facts: dict[str, Any]) -> None:
-        if not child.unit.restartable or child.restarts >= self.settings.restarts:
+        allowed = child.unit.expendable or child.restarts < self.settings.restarts
+        if not child.unit.restartable or not allowed:
             raise Terminal("embedded.crashed", how=child.describe_end(), **facts)
         child.finish(time.monotonic())
         child.restarts += 1
-        child.not_before = time.monotonic() + BACK_OFF * 2 ** (child.restarts - 1)
+        child.not_before = time.monotonic() + min(BACK_OFF * 2 ** (child.restarts - 1), LONGEST_BACK_OFF)
         child.state = "waiting"
 
     def _stop(self) -> None:

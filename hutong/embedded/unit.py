@@ -32,4 +32,6 @@ class Unit:
     account: Account | None = None
     stop_signal: int = SIGTERM
     restartable: bool = True
+    expendable: bool = False
+    """Others do its work when it crashes: it is started again, however often, and nothing is stopped."""
     folder: Path | None = None
