@@ -7,6 +7,7 @@ PACKAGES := schemas connectors catalog libraries exchange_api dags hutong benchm
 KEEP ?= 1
 SCALE ?= 1.0
 ROWS ?= 1000000
+ONLY ?=
 # while this file refuses, what apt installs is not started: the tests start their own
 NO_START := /usr/sbin/policy-rc.d
 
@@ -67,10 +68,8 @@ format: .venv/installed  ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure loading and answering against their peers (ROWS=1000000), and a directory of 10,000 resources
-	$(BIN)/python -m benchmarks.ingest --rows $(ROWS) --peer dlt --peer copy
-	$(BIN)/python -m benchmarks.query --rows $(ROWS)
-	$(BIN)/python -m benchmarks.directory
+bench: install  ## Measure everything beside its peers and write docs/benchmarks.md (ROWS=1000000; ONLY="dags check" for some)
+	$(BIN)/python -m benchmarks.report --rows $(ROWS) $(ONLY)
 
 lock: .venv/installed  ## Write requirements.lock and package-lock.json anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
