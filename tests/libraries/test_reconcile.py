@@ -41,8 +41,8 @@ WIDE: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges small enough that a few hundred rows are parted twice."""
-    monkeypatch.setattr(range_search, "PIECES", 5)
-    monkeypatch.setattr(range_search, "LEAF", 10)
+    monkeypatch.setattr(range_search, "PIECES", 8)
+    monkeypatch.setattr(range_search, "LEAF", 20)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_postgres_table_as_taken_in_is_the_same_in_one_statement() -> None:
     assert report.found == reconcile.Found()
     assert (report.method, report.source_rows, report.landed_rows, report.rows_read) == ("digests", 400, 400, 0)
     assert report.left_out == ()
-    assert report.ranges == 6  # five of keys, and the rows without one
+    assert report.ranges == 9  # eight of keys, and the rows without one
 
 
 def test_missing_extra_and_different_rows_of_postgres_are_named_and_little_is_read(wide: Any) -> None:
