@@ -71,7 +71,8 @@ def great_expectations(rows: int) -> None:
     set_environment(GX_ANALYTICS_ENABLED="false")
     import great_expectations as gx
 
-    frame, expect = spoiled(rows).to_pandas(), gx.expectations
+    frame = spoiled(rows).to_pandas()
+    expect: Any = gx.expectations
     asked: list[Any] = [expect.ExpectColumnValuesToNotBeNull(column=c) for c in COLUMNS]
     asked += [expect.ExpectColumnValueLengthsToBeBetween(column=c, max_value=most) for c, most in LONGEST.items()]
     asked += [expect.ExpectColumnValuesToBeInSet(column=c, value_set=known) for c, known in CODES.items()]
