@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from libraries.derivations import parts_of_uscc, usccs_of
-from libraries.spellings import composed, day_first, excel_days, half_width, iso_dates, month_first
+from libraries.spellings import day_first, excel_days, half_width, iso_dates, month_first
 from libraries.texts import Flags, offsets_of, plain, text_bytes
 from schemas.codes import code_table
 from schemas.identifiers import upgrade_citizen_ids
@@ -99,11 +99,16 @@ def _trim(texts: Any) -> Any:
     return pc.utf8_trim(texts, characters=_BLANKS)
 
 
+def _nfc(texts: Any) -> Any:
+    """Private use characters and the ideographs' extensions have no other form and stay; a compatibility ideograph becomes the one it is the double of."""
+    return pc.utf8_normalize(texts, form="NFC")
+
+
 REPAIRS = {
     "trim": Repair(_trim, _holding(*_BLANK_LEADS)),
     "half_width": Repair(half_width, _holding((0xE3, 0xE3), (0xEF, 0xEF))),
     "upper": Repair(pc.ascii_upper, _holding((0x61, 0x7A))),
-    "nfc": Repair(composed, _holding((0x80, 0xFF))),
+    "nfc": Repair(_nfc, _holding((0x80, 0xFF))),
     "citizen_id_18": Repair(upgrade_citizen_ids, _of_length(15)),
     "date": Repair(iso_dates),
     "date:dmy": Repair(day_first),

@@ -1,5 +1,5 @@
-"""Why: full-width characters, composed ones and the many ways of writing a date are the commonest harmless differences; rewriting them must not cost a
-Python loop. Only `libraries.normalise` and `libraries.typed` come here.
+"""Why: full-width characters and the many ways of writing a date are the commonest harmless differences; rewriting them must not cost a Python loop.
+Only `libraries.normalise` and `libraries.typed` come here.
 """
 
 from typing import Any
@@ -17,7 +17,6 @@ _DAY_FIRST = r"^(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})$"
 _MONTH_FIRST = r"^(?P<m>\d{1,2})[-/.](?P<d>\d{1,2})[-/.](?P<y>\d{4})$"
 _SERIAL = r"^[2-7]\d{4}$"  # 1954 to 2119, counted in days from 1899-12-30
 _SERIAL_ZERO = 25_569  # the serial of 1970-01-01
-_COMPATIBLE = r"[\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]"
 _CLOCK = r"^(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 _MONTHS = np.arange("0001-01", "10000-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
 _MONTH_START = _MONTHS.astype(np.int32)
@@ -43,28 +42,6 @@ def half_width(texts: Any) -> Any:
     kept[found + 1] = kept[found + 2] = False
     sizes = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
     return from_bytes(fresh[kept], sizes[offsets - offsets[0]].astype(np.int32), texts)
-
-
-def composed(texts: Any) -> Any:
-    """Return the texts in Unicode's form NFC, but for CJK compatibility ideographs, which NFC would turn into other characters than people write their
-    names with. The private use area and the ideographs' extensions have no other form and stay.
-    """
-    rare = pc.match_substring_regex(texts, _COMPATIBLE)
-    if not pc.any(rare).as_py():
-        return pc.utf8_normalize(texts, form="NFC")
-    rare = rare.fill_null(False)
-    kept = _composed_between(texts.filter(rare))
-    return pc.replace_with_mask(pc.utf8_normalize(texts, form="NFC"), rare, kept)
-
-
-def _composed_between(texts: Any) -> Any:
-    """Compose what stands between the characters that are kept: both kinds of run in turn, then joined again. A text with NUL, the mark, stays."""
-    marked = pc.replace_substring_regex(texts, f"({_COMPATIBLE}+)", "\0\\1\0")
-    parts = pc.split_pattern(marked, "\0")
-    runs = parts.values
-    whole = pc.if_else(pc.match_substring_regex(runs, _COMPATIBLE), runs, pc.utf8_normalize(runs, form="NFC"))
-    joined = pc.binary_join(pa.ListArray.from_arrays(parts.offsets, whole), "")
-    return pc.if_else(pc.match_substring(texts, "\0"), texts, joined)
 
 
 def day_first(texts: Any) -> Any:
