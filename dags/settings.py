@@ -11,7 +11,9 @@ class DagSettings(HutongSettings):
     """How patient collecting is."""
 
     retry_seconds: float = Field(
-        default=20, gt=0, description="Seconds before a failed task is first tried again; twice as long each further time."
+        default=20,
+        gt=0,
+        description="Seconds before a failed task is first tried again; twice as long each further time.",
     )
 
 
