@@ -113,7 +113,8 @@ def land(batch_id: str, connection: Connection | None = None) -> None:
 def check(batch_id: str) -> None:
     """Check a landed batch: good rows to checked/, bad rows to quarantine with every reason, verdict and score kept; does nothing when it was checked.
 
-    Raises Terminal `quality.rejected`, `quality.volume`, `quality.guard` after the verdict is committed; `landing.wrong_state`, `landing.damaged`, `quality.bad_rule`.
+    Raises Terminal `quality.rejected`, `quality.volume`, `quality.guard` after the verdict is committed; `landing.wrong_state`, `landing.damaged`,
+    `quality.bad_rule`.
     """
     with batches.alone(batch_id):
         with transaction("ingest") as session:
