@@ -117,7 +117,7 @@ def _options(source: Source) -> dict[str, Any]:
     columns = {item: name for name, item in source.mapping.items()}
     options: dict[str, Any] = {"columns": list(source.mapping)}
     key = [columns[item] for item in source.key if item in columns]
-    if source.connector == "database" and key:
+    if source.connector in ("database", "rest") and key:  # a service whose pages shift is walked by key
         options["key"] = key
     if source.watermark and source.watermark in columns:
         options["watermark"] = columns[source.watermark]

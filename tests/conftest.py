@@ -13,7 +13,13 @@ from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-LONGEST_FIRST = ("tests/flows/test_city", "tests/hutong/test_services", "tests/hutong/test_airflow", "tests/portal/")
+LONGEST_FIRST = (
+    "tests/scale/",
+    "tests/flows/test_city",
+    "tests/hutong/test_services",
+    "tests/hutong/test_airflow",
+    "tests/portal/",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,6 +23,8 @@ def draft() -> str:
     def keep(sql: Any, *_: Any, **__: Any) -> None:
         statements.append(str(sql.compile(dialect=dialect)).strip().replace("%%", "%"))
 
+    for table in Base.metadata.tables.values():  # sets come in another order in every process
+        table.indexes = sorted(table.indexes, key=lambda index: str(index.name))  # type: ignore[assignment]
     mock: Any = create_mock_engine("postgresql+psycopg://", keep)
     for schema in SCHEMAS:
         mock.execute(CreateSchema(schema))
