@@ -93,7 +93,9 @@ class QuarantinedRow(Base):
         CheckConstraint("released_at is null or superseded_at is null", name="one_end"),
         Index("ix_quarantined_rows_batch_id", "batch_id"),
         Index(
-            "ix_quarantined_rows_waiting", "batch_id", postgresql_where=text("released_at IS NULL AND superseded_at IS NULL")
+            "ix_quarantined_rows_waiting",
+            "batch_id",
+            postgresql_where=text("released_at IS NULL AND superseded_at IS NULL"),
         ),
         {"schema": "landing"},
     )
