@@ -122,7 +122,7 @@ HEAD = st.fixed_dictionaries(
 @st.composite
 def drafts(draw: st.DrawFn) -> ResourceDraft:
     """Any draft that the directory could hold."""
-    body = draw(HEAD)
+    body: dict[str, Any] = draw(HEAD)
     ids = draw(st.lists(IDENTIFIER, max_size=4, unique=True))
     body["items"] = draw(items(ids))
     if ids:

@@ -101,9 +101,9 @@ def test_a_dataset_says_what_the_resource_says(published: Session) -> None:
         "title": found.value(RESIDENT, DCTERMS.title),
         "cycle": found.value(RESIDENT, DCTERMS.accrualPeriodicity),
         "rights": found.value(RESIDENT, DCTERMS.accessRights),
-        "place": found.value(found.value(RESIDENT, DCTERMS.spatial), SKOS.prefLabel),  # type: ignore[arg-type]
-        "publisher": found.value(found.value(RESIDENT, DCTERMS.publisher), FOAF.name),  # type: ignore[arg-type]
-        "contact": found.value(found.value(RESIDENT, DCAT.contactPoint), VCARD.fn),  # type: ignore[arg-type]
+        "place": found.value(found.value(RESIDENT, DCTERMS.spatial), SKOS.prefLabel),
+        "publisher": found.value(found.value(RESIDENT, DCTERMS.publisher), FOAF.name),
+        "contact": found.value(found.value(RESIDENT, DCAT.contactPoint), VCARD.fn),
         "access": found.value(URIRef(f"{RESIDENT}#distribution"), DCAT.accessURL),
     }
     assert {name: str(value) for name, value in said.items()} == {

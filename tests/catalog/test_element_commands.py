@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
@@ -26,7 +27,7 @@ def city(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFacto
         patch.setenv("HUTONG_DATABASE_URL", url.render_as_string(hide_password=False))
         patch.setenv("HUTONG_SNAPSHOT", str(tmp_path_factory.mktemp("snapshot") / "snapshot.json"))
         with database.transaction() as session:
-            for resource_id in import_folder(session, CITY).drafts:
+            for resource_id in import_folder(session, Path(str(CITY))).drafts:
                 directory.publish(session, resource_id)
             directory.save_drafts(session, [_draft("housing"), _draft("emergency")])
         yield

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.gaps import Gap, Known, blocking, folded, gaps
+from catalog.gaps import Gap, blocking, gaps
+from catalog.known import Known, folded
 from schemas.resource import ResourceDraft
 from tests.catalog.conftest import resource
 
@@ -148,11 +149,8 @@ def test_folding_takes_away_what_spelling_adds_and_nothing_else(name: str, noise
 
 def test_every_gap_speaks_both_languages_and_names_a_remedy() -> None:
     words = yaml.safe_load(files("catalog").joinpath("gaps.yml").read_text("utf-8"))
-    told = [
-        gap
-        for changes in ({}, {"format": None, "name": "系统", "assessment": None})
-        for gap in found(**changes).values()
-    ]
+    variants: tuple[dict[str, Any], ...] = ({}, {"format": None, "name": "系统", "assessment": None})
+    told = [gap for changes in variants for gap in found(**changes).values()]
     assert all(gap.code in words for gap in told)
     for code, entry in words.items():
         assert code.startswith("gap.")

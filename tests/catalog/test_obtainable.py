@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def engine(new_database: Callable[[], URL]) -> Iterator[Engine]:
     upgrade(url)
     made = create_engine(url)
     with Session(made) as session:
-        for resource_id in import_folder(session, CITY).drafts:
+        for resource_id in import_folder(session, Path(str(CITY))).drafts:
             directory.publish(session, resource_id)
         session.add(Application(id="housing.desk", name="住房保障受理系统", department_id="housing"))
         session.commit()

@@ -197,4 +197,4 @@ def test_what_is_no_table_is_refused_by_name(directory_session: Session, tmp_pat
 def test_every_finding_speaks_both_languages(directory_session: Session, folder: Path) -> None:
     for one in pairs.take_in(directory_session, folder).findings:
         for language in ("zh", "en"):
-            assert "<" not in one.words(language) + one.remedy(language)  # type: ignore[arg-type]
+            assert "<" not in one.words(language) + one.remedy(language)

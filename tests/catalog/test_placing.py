@@ -17,7 +17,7 @@ from schemas.errors import Invalid
 from schemas.tables.departments import Department, Suggestion
 from schemas.tables.directory import Resource
 
-CITY = (
+CITY: tuple[tuple[str, str, str, list[str]], ...] = (
     ("human_resources", "兴和市人力资源和社会保障局", "人社局", ["兴和市劳动和社会保障局"]),
     ("reform", "兴和市发展和改革委员会（信用办）", "信用办", []),
     ("market", "兴和市市场监督管理局", "市场监管局", ["兴和市工商行政管理局"]),

@@ -159,9 +159,10 @@ def test_nobody_takes_a_scheduled_or_published_version_back_behind_the_desk(
     town_on_disk: Engine, to_state: str
 ) -> None:
     take(town_on_disk, reviews.publish)
-    for change in ({"state": to_state}, {"document": {}}, {"digest": "other"}):
+    changes: tuple[dict[str, Any], ...] = ({"state": to_state}, {"document": {}}, {"digest": "other"})
+    for change in changes:
         with Session(town_on_disk) as session, pytest.raises(DBAPIError, match="never changes"):
-            session.query(ResourceVersion).update(change)
+            session.query(ResourceVersion).update(change)  # type: ignore[arg-type]
     with Session(town_on_disk) as session, pytest.raises(DBAPIError):
         session.query(ResourceVersion).delete()
 

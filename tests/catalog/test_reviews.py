@@ -274,6 +274,7 @@ def test_an_unknown_resource_is_named(desk: Session) -> None:
             step(desk, CONSOLE, "no.such")
 
 
+_COUNTER = itertools.count()
 STEPS: dict[str, Any] = {
     "submit": reviews.submit,
     "approve_office": reviews.approve_office,
@@ -283,7 +284,6 @@ STEPS: dict[str, Any] = {
     "withdraw": lambda s, who, it: reviews.withdraw_version(s, who, it, "撤回"),
     "save": lambda s, who, _it: save(s, by=who.id, abstract=f"摘要 {next(_COUNTER)}"),
 }
-_COUNTER = itertools.count()
 EVERYBODY = (LI, WANG, CHEN, officer("li", "city", "authority"), officer("wang", "city", "authority", "provider"))
 DECLARED = {
     (action, from_state, way.to_state) for action, ways in TRANSITIONS.items() for from_state, way in ways.items()

@@ -89,8 +89,8 @@ def test_each_slice_is_a_task_and_a_pause_skips_without_failing(desk: tuple[Any,
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert "RESULT" in done.stdout, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     running, paused = json.loads(done.stdout.rpartition("RESULT")[2])
-    slices = [["land_slice", number, "success"] for number in range(3)]
-    others = [[name, -1, "success"] for name in ("check", "merge", "plan")]
+    slices: list[list[Any]] = [["land_slice", number, "success"] for number in range(3)]
+    others: list[list[Any]] = [[name, -1, "success"] for name in ("check", "merge", "plan")]
     assert running == {"state": "success", "tasks": sorted([*slices, *others])}
     with engine.connect() as session:
         found = session.execute(

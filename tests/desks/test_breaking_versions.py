@@ -14,6 +14,7 @@ from catalog.review.review_steps import CONSOLE, Reviewer
 from exchange_api import cases, demands, grants, supply, upkeep
 from exchange_api.supply import ItemAnswer
 from schemas.errors import Invalid
+from schemas.resource import ResourceDocument
 from schemas.tables.directory import Acknowledgement, ResourceVersion
 from schemas.tables.exchange import Demand, Grant, GrantItem
 from tests.desks.conftest import BUREAU, HOUSING, POLICE, form, resource
@@ -121,7 +122,7 @@ def test_a_change_of_the_subject_or_of_the_whole_resource_touches_every_grant_on
         body = resource(RESIDENT, sharing, list(items), name="常住人口登记信息").model_dump(mode="json")
         if sharing is CONDITIONAL:
             body["items"][0]["check"] = "uscc"
-        directory.save_draft(town, directory.ResourceDocument.model_validate(body))
+        directory.save_draft(town, ResourceDocument.model_validate(body))
         (case,) = reviews.touched(town, directory.newest(town, RESIDENT))
         assert case.case_id == grant.id
 
@@ -309,7 +310,7 @@ def test_a_demand_matched_before_the_change_is_matched_again_at_dispatch(town: S
     demands.submit(town, HOUSING, demand.id)
     marriage = directory.document(town, "civil_affairs.marriage").model_dump(mode="json")
     marriage["sharing"] = {"type": 2, "condition": "仅限婚姻登记业务"}
-    directory.save_draft(town, directory.ResourceDocument.model_validate(marriage))
+    directory.save_draft(town, ResourceDocument.model_validate(marriage))
     reviews.publish(town, CONSOLE, "civil_affairs.marriage")
     demands.dispatch(town, BUREAU, demand.id)
     assert demand.state == "dispatched", "what is conditional now is not granted by itself on the former version"

@@ -7,6 +7,8 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Mapping
+from typing import Any
 
 
 def main() -> None:
@@ -28,7 +30,7 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def _live(asked: dict[str, str], names: dict[str, object]) -> None:
+def _live(asked: dict[str, Any], names: Mapping[str, object]) -> None:
     """Be the child: do the text and end."""
     ended = 1
     try:

@@ -28,7 +28,7 @@ DEPARTMENTS = {
     "credit_office": "信用办",
     "certificate_bureau": "政务服务数据管理局",
 }
-RESIDENT = {
+RESIDENT: dict[str, Any] = {
     "id": "public_security.resident",
     "name": "户籍人口基本信息",
     "department": "public_security",

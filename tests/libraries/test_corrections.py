@@ -34,7 +34,7 @@ def exported(hub: Any, path: Path) -> list[list[Any]]:
     if path.suffix == ".csv":
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [list(line) for line in csv.reader(file)]
-    return [[cell.value for cell in row] for row in load_workbook(path).active.iter_rows()]
+    return [[cell.value for cell in row] for row in load_workbook(path).worksheets[0].iter_rows()]
 
 
 def save(path: Path, lines: list[list[Any]]) -> None:
@@ -45,7 +45,7 @@ def save(path: Path, lines: list[list[Any]]) -> None:
     book = Workbook()
     for number, line in enumerate(lines, 1):
         for column, value in enumerate(line, 1):
-            cell = book.active.cell(number, column)
+            cell = book.worksheets[0].cell(number, column)
             cell.value = value
             if isinstance(value, str):
                 cell.data_type = "s"
@@ -189,8 +189,10 @@ def test_no_cell_of_a_workbook_is_a_formula(hub: Any, people: Any, tmp_path: Pat
     at_source(hub, [people(2)[0] | {"xm": "=1+1", "dh": "=cmd|' /C calc'!A0"}, people(2)[1]], "r")
     path = tmp_path / "out.xlsx"
     exported(hub, path)
-    assert {cell.data_type for row in load_workbook(path).active.iter_rows() for cell in row} <= {"s", "n"}
-    assert not [c for row in load_workbook(path).active.iter_rows() for c in row if str(c.value or "").startswith("=")]
+    assert {cell.data_type for row in load_workbook(path).worksheets[0].iter_rows() for cell in row} <= {"s", "n"}
+    assert not [
+        c for row in load_workbook(path).worksheets[0].iter_rows() for c in row if str(c.value or "").startswith("=")
+    ]
 
 
 def test_chinese_excel_saves_csv_in_gbk_and_is_read(hub: Any, people: Any, tmp_path: Path) -> None:

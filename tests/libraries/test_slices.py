@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from libraries import ingest, landing, slices
+from libraries.batches import Period
 from schemas.errors import Invalid, Terminal
 
 RESIDENT = "public_security.resident"
@@ -146,9 +147,12 @@ def test_a_failing_slice_costs_the_others_nothing_and_is_done_alone(
             ingest.land(batch)
     assert "part-00001.parquet" not in parts(hub, batch)
     read: list[str] = []
-    monkeypatch.setattr(
-        landing, "write_part", lambda folder, name, found: (read.append(name), whole(folder, name, found))[1]
-    )
+
+    def noted(folder: Any, name: str, found: Any) -> Any:
+        read.append(name)
+        return whole(folder, name, found)
+
+    monkeypatch.setattr(landing, "write_part", noted)
     before = len(parts(hub, batch))
     ingest.land(batch)
     assert len(read) == 4 - before
@@ -221,7 +225,7 @@ def test_a_past_period_is_fetched_again_and_the_watermark_stays(hub: Any, people
     ingest.ingest(RESIDENT, "1")
     corrected = [{**row, "xm": row["xm"] + "改"} for row in rows]
     hub.fill(corrected)
-    period = ingest.Period("2026-01-03", "2026-01-05")
+    period = Period("2026-01-03", "2026-01-05")
     batch = ingest.ingest(RESIDENT, period=period)
     assert names(hub, batch) == ["张2改", "张3改"]
     assert (hub.batch(batch)["watermark"], hub.batch(batch)["period"]) == (
@@ -238,7 +242,7 @@ def test_a_past_period_of_a_snapshot_withdraws_nobody(hub: Any, people: Any) -> 
     hub.publish(**{**UPDATED, "source": {**UPDATED["source"], "mode": "snapshot"}})
     hub.fill(dated(people, range(1, 11)))
     ingest.ingest(RESIDENT, "1")
-    batch = ingest.ingest(RESIDENT, period=ingest.Period("2026-01-03", "2026-01-05"))
+    batch = ingest.ingest(RESIDENT, period=Period("2026-01-03", "2026-01-05"))
     assert hub.batch(batch)["rows_in"] == 2
     assert hub.one("SELECT count(*) FROM library.population") == 10
 
@@ -256,13 +260,13 @@ def test_a_past_period_of_a_snapshot_withdraws_nobody(hub: Any, people: Any) -> 
 def test_what_is_no_period_is_refused_by_name(hub: Any, start: str, end: str) -> None:
     hub.publish(**UPDATED)
     with pytest.raises(Invalid, match=r"landing\.bad_period"):
-        ingest.plan(RESIDENT, "r", ingest.Period(start, end))
+        ingest.plan(RESIDENT, "r", Period(start, end))
 
 
 def test_a_source_without_a_watermark_has_no_past_periods(hub: Any) -> None:
     hub.publish()
     with pytest.raises(Invalid, match=r"landing\.no_watermark"):
-        ingest.plan(RESIDENT, "r", ingest.Period("1", "2"))
+        ingest.plan(RESIDENT, "r", Period("1", "2"))
 
 
 def test_how_many_slices_follows_from_what_the_source_believes_to_have(hub: Any) -> None:

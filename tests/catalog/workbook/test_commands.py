@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
 from sqlalchemy import URL, create_engine, text
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from catalog import departments
 from catalog.departments import DepartmentDocument

@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.styles import Font
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -288,7 +289,7 @@ def test_a_sheet_that_spreads_over_everything_is_refused(tmp_path: Path) -> None
 
 def test_a_far_cell_that_is_only_coloured_does_no_harm(town: Session, book: Book) -> None:
     def colour(sheet: Any) -> None:
-        sheet["XFD9000"].font = openpyxl.styles.Font(bold=True)
+        sheet["XFD9000"].font = Font(bold=True)
 
     assert len(take_in(town, book([SHORT, row()], colour)).created) == 1
 

@@ -1,5 +1,6 @@
 """What a merge meets at its edges: nothing at all, everything gone, keys of odd bytes, columns without a value, a row group without a row."""
 
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,13 @@ def test_what_waits_on_disk_goes_when_the_merge_fails(
     hub: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     opened: list[Any] = []
-    temporary = units.tempfile.TemporaryFile
+    temporary = tempfile.TemporaryFile
 
     def noticed(**options: Any) -> Any:
         opened.append(temporary(dir=tmp_path, **options))
         return opened[-1]
 
-    monkeypatch.setattr(units.tempfile, "TemporaryFile", noticed)
+    monkeypatch.setattr(tempfile, "TemporaryFile", noticed)
     monkeypatch.setattr(units, "SMALL", 1)
     monkeypatch.setattr(units, "SPILL_BYTES", 1)
     hub.resource(PS)
