@@ -5,7 +5,6 @@ where the directory says `mapped`, plan and a land_slice per key range do what l
 What is done lies in libraries/; whether a failure is tried again, in dags/steps.py.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context, task
@@ -24,7 +23,7 @@ def collect(resource: dict[str, Any]) -> DAG:
         "retries": resource["retries"],
         "retry_delay": settings.RETRY_DELAY,
         "retry_exponential_backoff": 2,
-        "max_retry_delay": timedelta(minutes=30),
+        "max_retry_delay": settings.MAX_RETRY_DELAY,
     }
     with DAG(
         resource["id"],
@@ -55,6 +54,7 @@ def _outlets(resource: dict[str, Any]) -> list[Asset]:
 
 
 own = get_parsing_context().dag_id
+settings.spare_collector()
 for published in read_snapshot()["resources"]:
     if own in (None, published["id"]):
         collect(published)

@@ -138,7 +138,9 @@ def test_interrupting_leaves_nothing_behind(book: Book, hub: str) -> None:
     command = [sys.executable, "-m", "hutong", "catalog", "import", str(book([SHORT, row()]))]
     with engine.connect() as holding, engine.connect() as watching:
         holding.execute(text("SELECT pg_advisory_xact_lock(hashtext('directory.saving'))"))
-        process = subprocess.Popen(command, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
+        )
         _wait_until_it_waits(process, watching.execution_options(isolation_level="AUTOCOMMIT"))
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
@@ -149,6 +151,11 @@ def test_interrupting_leaves_nothing_behind(book: Book, hub: str) -> None:
     assert "Traceback" not in told
     with transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM directory.resources")) == 0
+
+
+def _hear_interrupts() -> None:
+    """Whoever started the tests in the background had interrupts ignored, and a child would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _environment() -> dict[str, str]:
