@@ -6,7 +6,6 @@ Expectations' verdict and page, good rows written, bad rows to quarantine. The p
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.ground import measured, new_database, own_server, set_environment, stopwatch
-from benchmarks.ingest import RESOURCE, prepare
+from benchmarks.ground import measured, own_server, set_environment, stopwatch
+from benchmarks.ingest import RESOURCE, stand_up
 from benchmarks.population import COLUMNS, population
 
 LONGEST = {"name": 50, "address": 200, "phone": 20}
@@ -138,13 +137,7 @@ def main() -> None:
 
 def ours(folder: Path, uri: str, rows: int) -> None:
     """Fill a source, land it, and measure the check."""
-    source, hub = new_database(uri, "source"), new_database(uri, "hub")
-    connection = {"conn_type": "postgres", "extra": {"url": source.replace("postgresql://", "postgresql+psycopg://")}}
-    set_environment(
-        HUTONG_DATABASE_URL=hub.replace("postgresql://", "postgresql+psycopg://"), HUTONG_LANDING=str(folder / "landing"),
-        HUTONG_ROOT=str(folder), AIRFLOW_CONN_BENCH=json.dumps(connection), GX_ANALYTICS_ENABLED="false",
-    )  # fmt: skip
-    measured(prepare, hub)
+    source = stand_up(folder, uri)
     measured(fill, source, rows)
     measured(check, measured(land), rows)
 

@@ -113,8 +113,8 @@ def whole_way(bench: str, rows: int) -> None:
             line |= {"state": batch.state, "rows_good": batch.rows_good, "rows_quarantined": batch.rows_quarantined}
 
 
-def ours(folder: Path, uri: str, rows: int) -> None:
-    """Measure the hub's own way."""
+def stand_up(folder: Path, uri: str) -> str:
+    """Make an empty source and a hub that knows it, name both in the environment, and return the source's URI."""
     source, hub = new_database(uri, "source"), new_database(uri, "hub")
     connection = {"conn_type": "postgres", "extra": {"url": source.replace("postgresql://", "postgresql+psycopg://")}}
     set_environment(
@@ -122,6 +122,12 @@ def ours(folder: Path, uri: str, rows: int) -> None:
         HUTONG_ROOT=str(folder), AIRFLOW_CONN_BENCH=json.dumps(connection), GX_ANALYTICS_ENABLED="false",
     )  # fmt: skip
     measured(prepare, hub)
+    return source
+
+
+def ours(folder: Path, uri: str, rows: int) -> None:
+    """Measure the hub's own way."""
+    source = stand_up(folder, uri)
     for second, bench in ((False, "ingest.first_load"), (True, "ingest.second_load")):
         measured(fill, source, rows, second)
         measured(whole_way, bench, rows)
