@@ -1,6 +1,6 @@
 """Why: whether a source's table is what was taken from it can be told without moving its rows, where the source itself sums a digest of every row by key
 range. Each value is written as one text, by the server's dialect and by Arrow alike; a row's digest is the MD5 of these texts, in two halves that can be
-summed in any order. `libraries.reconcile` comes here; sources are only read.
+summed in any order. `libraries.comparing.reconcile` comes here; sources are only read.
 """
 
 import hashlib

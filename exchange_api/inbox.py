@@ -17,8 +17,8 @@ from exchange_api.answer import Answer
 from exchange_api.auth import authenticate
 from exchange_api.hub import Hub
 from exchange_api.signing import Request
-from libraries import inbox
-from libraries.inbox import InboxSettings, Received
+from libraries.collecting import inbox
+from libraries.collecting.inbox import InboxSettings, Received
 from schemas.database import transaction
 from schemas.errors import Denied, Invalid
 from schemas.tables.exchange import Application

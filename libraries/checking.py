@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from catalog.rules import Rule
-from libraries.duplicates import Rows
-from libraries.guards import Figure
+from libraries.judging.duplicates import Rows
+from libraries.judging.guards import Figure
+from libraries.judging.masks import RULES_PER_COLUMN, Bits
 from libraries.landing import Folder
-from libraries.masks import RULES_PER_COLUMN, Bits
 from libraries.texts import Flags
 
 _COMPLETE = {"result_format": "COMPLETE", "return_unexpected_index_query": False, "exclude_unexpected_values": True}

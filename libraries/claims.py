@@ -1,5 +1,5 @@
 """Why: a claim is what one source says of one record: (key, source) → values, asserted at, batch. Here a unit of a batch becomes claims: new ones are
-added, changed ones replace the source's former word, withdrawn ones leave; what stood before goes to past claims. Called by `libraries.merging`.
+added, changed ones replace the source's former word, withdrawn ones leave; what stood before goes to past claims. Called by `libraries.merging.merge`.
 
 A null in a newer claim takes the source's older value back: the claim is replaced whole.
 """

@@ -1,5 +1,5 @@
 """Why: two sources that contradict each other on an attribute of one record are a finding of their own: who wins is settled by authority, but one of
-them is wrong and should hear of it. Written for the records a merge touched, closed when the sources agree again. Called by `libraries.merging`.
+them is wrong and should hear of it. Written for the records a merge touched, closed when the sources agree again. Called by `libraries.merging.merge`.
 """
 
 from collections.abc import Mapping

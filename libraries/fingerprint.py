@@ -1,5 +1,5 @@
 """Why: to touch only what changed, the merge compares 64-bit hashes of keys and rows instead of values. They are stored with every claim, so they must
-come out the same on every machine and every run (Python's own hash does not), and be computed at memory speed. Called by `libraries.candidates`.
+come out the same on every machine and every run (Python's own hash does not), and be computed at memory speed. Called by `libraries.merging.candidates`.
 
 Text is hashed over its UTF-8 bytes in little-endian words of eight, multiply-xorshift; a row's hash is the sum of its non-null columns' hashes, each
 salted with its attribute's name, so that a library can gain an attribute without every stored hash becoming wrong. Not cryptographic.

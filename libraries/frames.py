@@ -1,5 +1,5 @@
 """Why: rules and libraries want a row group as declared: repaired, then in its types. A frame is one landed row group seen that way, every step
-vectorised and every repair counted. Called by `libraries.screening`, `masks` and `duplicates`.
+vectorised and every repair counted. Called by `libraries.judging.screening`, `masks` and `duplicates`.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from libraries.landing import ROW
-from libraries.normalise import REPAIRS, Binding, Step, codes_of, repair_of, repairs_of, steps
+from libraries.normalising.normalise import REPAIRS, Binding, Step, codes_of, repair_of, repairs_of, steps
 from libraries.texts import plain
 from libraries.typed import ATTRIBUTE_TYPES, cast_to
 from schemas.errors import Invalid, Terminal

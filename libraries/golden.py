@@ -1,5 +1,5 @@
 """Why: the winning word. A golden record takes each attribute from the claim with the highest authority that has a value; ties go to the most recent
-assertion, then to the lower source number, so that the order in which sources arrive never matters. Called by `libraries.merging` after the claims.
+assertion, then to the lower source number, so that the order in which sources arrive never matters. Called by `libraries.merging.merge` after the claims.
 
 The order is one number per claim and authority list: rank of the department, then recency in milliseconds, then source; the smallest with a value
 wins. A record with one claim needs none of this: its claim is the golden record.

@@ -9,23 +9,16 @@ from typing import Any
 
 from catalog import directory
 from connectors.base import Connection
-from libraries import (
-    batches,
-    collection,
-    control,
-    drift_proposals,
-    landing,
-    lineage,
-    mending,
-    slices,
-    tickets,
-    verdicts,
-)
+from libraries import batches, landing, verdicts
 from libraries.batches import Period, Task
+from libraries.collecting import collection, control, slices
+from libraries.drifting import drift_proposals
+from libraries.holding import mending, tickets
+from libraries.holding.mending import Mended
 from libraries.landing import Manifest
-from libraries.mending import Mended
-from libraries.merging import merge_batch
+from libraries.merging.merge import merge_batch
 from libraries.storage import failures_named, naming_failures
+from libraries.tracing import lineage
 from schemas.database import transaction
 from schemas.errors import HutongError, Invalid, Terminal, Transient
 from schemas.resource import ResourceDocument

@@ -1,5 +1,5 @@
 """Why: a bad row is kept as it came, with every reason, until its department mends it; nothing is dropped in silence, and no row is ever deleted (the
-role that collects may not). Holding is set-based (COPY). How rows leave: `libraries.mending` replays mended ones, `libraries.superseding` tells those
+role that collects may not). Holding is set-based (COPY). How rows leave: `mending` replays mended ones, `libraries.holding.superseding` tells those
 that the source itself put right. Called by `libraries.verdicts` and, for looking, by commands and pages.
 """
 
@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from libraries import batches
 from libraries.checking import Verdict
-from libraries.duplicates import Rows
 from libraries.frames import Frame
+from libraries.judging.duplicates import Rows
 from libraries.landing import ROW
 from libraries.texts import plain
 from schemas.errors import Invalid

@@ -14,7 +14,7 @@ from libraries import batches, landing
 from libraries.batches import Task
 from libraries.frames import Frame
 from libraries.landing import ROW
-from libraries.normalise import Step, columns_behind, repairs_of
+from libraries.normalising.normalise import Step, columns_behind, repairs_of
 from schemas.calendar import CHINA
 from schemas.errors import Invalid
 

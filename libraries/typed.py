@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libraries.spellings import dates_of, day_and_clock
+from libraries.normalising.spellings import dates_of, day_and_clock
 from libraries.texts import plain
 
 NUMBER = pa.decimal128(28, 6)

@@ -13,12 +13,13 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from catalog.rules import Rule, rules_of
-from libraries import batches, guards, landing, profiles, quarantine, screening, sql_rules, steward_rules
+from libraries import batches, landing, quarantine
 from libraries.batches import Task
 from libraries.checking import Guarded, Verdict, judge, judge_guards, keep_report, open_door
 from libraries.frames import require_checkable
-from libraries.quality import score_of
-from libraries.screening import Look, Screened
+from libraries.judging import guards, profiles, screening, sql_rules, steward_rules
+from libraries.judging.quality import score_of
+from libraries.judging.screening import Look, Screened
 from schemas.calendar import CHINA
 from schemas.errors import Terminal
 from schemas.tables.landing import Batch, ItemProfile, RuleResult

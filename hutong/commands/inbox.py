@@ -7,7 +7,7 @@ import typer
 
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import inbox
+from libraries.collecting import inbox
 from schemas.calendar import CHINA
 from schemas.database import transaction
 from schemas.errors import Invalid

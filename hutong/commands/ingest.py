@@ -13,8 +13,9 @@ from rich.table import Table
 from catalog import directory
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import batches, control, quarantine
+from libraries import batches, quarantine
 from libraries.batches import Period
+from libraries.collecting import control
 from libraries.ingest import ingest as take_in
 from schemas.calendar import CHINA
 from schemas.database import transaction

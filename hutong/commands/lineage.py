@@ -8,7 +8,7 @@ import typer
 
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import lineage, lineage_delivery
+from libraries.tracing import lineage, lineage_delivery
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Where values come from. 数据血缘")

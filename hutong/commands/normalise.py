@@ -6,7 +6,8 @@ import typer
 
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import batches, concealing, repairs
+from libraries import batches, repairs
+from libraries.holding import concealing
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What was repaired in a batch. 规范化")

@@ -11,9 +11,9 @@ import typer
 from hutong.commands import steward_rules
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import quality, references
+from libraries.judging import quality, references
+from libraries.judging.quality import Rated, ResourceQuality
 from libraries.landing import folder_of
-from libraries.quality import Rated, ResourceQuality
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Scores, grades, trends, rules. 数据质量")

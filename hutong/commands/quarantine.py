@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import batches, concealing, quarantine, tickets
+from libraries import batches, quarantine
+from libraries.holding import concealing, tickets
 from libraries.quarantine import MALFORMED, Wanted
 from schemas.database import transaction
 from schemas.errors import Invalid
@@ -123,7 +124,7 @@ def export(
     older_than: OlderThan = None,
 ) -> None:
     """Write the waiting rows as a file for their department to mend, in clear: it goes to nobody else. 导出待更正文件"""
-    from libraries.corrections import export as write
+    from libraries.correcting.corrections import export as write
 
     wanted = Wanted(reason, timedelta(days=older_than) if older_than is not None else None)
     with transaction("ingest") as session:
@@ -138,7 +139,7 @@ def fix(
     file: Annotated[Path, typer.Argument(help="A file of hutong quarantine export, with cells corrected. 更正文件")],
 ) -> None:
     """Take a mended file in: only changed cells count, every line is answered; sent again it does nothing twice. 导入更正文件"""
-    from libraries.corrections import fix as take_in
+    from libraries.correcting.corrections import fix as take_in
 
     answers = take_in(file)
     table = plain_table("line 行", "row 编号", "state 结果", "detail 说明")

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from hutong.commands.tables import plain_table, show
-from libraries import reconcile as comparing
-from libraries.reconcile import Limits, Report
+from libraries.comparing import reconcile as comparing
+from libraries.comparing.reconcile import Limits, Report
 from schemas.calendar import CHINA
 from schemas.database import transaction
 from schemas.masking import mask_of

@@ -8,7 +8,7 @@ import yaml
 
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import steward_rules
+from libraries.judging import steward_rules
 from schemas.database import transaction
 from schemas.errors import Invalid
 

@@ -3,7 +3,7 @@ Per library: claims (each source's current word), past claims, golden records, h
 
 `sources` and `batches` of a golden record run parallel to the library's attributes: which resource (its `number`) and which batch (its `number`) won each.
 
-Plain tables, not PostgreSQL partitions: a range of keys is the merge's unit of work and of locking (`libraries.partitions`), so that a look-up by key
+Plain tables, not PostgreSQL partitions: a range of keys is the merge's unit of work and of locking (`libraries.merging.partitions`), so that a look-up by key
 stays one index probe. Current tables keep a tenth of each page free, so that a changed record stays on its page and no index is touched.
 """
 

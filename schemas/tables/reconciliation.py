@@ -1,4 +1,4 @@
-"""Why: that a department's table and what the hub holds of it are the same must be provable later too. Written by `libraries.reconcile` alone; figures
+"""Why: that a department's table and what the hub holds of it are the same must be provable later too. Written by `reconcile` alone; figures
 only, no key and no value.
 """
 

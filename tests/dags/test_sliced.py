@@ -22,7 +22,7 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 RUN = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-from libraries import control
+from libraries.collecting import control
 from schemas.database import transaction
 bag = DagBag(sys.argv[1])
 assert not bag.import_errors, bag.import_errors

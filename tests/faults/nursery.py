@@ -15,9 +15,10 @@ def main() -> None:
     """Serve until the input ends."""
     import great_expectations  # noqa: F401 — what a check waits longest for
 
-    from libraries import ingest, landing, merging, units
+    from libraries import ingest, landing
+    from libraries.merging import merge, units
 
-    names = {"ingest": ingest, "landing": landing, "merging": merging, "units": units}
+    names = {"ingest": ingest, "landing": landing, "merge": merge, "units": units}
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:

@@ -51,11 +51,11 @@ def test_killed_between_the_units_of_a_merge_it_goes_on_where_it_was(
         batch = ingest.plan(RESIDENT, str(night))
         ingest.land(batch)
         ingest.check(batch)
-        killed(SMALL_GROUPS + _after("merging._merge_unit", units) + f"ingest.merge({batch!r})")
+        killed(SMALL_GROUPS + _after("merge._merge_unit", units) + f"ingest.merge({batch!r})")
         assert hub.batch(batch)["state"] == "checked"
         done = hub.one("SELECT count(*) FROM library.population_claims WHERE batch = :n", n=hub.batch(batch)["number"])
         assert 0 < done < 300  # some of it is in, most is not
-        killed(SMALL_GROUPS + _after("merging._renew_figures", 1) + f"ingest.merge({batch!r})")
+        killed(SMALL_GROUPS + _after("merge._renew_figures", 1) + f"ingest.merge({batch!r})")
         assert hub.batch(batch)["state"] == "checked"  # all is in, and nobody said so
         ingest.merge(batch)
         assert hub.batch(batch)["state"] == "merged"

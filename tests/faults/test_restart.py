@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 
-from libraries import ingest, units
+from libraries import ingest
+from libraries.merging import units
 from schemas.errors import Transient
 from tests.faults.conftest import counts, many
 

@@ -13,7 +13,7 @@ import attr
 from openlineage.client import generated
 from openlineage.client.generated import base
 
-from libraries.lineage_events import FACETS
+from libraries.tracing.lineage_events import FACETS
 
 PLAIN: dict[Any, Any] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 FORMATS = {

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 
 from catalog.rules import Rule, rules_of
-from libraries import checking, duplicates, quarantine
+from libraries import checking, quarantine
 from libraries.frames import Frame, require_checkable
+from libraries.judging import duplicates
+from libraries.judging.masks import RULES_PER_COLUMN, broken, pack
 from libraries.landing import ROW, Folder, folder_of
-from libraries.masks import RULES_PER_COLUMN, broken, pack
 from schemas.errors import Terminal
 from schemas.identifiers import parse_citizen_id
 from schemas.resource import ResourceDocument

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libraries.concealing import conceal, key_of
+from libraries.holding.concealing import conceal, key_of
 from schemas.masking import HIDDEN
 from schemas.resource import ResourceDocument
 from tests.libraries.conftest import RESIDENT as BASE

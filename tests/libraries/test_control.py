@@ -11,7 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from libraries import batches, control, ingest, limits
+from libraries import batches, ingest
+from libraries.collecting import control, limits
 from schemas.errors import Invalid, Terminal, Transient
 from schemas.resource import Limits, Source
 

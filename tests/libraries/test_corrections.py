@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from libraries import correction_files, corrections, ingest, quarantine, tickets
-from libraries.corrections import Answer
+from libraries import ingest, quarantine
+from libraries.correcting import correction_files, corrections
+from libraries.correcting.corrections import Answer
+from libraries.holding import tickets
 from schemas.errors import Invalid
 from tests.libraries.story import RESIDENT, at_source, balanced, faulty, held, waiting
 

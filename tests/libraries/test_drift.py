@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from catalog import directory, notices
 from hutong.commands.catalog import app
-from libraries import drift, drift_proposals, ingest
+from libraries import ingest
+from libraries.drifting import drift, drift_proposals
 from schemas.database import transaction
 from schemas.errors import Invalid, Terminal
 from schemas.resource import Source

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libraries import checking, guards, ingest, landing, profiles
+from libraries import checking, ingest, landing
 from libraries.frames import Frame
-from libraries.guards import Figure
+from libraries.judging import guards, profiles
+from libraries.judging.guards import Figure
+from libraries.judging.masks import pack
 from libraries.landing import ROW
-from libraries.masks import pack
 from schemas.errors import Terminal
 from schemas.resource import Quality
 from schemas.tables.landing import ItemProfile

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from libraries import inbox, ingest
+from libraries import ingest
+from libraries.collecting import inbox
 from schemas.errors import Invalid
 
 RESIDENT = "public_security.resident"

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from libraries import batches, ingest, mending, quarantine
+from libraries import batches, ingest, quarantine
+from libraries.holding import mending
 from libraries.quarantine import Wanted
 from schemas.database import transaction
 from schemas.errors import Terminal

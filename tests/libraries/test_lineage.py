@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hutong.commands.lineage import app
-from libraries import ingest, lineage, lineage_delivery, lineage_events
+from libraries import ingest
+from libraries.tracing import lineage, lineage_delivery, lineage_events
 from schemas.errors import Invalid, Terminal
 from tests.libraries.lineage_schema import classes, event_schema
 

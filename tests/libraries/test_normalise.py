@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libraries.normalise import normalise
-from libraries.spellings import dates_of
+from libraries.normalising.normalise import normalise
+from libraries.normalising.spellings import dates_of
 from libraries.texts import plain
 from libraries.typed import cast_to
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from hutong.commands.normalise import app
 from libraries import ingest, repairs
-from libraries.derivations import KINDS, usccs_of
 from libraries.frames import require_checkable
-from libraries.normalise import Binding, columns_behind, normalise, repair_of
+from libraries.normalising.derivations import KINDS, usccs_of
+from libraries.normalising.normalise import Binding, columns_behind, normalise, repair_of
 from schemas.errors import Invalid, Terminal
 from schemas.identifiers import append_organisation_check_digits, parse_uscc, valid_uscc
 from schemas.resource import ResourceDocument

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hutong.commands.quality import app, sparkline
-from libraries import ingest, quality
-from libraries.quality import Rated
+from libraries import ingest
+from libraries.judging import quality
+from libraries.judging.quality import Rated
 from schemas.database import transaction
 from schemas.errors import Invalid, Terminal
 

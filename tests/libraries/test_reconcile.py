@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from connectors.digests import Tally, row_digests
 from hutong.commands.reconcile import reconcile as command
-from libraries import ingest, range_search, reconcile
-from libraries.landed_sums import Keyed, LandedSums
-from libraries.reconcile import Limits
+from libraries import ingest
+from libraries.comparing import range_search, reconcile
+from libraries.comparing.landed_sums import Keyed, LandedSums
+from libraries.comparing.reconcile import Limits
 from schemas.errors import Terminal
 
 RESIDENT = "public_security.resident"

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from libraries import ingest, landing, slices
+from libraries import ingest, landing
 from libraries.batches import Period
+from libraries.collecting import slices
 from schemas.errors import Invalid, Terminal
 
 RESIDENT = "public_security.resident"

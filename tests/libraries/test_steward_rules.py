@@ -5,7 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from libraries import ingest, sql_rules, steward_rules
+from libraries import ingest
+from libraries.judging import sql_rules, steward_rules
 from schemas.database import transaction
 from schemas.errors import Invalid, Terminal
 from schemas.identifiers import append_citizen_check_digits
@@ -243,7 +244,8 @@ def test_even_unread_a_statement_can_neither_write_nor_see_secrets(
 def test_references_work_both_ways_over_many_groups_and_lost_ones_are_listed(
     hub: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from libraries import landing, references
+    from libraries import landing
+    from libraries.judging import references
 
     monkeypatch.setattr(landing, "GROUP_ROWS", 16)
     hub.publish()

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import delete
 
 from catalog import deadlines, notices
-from libraries import batches, ingest, quarantine, tickets
+from libraries import batches, ingest, quarantine
+from libraries.holding import tickets
 from schemas.calendar import CHINA
 from schemas.database import transaction
 from schemas.errors import Invalid, Terminal

@@ -13,8 +13,8 @@ from exchange_api import grants
 from hutong.commands.catalog.naming import ResourceName, resource_id
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
-from libraries import drift, drift_proposals
-from libraries.drift_proposals import Proposal
+from libraries.drifting import drift, drift_proposals
+from libraries.drifting.drift_proposals import Proposal
 from schemas.calendar import CHINA
 from schemas.database import transaction
 from schemas.tables.landing import Batch

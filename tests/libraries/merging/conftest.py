@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import URL, text
 
-from libraries.merging import MergeReport, merge_batch
+from libraries.merging.merge import MergeReport, merge_batch
 from schemas.database import engine, transaction
 from schemas.library import library
 from schemas.migrations import upgrade

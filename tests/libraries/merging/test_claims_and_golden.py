@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libraries.merging import merge_batch
+from libraries.merging.merge import merge_batch
 from schemas.database import engine
 from schemas.errors import Invalid, Terminal
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from libraries import units
-from libraries.merging import merge_batch
+from libraries.merging import units
+from libraries.merging.merge import merge_batch
 from schemas.errors import Terminal
 
 PS, CA = "public_security.resident", "civil_affairs.marriage"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libraries import units
-from libraries.known import Known
-from libraries.merging import merge_batch
-from libraries.partitions import PARTITIONS, partition_of
-from libraries.units import EVERYTHING, Shelf
+from libraries.merging import units
+from libraries.merging.known import Known
+from libraries.merging.merge import merge_batch
+from libraries.merging.partitions import PARTITIONS, partition_of
+from libraries.merging.units import EVERYTHING, Shelf
 from schemas.errors import Terminal
 from schemas.library import library
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libraries.history import read_known_at
-from libraries.merging import merge_batch
+from libraries.merging.merge import merge_batch
 from schemas.database import transaction
 from schemas.library import library
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from libraries.batches import REPLAY
-from libraries.merging import merge_batch
+from libraries.merging.merge import merge_batch
 
 PS = "public_security.resident"
 

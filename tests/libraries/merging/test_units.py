@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from libraries import units
+from libraries.merging import units
 from schemas.library import library
 
 PS, CA, CREDIT = "public_security.resident", "civil_affairs.marriage", "credit_office.decision"

@@ -1,0 +1,1 @@
+"""Why: quarantined rows go out as a file and come back corrected, many at once."""

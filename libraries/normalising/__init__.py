@@ -1,0 +1,1 @@
+"""Why: what a department writes becomes what the directory declares, every change counted."""

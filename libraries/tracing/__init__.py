@@ -1,0 +1,1 @@
+"""Why: OpenLineage events of every run, and where each attribute came from."""
