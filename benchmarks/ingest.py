@@ -1,5 +1,6 @@
-"""Why: how fast a department's table becomes golden records, the whole way: land → check → merge, first load and second load with 9 % changed, beside
-peers in the same run. `python -m benchmarks.ingest --rows 1000000 [--peer dlt] [--peer copy]`; one JSON line per measure.
+"""Why: how fast a department's table becomes golden records, the whole way: land → check → merge, first load, second load with 9 % changed, and three
+increments of a thousand rows into what is there then, beside peers in the same run. `python -m benchmarks.ingest --rows 1000000 [--peer dlt] [--peer copy]`;
+one JSON line per measure. An increment should cost the same whatever the library holds: compare `ingest.increment` of two runs.
 
 What a process needs once is a line of its own, `ingest.start`: Airflow's scheduler does it before it forks tasks (`hutong.embedded.scheduler`), a command
 does it while rows are screened. dlt's import is outside its time likewise.
@@ -8,6 +9,7 @@ does it while rows are screened. dlt's import is outside its time likewise.
 import argparse
 import json
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,11 @@ _LENGTHS = {
 _CODES = {"sex": "sex", "ethnic_group": "ethnic", "residence_status": "residence_status", "marital_status": "marital"}
 
 
+INCREMENTS, INCREMENT_ROWS = 3, 1_000
+
+
 def document() -> dict[str, Any]:
-    """Return the resource: ten items, about twenty rules."""
+    """Return the resource: ten items, about twenty rules, a whole snapshot each time."""
     items: list[dict[str, Any]] = [
         {
             "id": "citizen_id",
@@ -60,6 +65,14 @@ def document() -> dict[str, Any]:
         "source": {"connector": "database", "connection": "bench", "options": {"table": "residents"}, "key": ["citizen_id"],
                    "mapping": {column: column for column in COLUMNS}, "mode": "snapshot"},
     }  # fmt: skip
+
+
+def incremental() -> dict[str, Any]:
+    """Return the resource's next version: what moved since the last time."""
+    found = document()
+    items = [*found["items"], {"id": "changed_on", "name": "变更日期", "type": "D", "required": True}]
+    source = found["source"] | {"options": {"table": "moved"}, "mode": "incremental", "watermark": "changed_on"}
+    return found | {"items": items, "source": source | {"mapping": source["mapping"] | {"changed_on": "changed_on"}}}
 
 
 def prepare(uri: str) -> None:
@@ -92,7 +105,29 @@ def fill(uri: str, rows: int, second: bool) -> None:
         cursor.execute("ANALYZE residents")
 
 
-def whole_way(bench: str, rows: int) -> None:
+def move(uri: str, rows: int, day: int) -> None:
+    """Put a thousand residents with new telephone numbers into the table of what moved, as of one day."""
+    import adbc_driver_postgresql.dbapi as adbc
+    import pyarrow as pa
+
+    some = changed(population(rows).slice(day * INCREMENT_ROWS, INCREMENT_ROWS), share=1.0, seed=day + 10)
+    when = pa.repeat(pa.scalar(date(2026, 1, 1 + day)), some.num_rows)
+    with adbc.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("moved", some.append_column("changed_on", when), mode="create_append")
+
+
+def publish_incremental() -> None:
+    """Publish the version that collects what moved."""
+    from catalog import directory
+    from schemas.database import transaction
+    from schemas.resource import ResourceDocument
+
+    with transaction() as session:
+        directory.save_draft(session, ResourceDocument.model_validate(incremental()))
+        directory.publish(session, RESOURCE)
+
+
+def whole_way(bench: str, rows: int, run: int = 0) -> None:
     """Land, check and merge once, each step and the whole timed; the imports apart from both."""
     with stopwatch("ingest.start", 0) as start:
         start["of"] = bench
@@ -103,7 +138,7 @@ def whole_way(bench: str, rows: int) -> None:
     from schemas.tables.landing import Batch
 
     with stopwatch(bench, rows) as line:
-        batch_id = ingest.plan(RESOURCE, bench)
+        batch_id = ingest.plan(RESOURCE, f"{bench}.{run}")
         for step in (ingest.land, ingest.check, ingest.merge):
             with stopwatch(f"ingest.{step.__name__}", rows) as part:
                 part["of"] = bench
@@ -131,6 +166,10 @@ def ours(folder: Path, uri: str, rows: int) -> None:
     for second, bench in ((False, "ingest.first_load"), (True, "ingest.second_load")):
         measured(fill, source, rows, second)
         measured(whole_way, bench, rows)
+    measured(publish_incremental)
+    for day in range(INCREMENTS):
+        measured(move, source, rows, day)
+        measured(whole_way, "ingest.increment", INCREMENT_ROWS, day)
 
 
 def copy(uri: str, rows: int) -> None:

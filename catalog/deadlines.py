@@ -7,11 +7,11 @@ from datetime import date
 from enum import StrEnum
 from importlib.resources import files
 
-import yaml
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from schemas import yaml_data
 from schemas.calendar import DueDate, WorkingCalendar
 from schemas.errors import Terminal
 from schemas.tables.deadlines import CalendarDay, DeadlineRule
@@ -27,7 +27,7 @@ class Lamp(StrEnum):
 
 def seed_rules(session: Session) -> None:
     """Register the national rules of `catalog/deadline_rules.yml`; rules already there stay as they are."""
-    for rule in yaml.safe_load(files("catalog").joinpath("deadline_rules.yml").read_text("utf-8")):
+    for rule in yaml_data.parse(files("catalog").joinpath("deadline_rules.yml").read_text("utf-8")):
         session.execute(insert(DeadlineRule).values(**rule).on_conflict_do_nothing())
 
 

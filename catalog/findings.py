@@ -11,8 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from schemas import yaml_data
 from schemas.errors import HutongError, Language, error_codes
 
 KEPT = 20_000  # errors kept with their words, and as much advice; more are only counted, so that a million bad rows stay small
@@ -146,7 +145,7 @@ def _words() -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = {}
     for name in ("gaps.yml", "findings.yml"):
         if (file := files("catalog").joinpath(name)).is_file():
-            found |= yaml.safe_load(file.read_text("utf-8"))
+            found |= yaml_data.parse(file.read_text("utf-8"))
     return found
 
 

@@ -104,7 +104,11 @@ _ADD = """
     INSERT INTO {claims} ({claim})
     SELECT {i_record}, {source}, i.row_hash, {first_version}, {batch}, :asserted_at FROM incoming i
 """
-_ONLY_NEW = " ON CONFLICT ({key}, source) DO NOTHING"
+# asked for before anything is computed for the row: most rows of a second load are there already
+_ONLY_NEW = """
+    WHERE NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source = {source})
+    ON CONFLICT ({key}, source) DO NOTHING
+"""
 _NEXT_VERSION = (
     "1 + COALESCE((SELECT max(p.version) FROM {past_claims} p WHERE p.{key} = i.{key} AND p.source = {source}), 0)"
 )
@@ -144,14 +148,19 @@ class Asserted:
     withdrawn: int
 
 
-def assert_claims(session: Session, assertion: Assertion, now: datetime, *, first: bool) -> Asserted:
-    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones. `first`: the source had none before."""
+def assert_claims(
+    session: Session, assertion: Assertion, now: datetime, *, first: bool, sifted: bool = False
+) -> Asserted:
+    """Make the staged rows the source's claims; afterwards `incoming` holds the really new or changed ones. `first`: the source had none before;
+    `sifted`: what it says already was left out before.
+    """
     words, times = assertion.words, {"now": now, "asserted_at": assertion.asserted_at}
     if first:
         added = sql.run(session, _ADD, {**words, "first_version": "1"}, asserted_at=assertion.asserted_at).rowcount
         return Asserted(added, 0, 0)
     words["first_version"] = _NEXT_VERSION.format_map(words)
-    sql.run(session, _DROP_UNCHANGED, words, asserted_at=assertion.asserted_at)
+    if not sifted:
+        sql.run(session, _DROP_UNCHANGED, words, asserted_at=assertion.asserted_at)
     changed = sql.run(session, _CHANGE, words, **times).rowcount
     added = sql.run(session, _ADD + _ONLY_NEW, words, asserted_at=assertion.asserted_at).rowcount
     withdrawn = sql.run(session, _WITHDRAW, words, **times).rowcount

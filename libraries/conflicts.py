@@ -50,6 +50,8 @@ def record_conflicts(
     session: Session, assertion: Assertion, departments: Mapping[int, str], now: datetime
 ) -> Contradictions:
     """Record and close contradictions of the keys in `touched`; values that are equal as numbers or dates do not contradict."""
+    if len(departments) < 2:
+        return Contradictions(0, 0)
     spec = assertion.spec
     cases = (f"CASE WHEN min({a}) <> max({a}) THEN '{a}' END" for a in spec.attribute_ids)
     words = {**assertion.words, "contradicted": ", ".join(cases), "unranked": str(UNRANKED)}

@@ -75,6 +75,7 @@ _CHANGE = """
 _ADD = """
     INSERT INTO {golden} ({record}, sources, batches, version, recorded_at)
     SELECT {i_record}, i.sources, i.batches, {first_version}, {first_moment} FROM verdict i
+    WHERE NOT EXISTS (SELECT FROM {golden} g WHERE g.{key} = i.{key})
     ON CONFLICT ({key}) DO NOTHING
 """
 _REMOVE = """

@@ -16,7 +16,7 @@ from catalog.rules import Rule, rules_of
 from libraries import batches, landing, quarantine
 from libraries.batches import Task
 from libraries.checking import Guarded, Verdict, judge, judge_guards, keep_report, open_door
-from libraries.frames import require_checkable
+from libraries.frames import Frame, require_checkable
 from libraries.judging import guards, profiles, screening, sql_rules, steward_rules
 from libraries.judging.quality import score_of
 from libraries.judging.screening import Look, Screened
@@ -131,8 +131,8 @@ def _hold(session: Session, batch_id: str, checked: Checked) -> int:
     look = checked.look
     rows = np.flatnonzero(checked.verdict.bad(checked.screened.rows)) + 1
     reasons, first = quarantine.reasons_of(checked.verdict, rows), 0
-    landed = screening.landed_rows(look.folder, rows)
-    for table, frame in zip(landed, screening.frames_with(look, rows), strict=True):
+    for table in screening.landed_rows(look.folder, rows):
+        frame = Frame(table, look.document, look.today)
         quarantine.hold(session, batch_id, table, frame, reasons.slice(first, frame.rows))
         first += frame.rows
     malformed = json.loads(look.folder.read("malformed.json") or b"[]")

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
+from schemas import yaml_data
 
 Language = Literal["zh", "en"]
 
@@ -30,7 +30,7 @@ def error_codes() -> dict[str, ErrorCode]:
     found: dict[str, ErrorCode] = {}
     for file in sorted(files("schemas").joinpath("error_codes").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".yml"):
-            for code, entry in (yaml.safe_load(file.read_text("utf-8")) or {}).items():
+            for code, entry in (yaml_data.parse(file.read_text("utf-8")) or {}).items():
                 found[code] = ErrorCode(code, entry["status"], entry["title"], entry["remedy"])
     return found
 

@@ -4,9 +4,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
+from schemas import yaml_data
 from schemas.resource import Identifier, Sensitivity, Strict
 
 LibraryName = Literal["population", "legal_entity", "credit", "certificate"]
@@ -80,5 +80,5 @@ def library(name: str) -> Library:
     if name not in LIBRARIES:
         raise KeyError(name)
     return Library.model_validate(
-        yaml.safe_load(files("schemas").joinpath("libraries", f"{name}.yml").read_text("utf-8"))
+        yaml_data.parse(files("schemas").joinpath("libraries", f"{name}.yml").read_text("utf-8"))
     )

@@ -15,13 +15,13 @@ from importlib.resources import files
 from itertools import combinations
 from typing import Any, NamedTuple, get_args
 
-import yaml
 from pypinyin import lazy_pinyin
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from catalog import elements
 from catalog.elements import ElementDocument
+from schemas import yaml_data
 from schemas.resource import Sensitivity
 
 FAMILIES = (
@@ -216,7 +216,7 @@ def _letters(name: str) -> str:
 
 @cache
 def _rules() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(files("catalog.dictionary").joinpath("alike.yml").read_text("utf-8"))
+    found: dict[str, Any] = yaml_data.parse(files("catalog.dictionary").joinpath("alike.yml").read_text("utf-8"))
     return found
 
 

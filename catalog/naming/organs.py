@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
 from pypinyin import Style, lazy_pinyin, pinyin
 
+from schemas import yaml_data
 from schemas.codes import divisions
 
 LEVELS = "省市区县州盟旗"
@@ -48,7 +48,7 @@ def fold(text: str | None) -> str:
 def organs() -> dict[str, Organ]:
     """Return every name, short name and former name of organ kinds with the kind it belongs to today."""
     found: dict[str, Organ] = {}
-    for entry in yaml.safe_load(files("catalog.naming").joinpath("organs.yml").read_text("utf-8")):
+    for entry in yaml_data.parse(files("catalog.naming").joinpath("organs.yml").read_text("utf-8")):
         for year, names in (entry.get("former") or {}).items():
             found |= {name: Organ(entry["name"], year) for name in names}
         found |= {name: Organ(entry["name"]) for name in (entry["name"], *entry.get("also", ()))}

@@ -8,8 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
+from schemas import yaml_data
 from schemas.errors import Language
 from schemas.resource import Item, ResourceDraft, Sharing, Source
 
@@ -268,7 +267,7 @@ _RESOURCE: dict[str, Judge] = {
 
 @cache
 def _meanings() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load(
+    found: dict[str, dict[str, Any]] = yaml_data.parse(
         files("catalog.review").joinpath("changes.yml").read_text("utf-8")
     )
     return found

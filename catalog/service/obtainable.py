@@ -10,7 +10,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,6 +17,7 @@ from catalog.service import materials, services
 from catalog.service.candidates import Candidate, find_certificate_types, find_items
 from catalog.service.materials import Condition, Material
 from catalog.service.reach import Granted, Reach, reach
+from schemas import yaml_data
 from schemas.library import library
 from schemas.resource import ResourceDocument
 from schemas.tables.departments import Department
@@ -263,7 +263,7 @@ def _said(fact: Any, language: Language) -> Any:
 
 @cache
 def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yaml.safe_load(
+    found: dict[str, dict[str, str]] = yaml_data.parse(
         files("catalog.service").joinpath("obtainable.yml").read_text("utf-8")
     )
     return found

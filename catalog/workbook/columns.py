@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
-import yaml
+from schemas import yaml_data
 
 SHEET = "信息资源目录"
 GUIDE_SHEET = "填写说明"
@@ -46,7 +46,7 @@ class Column:
 @cache
 def columns() -> tuple[Column, ...]:
     """Return every column in the order it is written."""
-    entries: list[dict[str, Any]] = yaml.safe_load(_data("columns.yml"))
+    entries: list[dict[str, Any]] = yaml_data.parse(_data("columns.yml"))
     return tuple(Column(**entry | {"also": tuple(entry.get("also", ()))}) for entry in entries)
 
 
@@ -59,7 +59,7 @@ def column_of(key: str) -> Column:
 @cache
 def words() -> dict[str, dict[str, Any]]:
     """Return the words of cells that have no code table, and more spellings of codes that have one (under `tables`)."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load(_data("words.yml"))
+    found: dict[str, dict[str, Any]] = yaml_data.parse(_data("words.yml"))
     return found
 
 

@@ -9,6 +9,7 @@ import yaml
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from libraries.judging import steward_rules
+from schemas import yaml_data
 from schemas.database import transaction
 from schemas.errors import Invalid
 
@@ -63,7 +64,7 @@ def retire(resource: Resource, name: Name, by: By, reason: Reason) -> None:
 def _body(rule: str) -> dict[str, Any]:
     text = Path(rule).read_text("utf-8") if rule.endswith((".yml", ".yaml")) else rule
     try:
-        body = yaml.safe_load(text)
+        body = yaml_data.parse(text)
     except yaml.YAMLError as error:
         raise Invalid("quality.rule_unfit", rule="-", why=str(error).splitlines()[0]) from error
     if not isinstance(body, dict):

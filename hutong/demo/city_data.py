@@ -10,13 +10,13 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import yaml
 
 from hutong.demo import entities, registers, residents
 from hutong.demo.delivery import Delivery, Fault, plain
 from hutong.demo.scale import Scale
 from hutong.demo.spoil_organisations import spoil_certificates, spoil_decisions, spoil_enterprises, spoil_institutions
 from hutong.demo.spoil_people import spoil_graduates, spoil_insured, spoil_marriages, spoil_residents
+from schemas import yaml_data
 from schemas.identifiers import append_citizen_check_digits
 from schemas.resource import ResourceDocument
 
@@ -41,7 +41,7 @@ class City:
 def documents() -> dict[str, ResourceDocument]:
     """Return the city's resource documents by id, as hutong/demo/city/resources holds them."""
     found = (
-        ResourceDocument.model_validate(yaml.safe_load(file.read_text("utf-8")))
+        ResourceDocument.model_validate(yaml_data.parse(file.read_text("utf-8")))
         for file in (CITY / "resources").iterdir()
     )
     return {document.id: document for document in sorted(found, key=lambda document: document.id)}

@@ -24,7 +24,7 @@ SERVER = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # TCP only: socket paths of deep checkouts are too long
     "max_connections": "200",  # Airflow's parts hold about 40, the API its pool, tasks a few each
-    "shared_buffers": "256MB",  # everything together stays below 6 GiB
+    "shared_buffers": "512MB",  # everything together stays below 6 GiB
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "effective_cache_size": "2GB",

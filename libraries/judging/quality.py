@@ -13,12 +13,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, get_args
 
-import yaml
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from libraries import batches
 from libraries.judging import guards
+from schemas import yaml_data
 from schemas.errors import Invalid
 from schemas.resource import Indicator, Quality
 from schemas.tables.directory import ResourceVersion
@@ -95,7 +95,7 @@ class ResourceQuality:
 def grades() -> tuple[Grade, ...]:
     """Return the grades, best first."""
     text = files("libraries.judging").joinpath("grades.yml").read_text("utf-8")
-    return tuple(Grade(**entry) for entry in yaml.safe_load(text))
+    return tuple(Grade(**entry) for entry in yaml_data.parse(text))
 
 
 def grade_of(score: float) -> Grade:

@@ -13,7 +13,6 @@ from importlib.resources import files
 from typing import Any
 
 import pyarrow as pa
-import yaml
 from pydantic import Field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +22,7 @@ from catalog.rules import Rule
 from libraries import landing, wire
 from libraries.frames import Frame
 from libraries.judging.screening import Look
+from schemas import yaml_data
 from schemas.database import transaction
 from schemas.errors import Invalid, Terminal
 from schemas.settings import HutongSettings
@@ -36,7 +36,7 @@ _TYPES = {"date": "date", "decimal": "numeric", "text": "text"}
 def words(kind: str) -> frozenset[str]:
     """Return one list of libraries/judging/sql_words.yml: opening, functions or forbidden."""
     text = files("libraries.judging").joinpath("sql_words.yml").read_text("utf-8")
-    return frozenset(yaml.safe_load(text)[kind].split())
+    return frozenset(yaml_data.parse(text)[kind].split())
 
 
 class SqlRuleSettings(HutongSettings):

@@ -51,23 +51,21 @@ def read_keys(folder: Folder, spec: Library) -> Keys:
     return Keys(hashes, ordered, repeated, pa.chunked_array([keys for _, keys in found], pa.string()).combine_chunks())
 
 
-def read_changed(folder: Folder, spec: Library, keys: Keys, known: Known | None) -> Iterator[Any]:
+def read_changed(folder: Folder, spec: Library, keys: Keys, known: Callable[[], Known] | None) -> Iterator[Any]:
     """Yield, in row order, tables of key, a register's subject, delivered attributes, row number and row hash; rows that say what the source is known to
-    say are left out, but not those whose key comes again: which of them counts is not seen here. Raises as `read_keys`.
+    say are left out, but not those whose key comes again: which of them counts is not seen here. known: asked when the first rows are ready, so that the
+    server can tell meanwhile. Raises as `read_keys`.
     """
-
-    def prepare(place: tuple[int, tuple[str, int]]) -> Any:
-        number, group = place
-        table = _prepared(read_group(folder, *group), spec)
-        if known is None:
-            return table
-        alike = known.says(keys.hashes[number], np.asarray(table[ROW_HASH]))
-        if len(keys.repeated):
-            alike &= ~np.isin(keys.hashes[number], keys.repeated)
-        return table.filter(pa.array(~alike))
-
     with ThreadPoolExecutor(_WORKERS) as pool:
-        yield from _ahead(pool, prepare, enumerate(groups_of(folder, "checked")))
+        prepared = _ahead(pool, lambda group: _prepared(read_group(folder, *group), spec), groups_of(folder, "checked"))
+        for hashes, table in zip(keys.hashes, prepared, strict=True):
+            if known is None:
+                yield table
+                continue
+            alike = known().says(hashes, np.asarray(table[ROW_HASH]))
+            if len(keys.repeated):
+                alike &= ~np.isin(hashes, keys.repeated)
+            yield table.filter(pa.array(~alike))
 
 
 def keys_in(table: Any, spec: Library) -> Any:
@@ -76,7 +74,7 @@ def keys_in(table: Any, spec: Library) -> Any:
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], most: int = _WORKERS + 1
+    pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item], most: int = 2 * _WORKERS
 ) -> Iterator[_Result]:
     """Map in order, at most `most` results ahead of whoever takes them: a batch larger than memory must not pile up."""
     waiting = iter(items)

@@ -26,6 +26,11 @@ class Known:
     row_hash: NDArray[np.int64]
     gone: Any
 
+    @property
+    def is_certain(self) -> bool:
+        """Tell whether no two known keys have one hash, so that a row which seems new or changed is."""
+        return not bool(np.any(self.key_hash[1:] == self.key_hash[:-1]))
+
     def says(self, key_hash: Hashes, row_hash: NDArray[np.int64]) -> Flags:
         """Return for each row whether the source is already known to say exactly this."""
         if not len(self.key_hash):

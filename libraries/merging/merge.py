@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from libraries import batches, claims, conflicts, golden, sql
 from libraries.claims import Asserted, Assertion
-from libraries.landing import folder_of
+from libraries.landing import Folder, folder_of
 from libraries.merging import partitions, units, withheld
-from libraries.merging.candidates import read_changed, read_keys
+from libraries.merging.candidates import Keys, read_changed, read_keys
 from libraries.merging.known import read_known
 from libraries.merging.units import Shelf, Unit
 from schemas.database import transaction
@@ -50,10 +50,14 @@ class MergeReport:
 
 @dataclass(frozen=True)
 class _Merge:
-    """What every unit of one merge needs to know; `first`: the source had no claim in this library before."""
+    """What every unit of one merge needs to know; `first`: the source had no claim in this library before; `latest`: nothing it said later is in;
+    `sifted`: the units hold only rows that differ from what it said.
+    """
 
     assertion: Assertion
     first: bool
+    latest: bool
+    sifted: bool = False
 
 
 def merge_batch(batch_id: str) -> MergeReport:
@@ -91,7 +95,12 @@ def _begin(session: Session, task: batches.Task) -> _Merge:
     assertion = Assertion(task.document.library, source, task.batch.number, _asserted_at(session, task.batch))
     if is_snapshot(task) and (newer := _newer_snapshot(session, task.batch)):
         raise Terminal("merge.overtaken", batch=task.batch.id, newer=newer)
-    return _Merge(assertion, not claims.has_claims(session, assertion))
+    return _Merge(assertion, not claims.has_claims(session, assertion), _is_latest(session, task.batch))
+
+
+def _is_latest(session: Session, batch: Batch) -> bool:
+    later = exists().where(Batch.resource_id == batch.resource_id, Batch.state.in_(batches.DONE))
+    return not session.scalar(select(later.where(Batch.landed_at > batch.landed_at)))
 
 
 def is_snapshot(task: batches.Task) -> bool:
@@ -147,17 +156,30 @@ def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
     keys = read_keys(folder, spec)
     if task.batch.rows_good not in (None, len(keys)):  # an empty disk must not pass for an empty source
         raise Terminal("landing.damaged", batch=task.batch.id, file="checked/")
-    known = read_known(merge.assertion, keys.ordered, held) if is_snapshot(task) and not merge.first else None
     boundaries = partitions.boundaries_of(spec.library, keys.sample) if len(keys) >= units.SMALL else []
     total: Counter[str] = Counter()
     with Shelf(spec, boundaries) as shelf, ThreadPoolExecutor(CONNECTIONS) as pool:
-        for table in read_changed(folder, spec, keys, known):
-            shelf.add(table)
-        if known is not None and withheld.is_whole(task.batch):
-            shelf.withdraw(known.gone)
+        merge, rows = _shelve(merge, task, (folder, keys, held), shelf), len(keys)
+        del keys  # sixteen bytes a row: the units want the room
         for counts in pool.map(lambda place: _merge_place(merge, shelf, place), shelf.places()):
             total.update(counts)
-    return MergeReport(task.batch.id, len(keys) - total["duplicates"], **total)
+    return MergeReport(task.batch.id, rows - total["duplicates"], **total)
+
+
+def _shelve(merge: _Merge, task: batches.Task, found: tuple[Folder, Keys, list[str]], shelf: Shelf) -> _Merge:
+    """Put what the batch says anew on the shelf, and what it no longer says; return the merge with what was learnt about the rows."""
+    folder, keys, held = found
+    if not is_snapshot(task) or merge.first:
+        for table in read_changed(folder, merge.assertion.spec, keys, None):
+            shelf.add(table)
+        return merge
+    with ThreadPoolExecutor(1) as aside:
+        known = aside.submit(read_known, merge.assertion, keys.ordered, held)
+        for table in read_changed(folder, merge.assertion.spec, keys, known.result):
+            shelf.add(table)
+    if withheld.is_whole(task.batch):
+        shelf.withdraw(known.result().gone)
+    return replace(merge, sifted=known.result().is_certain and merge.latest and not len(keys.repeated))
 
 
 def _merge_place(merge: _Merge, shelf: Shelf, place: int) -> Counter[str]:
@@ -178,7 +200,7 @@ def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
         if merge.first and len(departments) == 1:
             return _found(session, assertion, unit, now)
         claims.stage(session, assertion, unit.rows, unit.gone)
-        asserted = claims.assert_claims(session, assertion, now, first=merge.first)
+        asserted = claims.assert_claims(session, assertion, now, first=merge.first, sifted=merge.sifted)
         judged = golden.judge(session, assertion, departments, now)
         found = conflicts.record_conflicts(session, assertion, departments, now)
     counts: dict[str, Asserted | golden.Judged | conflicts.Contradictions] = {

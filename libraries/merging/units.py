@@ -19,7 +19,7 @@ from schemas.library import Library
 
 SMALL = 50_000  # fewer rows than this are one unit of work: sixteen small transactions would cost more than they win
 UNIT_ROWS = 200_000
-SPILL_BYTES = 256 << 20
+SPILL_BYTES = 96 << 20
 EVERYTHING = -1
 
 

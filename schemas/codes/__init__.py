@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
+from schemas import yaml_data
 from schemas.errors import Invalid
 
 Language = Literal["zh", "en"]
@@ -124,7 +124,7 @@ def _data_files() -> dict[str, Traversable]:
 
 
 def _from_yaml(name: str, file: Traversable) -> CodeTable:
-    document = yaml.safe_load(file.read_text("utf-8"))
+    document = yaml_data.parse(file.read_text("utf-8"))
     entries: dict[str, dict[str, Any]] = document["entries"]
     words = [(word, code) for code, entry in entries.items() for word in (entry["zh"], *entry.get("also", ()))]
     return CodeTable(
