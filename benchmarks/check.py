@@ -1,8 +1,9 @@
 """Why: how fast a landed batch is checked, row keys of every failure kept, beside what others take for twenty plain rules on the same rows in the same run:
 `python -m benchmarks.check --rows 1000000 [--peers]`; one JSON line per measure, the bar beside ours.
 
-`check.asked` is what the peers do, our way; `check` is the whole step: files read and held against their digests, values normalised, rules asked (check digits included, which no peer has), Great
-Expectations' verdict and page, good rows written, bad rows to quarantine. The peers only ask: plain Great Expectations, pandera, and by hand as the limit.
+`check.asked` is what the peers do, our way; `check` is the whole step: files read and held against their digests, values normalised, rules asked (check
+digits included, which no peer has), Great Expectations' verdict and page, good rows written, bad rows to quarantine. The peers only ask: plain Great
+Expectations, pandera, and by hand as the limit.
 """
 
 import argparse
