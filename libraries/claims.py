@@ -16,6 +16,8 @@ from libraries import sql, wire
 from schemas.library import Library, library
 
 COPY_ROWS = 65_536
+RULING = 0
+"""The source number of a steward's rulings; resources are numbered from 1. The batch of a ruling's claim is the ruling's id, negative."""
 
 
 @dataclass(frozen=True)

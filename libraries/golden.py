@@ -1,8 +1,8 @@
 """Why: the winning word. A golden record takes each attribute from the claim with the highest authority that has a value; ties go to the most recent
 assertion, then to the lower source number, so that the order in which sources arrive never matters. Called by `libraries.merging.merge` after the claims.
 
-The order is one number per claim and authority list: rank of the department, then recency in milliseconds, then source; the smallest with a value
-wins. A record with one claim needs none of this: its claim is the golden record.
+The order is one number per claim and authority list: a steward's ruling before all, rank of the department, then recency in milliseconds, then source; the
+smallest with a value wins. A record with one claim needs none of this: its claim is the golden record.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlalchemy.orm import Session
 
 from libraries import sql, wire
-from libraries.claims import Assertion, constant, copy_rows, moment
+from libraries.claims import RULING, Assertion, constant, copy_rows, moment
 from libraries.history import KEEP, NEXT_MOMENT, NEXT_VERSION
 from schemas.library import Library
 
@@ -40,9 +40,12 @@ def rank_of(department: str, authority: tuple[str, ...]) -> int:
 
 
 def order_of(authority: tuple[str, ...], departments: Mapping[int, str]) -> str:
-    """Return the SQL number that orders the claims `c` for one authority list: rank, then recency, then source; smallest wins."""
+    """Return the SQL number that orders the claims `c` for one authority list: rulings first, then rank, recency, source; smallest wins."""
     ranked = [(source, rank_of(department, authority)) for source, department in sorted(departments.items())]
-    cases = " ".join(f"WHEN {source} THEN {rank}" for source, rank in ranked if rank != UNRANKED)
+    cases = " ".join(
+        f"WHEN {source} THEN {rank + 1}" for source, rank in ranked if source != RULING and rank != UNRANKED
+    )
+    cases = f"WHEN {RULING} THEN 0 {cases}" if RULING in departments else cases
     return _ORDER.format(rank=f"CASE c.source {cases} ELSE {UNRANKED} END" if cases else str(UNRANKED))
 
 

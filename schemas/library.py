@@ -46,6 +46,26 @@ class Entry(Strict):
     from_: tuple[Identifier, ...] = Field(alias="from")
 
 
+class BusinessTime(Strict):
+    """The attributes that say from when until when an entry holds in the world; without `until` until further notice."""
+
+    from_: Identifier = Field(alias="from")
+    until: Identifier | None = None
+
+
+class Serving(Strict):
+    """Which entries of a register may be handed out at all: those in one of these states whose last days have not passed.
+
+    states: values of the attribute `state` that are served; an entry without a state counts as served when `None` is not excluded by `is_state_required`.
+    until: date attributes; an entry is not served after the earliest of them.
+    """
+
+    state: Identifier
+    states: tuple[str, ...]
+    is_state_required: bool = False
+    until: tuple[Identifier, ...] = ()
+
+
 class Library(Strict):
     """基础库: `profile` (one golden record per subject) or `register` (many entries per subject)."""
 
@@ -54,6 +74,8 @@ class Library(Strict):
     name: dict[Literal["zh", "en"], str]
     subject: Subject
     entry: Entry | None = None
+    business_time: BusinessTime | None = None
+    serving: Serving | None = None
     attributes: tuple[Attribute, ...]
 
     @property

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
-from libraries import batches, claims, conflicts, golden, sql
+from libraries import batches, claims, conflicts, feeding, golden, sql
 from libraries.claims import Asserted, Assertion
 from libraries.landing import Folder, folder_of
 from libraries.merging import partitions, units, withheld
@@ -23,7 +23,7 @@ from libraries.merging.known import read_known
 from libraries.merging.units import Shelf, Unit
 from schemas.database import transaction
 from schemas.errors import Terminal
-from schemas.tables.directory import Resource, ResourceVersion
+from schemas.tables.directory import Resource
 from schemas.tables.landing import Batch, QuarantinedRow
 
 CONNECTIONS = 2
@@ -139,18 +139,6 @@ def _is_late(session: Session, task: batches.Task) -> bool:
     return _newer_snapshot(session, _held_in(session, task.batch)) is not None
 
 
-def _departments(session: Session, library: str) -> dict[int, str]:
-    """Return the number and department of every resource that feeds the library and has something checked or merged."""
-    query = (
-        select(Resource.number, Resource.department_id)
-        .join(ResourceVersion, ResourceVersion.resource_id == Resource.id)
-        .where(ResourceVersion.document["library"].astext == library)
-        .where(exists().where(Batch.resource_id == Resource.id, Batch.state.in_(("checked", *batches.DONE))))
-        .distinct()
-    )
-    return {row.number: row.department_id for row in session.execute(query)}
-
-
 def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
     spec, folder = merge.assertion.spec, folder_of(task.batch.path or "")
     keys = read_keys(folder, spec)
@@ -196,7 +184,7 @@ def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
         session.execute(text("SET LOCAL synchronous_commit = off"))
         now = partitions.lock(session, assertion.library, unit.partitions)
         # asked under the lock: a source may have come since the merge began
-        departments = _departments(session, assertion.library)
+        departments = feeding.departments_of(session, assertion.library)
         if merge.first and len(departments) == 1:
             return _found(session, assertion, unit, now)
         claims.stage(session, assertion, unit.rows, unit.gone)

@@ -11,6 +11,8 @@ from schemas.tables import (
     library,
     operations,
     reconciliation,
+    retractions,
+    rulings,
     services,
 )
 from schemas.tables.base import SCHEMAS, Base
@@ -28,5 +30,7 @@ __all__ = [
     "library",
     "operations",
     "reconciliation",
+    "retractions",
+    "rulings",
     "services",
 ]

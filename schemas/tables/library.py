@@ -38,6 +38,7 @@ def _claim_columns() -> list[Column[Any]]:
         Column("version", Integer, nullable=False, server_default="1"),
         Column("batch", Integer, nullable=False),
         Column("asserted_at", DateTime(timezone=True), nullable=False),
+        Column("effective_from", Date),  # the day from which it is true in the world, where the source says so
     ]
 
 
