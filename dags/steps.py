@@ -17,6 +17,10 @@ def land(resource_id: str, connection_id: str | None) -> str:
     if connection_id:
         lend_connection(connection_id)
     batch_id: str = decide(lambda: ingest.plan(resource_id, run_id))
+    finishing = decide(lambda: import_module("libraries.finishing"))
+    decide(
+        lambda: finishing.finish_earlier(batch_id)
+    )  # one run of a resource at a time: what is unfinished has nobody left
     decide(lambda: ingest.land(batch_id))
     return batch_id
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from libraries import ingest
+from libraries import finishing, ingest
 from tests.faults.conftest import Nursery, counts, many
 
 ID = "public_security.resident"
@@ -70,6 +70,27 @@ def test_files_lost_on_our_side_are_no_loss(hub: Any, part: str) -> None:
     assert counts(hub)[""] == 0
     again = ingest.ingest(ID)  # not the same run: that one would find the same damage
     assert again != lost
+    assert counts(hub) == {"": 20, "_claims": 20, "_past_claims": 0, "_history": 0}
+
+
+@pytest.mark.parametrize("reached", ["landed", "checked"])
+def test_the_next_run_finishes_files_that_an_earlier_one_left_half_way(hub: Any, reached: str) -> None:
+    source = {"connector": "files", "connection": "drops", "options": {"pattern": "*.csv"}, "mode": "incremental"}
+    document = hub.publish(source={**hub.publish().source.model_dump(), **source})
+    rows = many(20)
+    names = [name for name in rows[0] if name in document.source.mapping]
+    hub.drop(
+        "a.csv", "\n".join([",".join(names), *(",".join(str(row[name]) for name in names) for row in rows)]) + "\n"
+    )
+    left = ingest.plan(ID, "1")
+    ingest.land(left)
+    if reached == "checked":
+        ingest.check(left)
+    following = ingest.plan(ID, "2")
+    assert finishing.finish_earlier(following) == [left]
+    assert hub.batch(left)["state"] == "merged"
+    assert finishing.finish_earlier(following) == []
+    ingest.ingest(ID, "2")
     assert counts(hub) == {"": 20, "_claims": 20, "_past_claims": 0, "_history": 0}
 
 
