@@ -67,6 +67,7 @@ COMMANDS: dict[str, Entry] = {
     "quarantine": Entry("hutong.commands.quarantine:app", "Look at held rows, mend and replay them. 隔离区"),
     "quality": Entry("hutong.commands.quality:app", "Scores, grades, trends and stewards' rules. 数据质量"),
     "normalise": Entry("hutong.commands.normalise:app", "What was repaired in a batch, before and after. 规范化"),
+    "library": Entry("hutong.commands.library:app", "How the base libraries stand; hold them to their rules. 基础库统计与检查"),
     "record": Entry("hutong.commands.record:app", "Show a record and where each value came from. 查看记录及来源"),
     "match": Entry("hutong.commands.match:match", "Find items for a demand in plain words. 需求匹配"),
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
