@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from exchange_api.grouping import Grouping
 from exchange_api.prepared import Prepared
+from libraries import serving
 from schemas.library import library
 
 By = Literal["subject", "entry"]
@@ -41,7 +42,7 @@ class Finder:
 
 
 def statement(wanted: Wanted) -> str:
-    """Return the look-up's SQL; every name in it comes from the library's definition."""
+    """Return the look-up's SQL; every name in it comes from the library's definition. A register's entry that is not served today is not there."""
     name, columns, by = wanted
     spec = library(name)
     assert set(columns) <= set(spec.attribute_ids)
@@ -49,7 +50,8 @@ def statement(wanted: Wanted) -> str:
     keys = ("subject",) if spec.key == "subject" else ("subject", "entry")
     order = "" if spec.key == "subject" else " ORDER BY entry"
     listed = ", ".join((*keys, *(column for column in columns), "sources", "batches", "version", "recorded_at"))
-    return f"SELECT {listed} FROM library.{spec.library} WHERE {by} = ANY($1::text[]){order}"  # noqa: S608 - names of our own definition only
+    served = f" AND {serving.condition(spec)}" if spec.serving else ""
+    return f"SELECT {listed} FROM library.{spec.library} WHERE {by} = ANY($1::text[]){served}{order}"  # noqa: S608 - names of our own definition only
 
 
 class Names:

@@ -177,6 +177,7 @@ GRANTS: dict[str, dict[str, Any]] = {
     "SQ-2026-000010": {"items": {"name": "full", "registered_capital": "full"}, "library": "legal_entity"},
     "SQ-2026-000011": {"items": NAME},
     "SQ-2026-000012": {"items": NAME, "quota_per_day": 2},
+    "SQ-2026-000013": {"items": {"document_number": "full", "title": "full", "fine_amount": "yes_no"}, "library": "credit"},
 }
 RESOURCE, VERSION, BATCH = "public_security.resident", "public_security.resident@1", "public_security.resident/run-1"
 DEMAND = "XQ-2026-000001"
@@ -257,7 +258,7 @@ def _seed_records(session: Session) -> None:
     traced("population", [{**person, "phone": f"138{n:08d}"} for n, person in enumerate(people)])
     traced("legal_entity", [{"subject": COMPANY, "name": "兴和机械有限公司", "registered_capital": "500.50"}])
     identifiers = [f"{CERTIFICATE}{n}" for n in range(2)]
-    held = {"subject": PEOPLE[0], "certificate_type": "不动产权证书", "holder_name": "欧阳小一"}
+    held = {"subject": PEOPLE[0], "certificate_type": "不动产权证书", "holder_name": "欧阳小一", "state": "01"}
     traced("certificate", [{"entry": one, "certificate_identifier": one, **held} for one in identifiers])
 
 
