@@ -3,6 +3,7 @@ Great Expectations to judge (docs/decisions/0003). Called by `libraries.judging.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,8 @@ IDENTIFIERS: dict[str, Callable[[Any], Any]] = {
     "citizen_id": valid_citizen_ids,
     "uscc": valid_uscc,
     "organisation_code": valid_organisation_codes,
-    "certificate_identifier": valid_certificate_identifiers,
+    # records of before the standard are taken and named (libraries.certificates.flags); only issuing is strict
+    "certificate_identifier": partial(valid_certificate_identifiers, imported=True),
     "holder_code": holder_codes,
 }
 

@@ -1,7 +1,7 @@
 """Why: an electronic certificate (电子证照) is known by an identifier that holds its type, issuer, serial and version (GB/T 36904-2018).
 
-Anyone may call it, through `schemas.identifiers`. Older records carry a division code where the issuer's USCC belongs:
-they are read with `imported=True`, and never issued.
+Anyone may call it, through `schemas.identifiers`. Older records carry a division code where the issuer's USCC belongs, or a serial with other characters:
+they are read with `imported=True`, named by `certificate_identifier_findings`, and never issued.
 """
 
 import re
@@ -27,10 +27,16 @@ from schemas.identifiers.columns import (
     widths_of,
 )
 from schemas.identifiers.organisation import ORGANISATION_ALPHABET as ALPHABET
+from schemas.identifiers.organisation import parse_uscc
 
 ROOT = "1.2.156.3005.2"
-_BODY = r"1\.2\.156\.3005\.2\.([0-9A-Z]{21})\.([0-9A-Z]{%s})\.([0-9A-Z]{1,32})\.([0-9]{3})"
-_ISSUED, _IMPORTED = _BODY % "18", _BODY % "6,18"
+_SERIAL = "[0-9A-Z]{1,32}"
+_BODY = r"1\.2\.156\.3005\.2\.([0-9A-Z]{21})\.([0-9A-Z]{%s})\.(%s)\.([0-9]{3})"
+_ISSUED, _IMPORTED = _BODY % ("18", _SERIAL), _BODY % ("6,18", _SERIAL)
+_ODD = _BODY % (
+    "6,18",
+    "[0-9A-Za-z_/-]{1,40}",
+)  # serials of before the standard, over which no check character can be told
 _SKIPPED = len(ROOT) + 1
 _DOT = 36  # stands for the dots between the parts, which the check leaves out
 
@@ -48,16 +54,54 @@ class CertificateIdentifier:
     version: str
 
 
+def issue_certificate_identifier(type_code: str, issuer: str, serial: str, version: int = 1) -> str:
+    """Make the identifier of a certificate to be issued, check character included (GB/T 36904-2018); nothing non-conforming leaves here.
+
+    type_code: USCC of the authority that defined the type and its three-digit number; version: 1 to 999.
+    Raises Invalid `identifier.certificate_part`, `identifier.no_version` and what `parse_uscc` raises.
+    """
+    parse_uscc(issuer)
+    if not re.fullmatch(r"[0-9A-Z]{18}[0-9]{3}", type_code):
+        raise Invalid("identifier.certificate_part", part="type code / 证照类型代码", expected="USCC + 3 digits")
+    parse_uscc(type_code[:18])
+    if not re.fullmatch(_SERIAL, serial):
+        raise Invalid("identifier.certificate_part", part="serial / 流水号", expected="1–32 of 0-9A-Z")
+    if not 1 <= version <= 999:
+        raise Invalid("identifier.no_version", version=version)
+    parts = (type_code, issuer, serial, f"{version:03d}")
+    return ".".join((ROOT, *parts, certificate_check_digit("".join(parts))))
+
+
+def next_certificate_version(text: str) -> str:
+    """Return the identifier of the next version of a certificate: the serial stays, the version counts on.
+
+    Raises what `parse_certificate_identifier` and `issue_certificate_identifier` raise.
+    """
+    known = parse_certificate_identifier(text)
+    return issue_certificate_identifier(known.type_code, known.issuer, known.serial, int(known.version) + 1)
+
+
+def certificate_identifier_findings(text: str) -> tuple[str, ...]:
+    """Return what an imported identifier has that may not be issued: `issuer` (no USCC in its place), `serial` (other characters, so no check).
+
+    Raises Invalid as `parse_certificate_identifier(imported=True)`.
+    """
+    known = parse_certificate_identifier(text, imported=True)
+    odd = {"issuer": len(known.issuer) != 18, "serial": not re.fullmatch(_SERIAL, known.serial)}
+    return tuple(name for name, is_odd in odd.items() if is_odd)
+
+
 def parse_certificate_identifier(text: str, *, imported: bool = False) -> CertificateIdentifier:
-    """Parse a certificate identifier; `imported` also accepts issuers of 6 to 17 characters, as older records have (GB/T 36904-2018).
+    """Parse a certificate identifier; `imported` also accepts what older records have: issuers of 6 to 17 characters, serials of other characters,
+    over which no check is possible (GB/T 36904-2018).
 
     Raises Invalid `identifier.certificate_form` or `identifier.check_character`.
     """
-    match = re.fullmatch((_IMPORTED if imported else _ISSUED) + r"\.([0-9A-Z])", text)
+    match = re.fullmatch((_ODD if imported else _ISSUED) + r"\.([0-9A-Z])", text)
     if match is None:
         raise Invalid("identifier.certificate_form")
     *parts, check = match.groups()
-    if certificate_check_digit("".join(parts)) != check:
+    if re.fullmatch(_SERIAL, parts[2]) and certificate_check_digit("".join(parts)) != check:
         raise Invalid("identifier.check_character", kind="certificate identifier")
     return CertificateIdentifier(*parts)
 
@@ -79,7 +123,10 @@ def valid_certificate_identifiers(texts: Texts, *, imported: bool = False) -> pa
     for block in blocks(texts):
         formed = _matches(block, pattern)
         checks, last = _check_codes(block, formed, trailing=2)
-        parts.append(flags_array(block, formed & (checks == last)))
+        fits = formed & (checks == last)
+        if imported and not fits.all():
+            fits |= ~formed & _matches(block, f"^{_ODD}\\.[0-9A-Z]$")
+        parts.append(flags_array(block, fits))
     return joined(parts, pa.BooleanArray)
 
 
