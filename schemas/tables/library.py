@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, Numeric, SmallInteger, Table, Text, func
+from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, Numeric, SmallInteger, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -109,16 +109,26 @@ def history_table(name: str) -> Table:
 
 
 class Conflict(Base):
-    """Two sources that contradict each other on one attribute of one record; closed when they agree."""
+    """Two sources that contradict each other on one attribute of one record: of what kind and how grave (0 to 100).
+    Closed when they agree, or by a ruling that knew all they say.
+    """
 
     __tablename__ = "conflicts"
-    __table_args__ = ({"schema": "library"},)
+    __table_args__ = (
+        Index("ix_conflicts_library_changed_at", "library", "changed_at"),
+        Index("ix_conflicts_open", "library", "attribute", "score", postgresql_where=text("closed_at IS NULL")),
+        {"schema": "library"},
+    )
 
     library: Mapped[str] = mapped_column(primary_key=True)
     record_key: Mapped[str] = mapped_column(primary_key=True)
     attribute: Mapped[str] = mapped_column(primary_key=True)
-    claims: Mapped[list[dict[str, Any]]]  # [{source, value, batch}], winner first
+    claims: Mapped[list[dict[str, Any]]]  # [{source, value, batch}], the one that would win first; rulings are not among them
+    kind: Mapped[str] = mapped_column(server_default="substantive")
+    score: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    ruling: Mapped[int | None]  # that closed it
     found_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
 
 
