@@ -91,7 +91,7 @@ _REMOVE = """
 
 def judge(session: Session, assertion: Assertion, departments: Mapping[int, str], now: datetime) -> Judged:
     """Make the golden records of all staged keys say what the claims now say. Afterwards `touched` holds the keys that more than one source knows."""
-    words = {**assertion.words, **_own(assertion), **_judging(assertion.spec, departments)}
+    words = {**assertion.words, **_own(assertion), **judging(assertion.spec, departments)}
     words["first_version"], words["first_moment"] = NEXT_VERSION.format_map(words), NEXT_MOMENT.format_map(words)
     if len(departments) > 1:
         sql.run(session, _TOUCH, words)
@@ -145,7 +145,7 @@ def _own(assertion: Assertion) -> dict[str, str]:
     return {"own_sources": f"ARRAY[{sources}]::smallint[]", "own_batches": f"ARRAY[{batches}]::integer[]"}
 
 
-def _judging(spec: Library, departments: Mapping[int, str]) -> dict[str, str]:
+def judging(spec: Library, departments: Mapping[int, str]) -> dict[str, str]:
     """Return the words that find, per attribute, the best claim with a value, and take value, source and batch from it."""
     lists = list(dict.fromkeys([(), *(attribute.authority for attribute in spec.attributes)]))
     order = {attribute.id: f"order_{lists.index(attribute.authority)}" for attribute in spec.attributes}

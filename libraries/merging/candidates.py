@@ -105,11 +105,11 @@ def _prepared(table: Any, spec: Library) -> Any:
 
 def _columns(table: Any, spec: Library) -> dict[str, Any]:
     there = [attribute for attribute in spec.attributes if attribute.id in table.column_names]
-    return {attribute.id: _canonical(table[attribute.id], attribute.id, attribute.type) for attribute in there}
+    return {attribute.id: canonical(table[attribute.id], attribute.id, attribute.type) for attribute in there}
 
 
 def _subject(table: Any) -> Any:
-    return _canonical(table["subject"], "subject", "text")
+    return canonical(table["subject"], "subject", "text")
 
 
 def _key(spec: Library, columns: dict[str, Any], subject: Any) -> tuple[Any, Any]:
@@ -118,8 +118,11 @@ def _key(spec: Library, columns: dict[str, Any], subject: Any) -> tuple[Any, Any
     return pc.binary_join_element_wise(*(columns[part] for part in spec.entry.from_), "/"), subject
 
 
-def _canonical(column: Any, name: str, kind: str) -> Any:
-    """Return a column so that equal values are equal bytes: text, date32, and numbers as plain decimal text without idle zeros."""
+def canonical(column: Any, name: str, kind: str) -> Any:
+    """Return a column so that equal values are equal bytes: text, date32, and numbers as plain decimal text without idle zeros.
+
+    Raises Terminal `merge.unfit_value`.
+    """
     try:
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if kind == "date":
