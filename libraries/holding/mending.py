@@ -25,7 +25,7 @@ from schemas.tables.landing import Batch, QuarantinedRow
 
 Values = dict[str, Any]
 Reasons = dict[tuple[str | None, int | None], tuple[str, ...]]
-End = Literal["released", "wrong", "again", "right", "gone", "attempt"]
+End = Literal["released", "wrong", "again", "right", "gone", "attempt", "retracted"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from schemas.tables.base import Base
 
 BATCH_STATES = ("planned", "landed", "checked", "merged", "rejected", "retracted")
-SUPERSEDED_HOW = ("right", "again", "gone", "attempt")
+SUPERSEDED_HOW = ("right", "again", "gone", "attempt", "retracted")
 TICKET_STATES = ("open", "answered", "closed")
 
 
@@ -35,6 +35,7 @@ class Batch(Base):
     landed_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
     merged_at: Mapped[datetime | None]
+    retracted_at: Mapped[datetime | None]
     path: Mapped[str | None]
     manifest: Mapped[dict[str, Any] | None]
     watermark: Mapped[str | None]
@@ -84,7 +85,8 @@ class ItemProfile(Base):
 
 class QuarantinedRow(Base):
     """A bad row as it came, with every reason. It waits until it is released (mended and replayed) or superseded (`superseded_how`: a later batch brought
-    the key right, brought it wrong again, or no longer holds it; or the row is itself a failed attempt at mending another). No row is ever deleted.
+    the key right, brought it wrong again, or no longer holds it; the row is itself a failed attempt at mending another; or its batch was taken back). No row
+    is ever deleted.
     """
 
     __tablename__ = "quarantined_rows"

@@ -28,7 +28,11 @@ class Retraction(Base):
 
 
 class RetractedRecord(Base):
-    """A record whose golden values came in part from a retracted batch: whose recipients must hear of it, and of which attributes."""
+    """A record whose golden values came in part from a retracted batch, when it was taken back or ever before: whose recipients must hear of it.
+
+    `attributes`: those whose value came from the batch; `changed`: those of them that now say something else, or nothing; `is_current`: False when the
+    hub had given the batch's values up already before it was taken back, so that only earlier answers bear them.
+    """
 
     __tablename__ = "retracted_records"
     __table_args__ = ({"schema": "library"},)
@@ -37,3 +41,5 @@ class RetractedRecord(Base):
     record_key: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str]
     attributes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    changed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    is_current: Mapped[bool] = mapped_column(server_default=text("true"))
