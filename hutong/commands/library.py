@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
+from libraries.auditing import check as holding
 from libraries.auditing import stats as standing
+from libraries.auditing.found import Finding
 from libraries.auditing.stats import Filled, LibraryStats
 from schemas.calendar import CHINA
 from schemas.database import transaction
 from schemas.errors import Invalid
 from schemas.library import LIBRARIES
+from schemas.masking import mask_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Base libraries as a whole. 基础库")
 LibraryName = Annotated[
@@ -40,6 +45,54 @@ def stats(library: LibraryName = None, as_json: AsJson = False) -> None:
             _print_stats(found[-1])
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2, default=datetime.isoformat))
+
+
+@app.command()
+def check(
+    library: LibraryName = None,
+    as_json: AsJson = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Show keys as they are; they may be personal data. 显示完整主键")
+    ] = False,
+) -> None:
+    """Hold libraries to their rules: golden records are what claims say, history has no gaps. Exit code 1 when one is broken. 检查基础库不变式"""
+    names = chosen(library)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console, found = Console(stderr=True), list[Finding]()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        rules = bar.add_task("", total=sum(map(holding.steps, names)))
+        rows = bar.add_task("row hashes 行摘要", total=None, visible=False)
+        for name in names:
+            bar.update(rules, description=name)
+            for finding in holding.check(name, lambda count: bar.update(rows, advance=count, visible=True)):
+                found.append(finding)
+                bar.advance(rules)
+    documents = [_document(finding, keys) for finding in found]
+    typer.echo(json.dumps(documents, ensure_ascii=False, indent=2)) if as_json else _print_check(found, documents)
+    if any(finding.violations for finding in found):
+        raise typer.Exit(1)
+
+
+def _document(finding: Finding, is_clear: bool) -> dict[str, object]:
+    shown = str if is_clear else mask_of("tail4")
+    return asdict(finding) | {"keys": [shown(key) for key in finding.keys]}
+
+
+def _print_check(found: list[Finding], documents: list[dict[str, object]]) -> None:
+    for name in dict.fromkeys(finding.library for finding in found):
+        typer.secho(name, bold=True)
+        table = plain_table("rule 规则", "looked at 检查", "broken 违反", "s 秒", "what holds 应满足")
+        for one in found:
+            if one.library == name:
+                words = f"{one.zh} · {one.en}"
+                table.add_row(one.invariant, f"{one.looked:,}", f"{one.violations:,}", f"{one.seconds:.1f}", words)
+        print_table(table)
+    for one, document in zip(found, documents, strict=True):
+        if one.violations:
+            more = " …" if one.violations > len(one.keys) else ""
+            typer.echo(f"✗ {one.library} {one.invariant}: {', '.join(map(str, document['keys']))}{more}")  # type: ignore[call-overload]
+    broken = sum(bool(finding.violations) for finding in found)
+    typer.echo(f"{len(found)} rules, {broken} broken / 共 {len(found)} 条规则，{broken} 条被违反")
 
 
 def chosen(name: str | None) -> tuple[str, ...]:

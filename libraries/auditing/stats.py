@@ -87,12 +87,14 @@ def read(session: Session, name: str) -> LibraryStats:
     spec, words = library(name), sql.words(name)
     values = ", ".join(f"count({a}) AS n_{a}" for a in spec.attribute_ids)
     golden: Any = sql.run(session, _GOLDEN, {**words, "values": values}).mappings().one()
-    claims = {int(source): int(count) for source, count in sql.run(session, _CLAIMS, words).all()}
-    wins = {(int(place), int(source)): int(count) for place, source, count in sql.run(session, _WINS, words).all()}
+    said: Any = sql.run(session, _CLAIMS, words)
+    won: Any = sql.run(session, _WINS, words)
+    claims: dict[int, int] = {source: count for source, count in said}  # noqa: C416 — rows of a result are not pairs to a type checker
+    wins: dict[tuple[int, int], int] = {(place, source): count for place, source, count in won}
     counts: Any = sql.run(session, _COUNTS, words, library=name).mappings().one()
     names = _names(session, {*claims, *(source for _, source in wins)})
     return LibraryStats(
-        library=name, name={**spec.name}, kind=spec.kind, records=golden["records"],
+        library=name, name={"zh": spec.name["zh"], "en": spec.name["en"]}, kind=spec.kind, records=golden["records"],
         subjects=int(sql.run(session, _SUBJECTS, words).scalar_one()), claims=sum(claims.values()), **counts,
         oldest=golden["oldest"], newest=golden["newest"],
         sources=tuple(_voices(claims, wins, names)), attributes=tuple(_filled(spec, golden, wins, names)),

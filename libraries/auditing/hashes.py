@@ -1,0 +1,59 @@
+"""Why: merges believe stored row hashes instead of values; one that is wrong would let a change pass unseen. All claims stream through Arrow, hashed again,
+a record batch at a time. Called by `libraries.auditing.check`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from libraries import sql
+from libraries.auditing.found import EXAMPLES
+from libraries.claims import RULING
+from libraries.fingerprint import hash_rows
+from libraries.merging.candidates import canonical
+from schemas.database import libpq_uri
+from schemas.errors import Transient
+from schemas.library import Library, library
+
+_CLAIMS = "SELECT {key}, row_hash, {values} FROM {claims} WHERE source <> {ruling}"
+
+
+def check(name: str, seen: Callable[[int], None]) -> tuple[int, int, list[str]]:
+    """Hash every claim of a library again; return how many were looked at, how many are wrong, and the keys of the first wrong ones.
+
+    seen: told how many more were looked at. A row's hash is of this row alone, so this needs no part in the checks' snapshot. A ruling's claim is not
+    compared with deliveries and bears no hash. Raises Transient `merge.interrupted`.
+    """
+    import adbc_driver_postgresql.dbapi as adbc  # brings pandas along
+
+    words = {**sql.words(name), "values": _values(library(name)), "ruling": str(RULING)}
+    looked, wrong, examples = 0, 0, list[str]()
+    try:
+        with adbc.connect(libpq_uri("reader"), autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(_CLAIMS.format_map(words))
+            for batch in cursor.fetch_record_batch():
+                differing = batch.column(0).filter(pa.array(_differs(batch, library(name))))
+                looked, wrong = looked + batch.num_rows, wrong + len(differing)
+                examples += differing.slice(0, EXAMPLES - len(examples)).to_pylist()
+                seen(batch.num_rows)
+    except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
+        raise Transient("merge.interrupted", table=words["claims"], state=getattr(error, "sqlstate", None)) from error
+    return looked, wrong, examples
+
+
+def _values(spec: Library) -> str:
+    kinds = {attribute.id: attribute.type for attribute in spec.attributes}
+    return ", ".join(f"{c}::text" if kinds.get(c) == "number" else c for c in sql.body_columns(spec))
+
+
+def _differs(batch: Any, spec: Library) -> Any:
+    kinds = {attribute.id: attribute.type for attribute in spec.attributes}
+    columns = {}
+    for place, name in enumerate(sql.body_columns(spec), 2):
+        column = batch.column(place)
+        if kinds.get(name) == "number":
+            column = column.cast(pa.decimal128(38, 10))
+        columns[name] = canonical(column, name, kinds.get(name, "text"))
+    return hash_rows(columns, batch.num_rows) != np.asarray(batch.column(1))
