@@ -1,6 +1,7 @@
 """All tables by PostgreSQL schema. Importing this package fills `Base.metadata`."""
 
 from schemas.tables import (
+    certificates,
     deadlines,
     departments,
     directory,
@@ -23,6 +24,7 @@ from schemas.tables.base import SCHEMAS, Base
 __all__ = [
     "SCHEMAS",
     "Base",
+    "certificates",
     "deadlines",
     "departments",
     "directory",

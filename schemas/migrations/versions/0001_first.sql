@@ -324,6 +324,7 @@ CREATE TABLE library.population_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	CONSTRAINT pk_population_claims PRIMARY KEY (subject, source)
 )
  WITH (fillfactor = 90);
@@ -350,6 +351,7 @@ CREATE TABLE library.population_past_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	superseded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	superseded_by_batch INTEGER NOT NULL
 );
@@ -424,6 +426,7 @@ CREATE TABLE library.legal_entity_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	CONSTRAINT pk_legal_entity_claims PRIMARY KEY (subject, source)
 )
  WITH (fillfactor = 90);
@@ -447,6 +450,7 @@ CREATE TABLE library.legal_entity_past_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	superseded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	superseded_by_batch INTEGER NOT NULL
 );
@@ -543,6 +547,7 @@ CREATE TABLE library.credit_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	CONSTRAINT pk_credit_claims PRIMARY KEY (entry, source)
 )
  WITH (fillfactor = 90);
@@ -596,6 +601,7 @@ CREATE TABLE library.credit_past_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	superseded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	superseded_by_batch INTEGER NOT NULL
 );
@@ -707,6 +713,8 @@ CREATE TABLE library.credit_history (
 
 CREATE INDEX ix_credit_history_entry ON library.credit_history (entry);
 
+CREATE INDEX ix_credit_history_subject ON library.credit_history (subject);
+
 COMMENT ON COLUMN library.credit_history.entry IS 'entry_kind/document_number/authority';
 
 CREATE TABLE library.certificate_claims (
@@ -742,6 +750,7 @@ CREATE TABLE library.certificate_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	CONSTRAINT pk_certificate_claims PRIMARY KEY (entry, source)
 )
  WITH (fillfactor = 90);
@@ -781,6 +790,7 @@ CREATE TABLE library.certificate_past_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	superseded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	superseded_by_batch INTEGER NOT NULL
 );
@@ -870,6 +880,8 @@ CREATE TABLE library.certificate_history (
 
 CREATE INDEX ix_certificate_history_entry ON library.certificate_history (entry);
 
+CREATE INDEX ix_certificate_history_subject ON library.certificate_history (subject);
+
 COMMENT ON COLUMN library.certificate_history.entry IS 'certificate_identifier';
 
 CREATE TABLE library.geography_claims (
@@ -889,6 +901,7 @@ CREATE TABLE library.geography_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	CONSTRAINT pk_geography_claims PRIMARY KEY (subject, source)
 )
  WITH (fillfactor = 90);
@@ -912,6 +925,7 @@ CREATE TABLE library.geography_past_claims (
 	batch INTEGER NOT NULL, 
 	asserted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	effective_from DATE, 
+	recorded_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	superseded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	superseded_by_batch INTEGER NOT NULL
 );
