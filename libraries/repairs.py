@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy.orm import Session
 
 from libraries import batches, landing
 from libraries.batches import Task
 from libraries.frames import Frame
 from libraries.landing import ROW
-from libraries.normalising.normalise import Step, columns_behind, repairs_of
+from libraries.normalising.normalise import Step, changes, columns_behind, repairs_of
 from schemas.calendar import CHINA
 from schemas.errors import Invalid
 
@@ -74,8 +73,8 @@ def _frames(task: Task, items: dict[str, None]) -> Iterator[tuple[Frame, list[st
 
 
 def _examples(step: Step, numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]", most: int) -> tuple[Example, ...]:
-    changed = pc.fill_null(pc.not_equal(step.before, step.after), False)
+    changed = changes(step.before, step.after)
     places = np.flatnonzero(np.asarray(changed.to_numpy(zero_copy_only=False)))[: max(most, 0)]
     taken = pa.array(places)
     pairs = zip(places, step.before.take(taken).to_pylist(), step.after.take(taken).to_pylist(), strict=True)
-    return tuple(Example(int(numbers[place]), before, after or None) for place, before, after in pairs)
+    return tuple(Example(int(numbers[place]), before or "", after or None) for place, before, after in pairs)

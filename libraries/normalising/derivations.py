@@ -36,6 +36,11 @@ def parts_of_uscc(argument: str, document: ResourceDocument) -> tuple[str, ...] 
     return parts if all(good) else None
 
 
+def is_item(name: str, document: ResourceDocument) -> bool:
+    """Tell whether a derivation names an item of the resource."""
+    return any(item.id == name for item in document.items)
+
+
 def usccs_of(texts: Any, parts: Sequence[Any]) -> Any:
     """Return sound organisation codes (with or without their hyphen) as unified social credit codes, all else unchanged.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libraries.normalising.derivations import parts_of_uscc, usccs_of
+from libraries.normalising.derivations import is_item, parts_of_uscc, usccs_of
 from libraries.normalising.spellings import day_first, excel_days, half_width, iso_dates, month_first
 from libraries.texts import Flags, offsets_of, plain, text_bytes
 from schemas.codes import code_table
@@ -120,9 +120,14 @@ REPAIRS = {
 def repair_of(name: str, binding: Binding | None = None) -> Repair | None:
     """Return a normalisation by its declared name, None when there is none.
 
-    Beside REPAIRS: `code:<table>` labels to codes, `map:<name>` a table of the binding, `uscc:<authority>,<kind>,<division>` (`derivations`).
+    Beside REPAIRS: `code:<table>` labels to codes, `map:<name>` a table of the binding, `uscc:<authority>,<kind>,<division>` (`derivations`),
+    and for missing values `or:<item>` what another item says, `else:<value>` always the same.
     """
     kind, _, argument = name.partition(":")
+    if kind == "else" and argument:
+        return Repair(lambda texts: pc.fill_null(texts, argument))
+    if kind == "or" and binding is not None and is_item(argument, binding.document):
+        return Repair(lambda texts: pc.coalesce(texts, binding.column(argument)))
     if kind == "code" and argument:
         return Repair(code_table(argument).codes_of)
     if kind == "map" and binding is not None and argument in codes_of(binding.document):
@@ -153,6 +158,8 @@ def columns_behind(document: ResourceDocument, items: Iterable[str]) -> list[str
             kind, _, argument = name.partition(":")
             if kind == "uscc":
                 found |= dict.fromkeys(p for p in parts_of_uscc(argument, document) or () if p.islower())
+            elif kind == "or":
+                found |= dict.fromkeys([argument])
     return list(found)
 
 
@@ -165,7 +172,7 @@ def steps(values: Any, item: Item, binding: Binding) -> Iterator[Step]:
 
 
 def normalise(texts: Any, name: str, binding: Binding | None = None) -> tuple[Any, int]:
-    """Apply one declared normalisation to a string array; return the array and how many values changed. Null stays null."""
+    """Apply one declared normalisation to a string array; return the array and how many values changed. Null stays null but for `or:` and `else:`."""
     repair = repair_of(name, binding)
     assert repair is not None, "frames.require_normalisations refuses unknown ones"
     rows = np.flatnonzero(repair.suspects(texts)) if repair.suspects else None
@@ -173,7 +180,7 @@ def normalise(texts: Any, name: str, binding: Binding | None = None) -> tuple[An
         return texts, 0
     before = texts if rows is None else texts.take(pa.array(rows))
     after = repair.apply(before).cast(pa.string())
-    changed = pc.fill_null(pc.not_equal(before, after), False)
+    changed = changes(before, after)
     count = int(pc.sum(changed).as_py() or 0)
     if not count:
         return texts, 0
@@ -182,6 +189,14 @@ def normalise(texts: Any, name: str, binding: Binding | None = None) -> tuple[An
     mask = np.zeros(len(texts), np.bool_)
     mask[rows] = True
     return pc.replace_with_mask(texts, pa.array(mask), after), count
+
+
+def changes(before: Any, after: Any) -> Any:
+    """Return which values a repair changed; a missing value that stays missing did not change, one that was filled did."""
+    changed = pc.fill_null(pc.not_equal(before, after), False)
+    if after.null_count < before.null_count:
+        changed = pc.or_(changed, pc.and_(before.is_null(), after.is_valid()))
+    return changed
 
 
 def _mapped(table: Mapping[str, str], texts: Any) -> Any:

@@ -27,11 +27,12 @@ ENTRY: dict[str, Any] = {
         {"id": "number", "name": "文书号", "required": True, "attribute": "document_number"},
         {"id": "fine", "name": "罚款", "type": "N", "attribute": "fine_amount"},
         {"id": "decided", "name": "日期", "type": "D", "attribute": "decision_date", "normalise": ["date"]},
+        {"id": "authority", "name": "机关", "attribute": "authority", "normalise": ["else:信用办"]},
     ],
     "source": {
         "connector": "files", "connection": "drops", "options": {"pattern": "*.csv"},
         "mapping": {"主体": "subject_code", "类别": "kind", "文书号": "number", "罚款": "fine", "日期": "decided"},
-        "key": ["kind", "number"],
+        "key": ["kind", "number", "authority"],
     },
     "checks": [
         {
@@ -248,7 +249,7 @@ def test_an_entry_about_somebody_unknown_is_held_and_a_known_one_merges(hub: Any
         6: ["subject.exists"], 7: ["subject_code.check_digit", "fine.type", "subject.exists"],
     }  # fmt: skip
     entries = hub.rows("SELECT entry, subject, fine_amount, decision_date::text FROM library.credit ORDER BY entry")
-    assert [row["entry"] for row in entries] == [f"01/号{n}" for n in range(5)]
+    assert [row["entry"] for row in entries] == [f"01/号{n}/信用办" for n in range(5)]
     assert float(entries[0]["fine_amount"]) == 1.5
     assert entries[0]["decision_date"] == "2024-01-01"
 

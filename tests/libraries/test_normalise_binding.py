@@ -188,3 +188,13 @@ def resource_base() -> dict[str, Any]:
         **BASE, "id": "market_regulation.firm", "department": "market_regulation", "library": None, "checks": [],
         "items": [code, {"id": "area", "name": "区划", "length": 6}], "source": source, "code": "101001/330199000002",
     }  # fmt: skip
+
+
+def test_a_missing_value_is_filled_from_another_item_or_by_a_constant() -> None:
+    document = ResourceDocument.model_validate(BASE)
+    other = Binding(document, lambda item: texts("1", "2", None) if item == "phone" else texts())
+    filled, count = normalise(texts("a", None, None), "or:phone", other)
+    assert (filled.to_pylist(), count) == (["a", "2", None], 1)
+    assert normalise(texts("a", None), "else:01")[0].to_pylist() == ["a", "01"]
+    assert normalise(texts("a", "b"), "else:01")[1] == 0
+    assert (repair_of("or:nobody", other), repair_of("else:"), repair_of("or:phone")) == (None, None, None)

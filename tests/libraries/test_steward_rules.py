@@ -277,4 +277,4 @@ def test_references_work_both_ways_over_many_groups_and_lost_ones_are_listed(
     hub.rows("DELETE FROM library.legal_entity RETURNING 1")
     with transaction("reader") as session:
         (found,) = references.orphans(session, ENTRY["id"], 2)
-    assert (found.count, found.keys) == (4, ["01/丙0", "01/丙1"])
+    assert (found.count, found.keys) == (4, ["01/丙0/信用办", "01/丙1/信用办"])

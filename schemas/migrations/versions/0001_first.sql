@@ -1303,6 +1303,7 @@ CREATE TABLE exchange.objections (
 	corrected_by_batch_id TEXT, 
 	ruling_id BIGINT, 
 	is_value_changed BOOLEAN DEFAULT false NOT NULL, 
+	corrected_at TIMESTAMP WITH TIME ZONE, 
 	closed_at TIMESTAMP WITH TIME ZONE, 
 	reminded_at TIMESTAMP WITH TIME ZONE, 
 	escalated_at TIMESTAMP WITH TIME ZONE, 

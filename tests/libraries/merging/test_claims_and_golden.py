@@ -143,13 +143,14 @@ def test_a_register_keeps_many_entries_of_one_subject(hub: Any) -> None:
         "subject": "91330000",
         "entry_kind": "10",
         "document_number": "文〔2026〕1号",
+        "authority": "局",
         "fine_amount": None,
         "state": "1",
     }
     hub.merge("credit_office.decision", [entry, {**entry, "document_number": "2号", "fine_amount": 1}])
     golden = hub.golden("credit")
-    assert set(golden) == {"10/文〔2026〕1号", "10/2号"}
-    assert golden["10/2号"]["fine_amount"] == 1
+    assert set(golden) == {"10/文〔2026〕1号/局", "10/2号/局"}
+    assert golden["10/2号/局"]["fine_amount"] == 1
     assert hub.rows("SELECT DISTINCT subject FROM library.credit") == [{"subject": "91330000"}]
     report = hub.merge(
         "credit_office.decision", [{**entry, "state": "3"}, {**entry, "document_number": "2号", "fine_amount": 1}]

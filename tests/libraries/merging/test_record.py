@@ -55,10 +55,10 @@ def test_golden_record_and_explanation_agree_on_the_winner(told: Any) -> None:
 
 def test_all_entries_of_a_subject_are_told(hub: Any) -> None:
     hub.resource("credit_office.decision", of="credit")
-    row = {"subject": "91", "entry_kind": "10", "fine_amount": 2}
+    row = {"subject": "91", "entry_kind": "10", "authority": "局", "fine_amount": 2}
     hub.merge("credit_office.decision", [{**row, "document_number": "1"}, {**row, "document_number": "2"}])
-    assert [record["key"] for record in _explain("credit", "91")["records"]] == ["10/1", "10/2"]
-    assert [record["key"] for record in _explain("credit", "10/2")["records"]] == ["10/2"]
+    assert [record["key"] for record in _explain("credit", "91")["records"]] == ["10/1/局", "10/2/局"]
+    assert [record["key"] for record in _explain("credit", "10/2/局")["records"]] == ["10/2/局"]
 
 
 def test_an_unknown_record_or_library_is_said_so(hub: Any) -> None:  # noqa: ARG001
