@@ -14,6 +14,7 @@ from catalog import codes
 from catalog.findings import finding_words
 from catalog.known import Known, folded
 from catalog.known import known as known
+from schemas.bound import BESIDE_ATTRIBUTES
 from schemas.codes import code_table, code_tables
 from schemas.errors import Language
 from schemas.library import library
@@ -182,7 +183,7 @@ def _items(draft: ResourceDraft, known: Known) -> Iterator[Gap]:
 def _library(draft: ResourceDraft, _: Known) -> Iterator[Gap]:
     if not draft.library:
         return
-    attributes = ("subject", *library(draft.library).attribute_ids)
+    attributes = (*BESIDE_ATTRIBUTES, *library(draft.library).attribute_ids)
     for item in draft.items:
         if item.attribute and item.attribute not in attributes:
             facts = {

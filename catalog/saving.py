@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from catalog import codes, elements
 from catalog.dictionary import binding
+from schemas.bound import BESIDE_ATTRIBUTES
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.resource import ResourceDocument, ResourceDraft
@@ -223,7 +224,7 @@ def _hold_against_directory(wanted: ResourceDocument, known_elements: frozenset[
 
 
 def _hold_against_library(wanted: ResourceDocument) -> None:
-    known = ("subject", *library(str(wanted.library)).attribute_ids)
+    known = (*BESIDE_ATTRIBUTES, *library(str(wanted.library)).attribute_ids)
     fed = [item for item in wanted.items if item.attribute]
     for item in fed:
         if item.attribute not in known:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from exchange_api import bases
 from exchange_api.actors import Actor
 from exchange_api.cases import next_number
+from schemas.bound import is_attribute
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.resource import ResourceDocument
@@ -40,7 +41,7 @@ def release(session: Session, demand: Demand) -> list[Grant]:
         library = str(document.library)
         if library not in made:
             made[library] = _new_grant(session, demand, library)
-        if attribute and attribute != "subject":
+        if attribute and is_attribute(attribute):
             session.merge(
                 GrantItem(
                     grant_id=made[library].id, attribute=attribute, form=answer.form, resource_version_id=version.id,

@@ -13,6 +13,7 @@ from catalog import deadlines, directory, notices
 from exchange_api import cases, grants
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step
+from schemas.bound import EFFECTIVE_FROM
 from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, Strict
@@ -187,7 +188,7 @@ def _own_item(session: Session, actor: Actor, row: SupplyAnswer, given: ItemAnsw
     found = next((item for item in document.items if item.id == item_id), None)
     if found is None or document.department != actor.department_id or version.state not in SERVED:
         raise Invalid("supply.unknown_item", item=f"{document.id}.{item_id}")
-    if not (document.library and found.attribute):
+    if not (document.library and found.attribute) or found.attribute == EFFECTIVE_FROM:
         raise Invalid("supply.not_servable", item=f"{document.id}.{item_id}")
     return version, found.id
 

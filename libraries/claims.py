@@ -52,7 +52,7 @@ _EVER = """
 """
 
 _STAGE = """
-    CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {record}, row_hash FROM {claims} WITH NO DATA;
+    CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {record}, effective_from, row_hash FROM {claims} WITH NO DATA;
     CREATE TEMP TABLE gone ON COMMIT DROP AS SELECT {key} FROM {claims} WITH NO DATA;
     CREATE TEMP TABLE touched ON COMMIT DROP AS SELECT {key} FROM {claims} WITH NO DATA
 """
@@ -97,14 +97,15 @@ _DROP_UNCHANGED = """
 """
 _CHANGE = """
     WITH moved AS (
-        UPDATE {claims} c SET {set_body}, row_hash = i.row_hash, version = c.version + 1, batch = {batch}, asserted_at = :asserted_at
+        UPDATE {claims} c SET {set_body}, row_hash = i.row_hash, version = c.version + 1, batch = {batch}, asserted_at = :asserted_at,
+            effective_from = i.effective_from, recorded_at = GREATEST(:now, c.recorded_at)
         FROM incoming i WHERE c.{key} = i.{key} AND c.source = {source}
         RETURNING old.*)
     INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, :now, {batch} FROM moved
 """
 _ADD = """
     INSERT INTO {claims} ({claim})
-    SELECT {i_record}, {source}, i.row_hash, {first_version}, {batch}, :asserted_at FROM incoming i
+    SELECT {i_record}, {source}, i.row_hash, {first_version}, {batch}, :asserted_at, i.effective_from, :now FROM incoming i
 """
 # asked for before anything is computed for the row: most rows of a second load are there already
 _ONLY_NEW = """
@@ -134,10 +135,11 @@ def moment(when: datetime) -> Any:
     return pa.scalar(when, pa.timestamp("us", "UTC"))
 
 
-def copy_claims(session: Session, assertion: Assertion, rows: Any) -> None:
+def copy_claims(session: Session, assertion: Assertion, rows: Any, now: datetime) -> None:
     """Copy a unit's rows straight into the claims: the quick way for a source that has none yet. rows: sorted by key, `row_hash` last."""
     source, batch = pa.scalar(assertion.source, pa.int16()), pa.scalar(assertion.batch, pa.int32())
-    own = constant(rows, source=source, batch=batch, asserted_at=moment(assertion.asserted_at))
+    times = {"asserted_at": moment(assertion.asserted_at), "recorded_at": moment(now)}
+    own = constant(rows, source=source, batch=batch, **times)
     copy_rows(session, assertion.words["claims"], own)
 
 
@@ -158,12 +160,12 @@ def assert_claims(
     """
     words, times = assertion.words, {"now": now, "asserted_at": assertion.asserted_at}
     if first:
-        added = sql.run(session, _ADD, {**words, "first_version": "1"}, asserted_at=assertion.asserted_at).rowcount
+        added = sql.run(session, _ADD, {**words, "first_version": "1"}, **times).rowcount
         return Asserted(added, 0, 0)
     words["first_version"] = _NEXT_VERSION.format_map(words)
     if not sifted:
         sql.run(session, _DROP_UNCHANGED, words, asserted_at=assertion.asserted_at)
     changed = sql.run(session, _CHANGE, words, **times).rowcount
-    added = sql.run(session, _ADD + _ONLY_NEW, words, asserted_at=assertion.asserted_at).rowcount
+    added = sql.run(session, _ADD + _ONLY_NEW, words, **times).rowcount
     withdrawn = sql.run(session, _WITHDRAW, words, **times).rowcount
     return Asserted(added, changed, withdrawn)

@@ -17,6 +17,7 @@ from libraries.landing import ROW
 from libraries.normalising.normalise import REPAIRS, Binding, Step, codes_of, repair_of, repairs_of, steps
 from libraries.texts import plain
 from libraries.typed import ATTRIBUTE_TYPES, cast_to
+from schemas.bound import EFFECTIVE_FROM, SUBJECT
 from schemas.errors import Invalid, Terminal
 from schemas.library import Library, library
 from schemas.resource import Item, ResourceDocument
@@ -69,7 +70,7 @@ class Frame:
         return _joined([self.texts(item) for item in self.document.source.key])
 
     def output(self) -> pa.Table:
-        """Return the rows as the library takes them: key, subject, fed attributes in the library's order, row number."""
+        """Return the rows as the library takes them: key, subject, fed attributes in the library's order, effective day if bound, row number."""
         if self.document.library is None:
             columns = {item.id: self.typed(item.id) for item in self.document.items}
             return pa.table({**columns, ROW: self._landed[ROW]})
@@ -79,6 +80,8 @@ class Frame:
         subject = {"subject": self.texts(fed["subject"].id)} if "subject" in fed else {}
         if spec.entry is not None:
             subject = {"entry": _joined([plain(columns[name]) for name in spec.entry.from_]), **subject}
+        if EFFECTIVE_FROM in fed:
+            columns[EFFECTIVE_FROM] = self.typed(fed[EFFECTIVE_FROM].id).cast(ATTRIBUTE_TYPES["date"])
         return pa.table({**subject, **columns, ROW: self._landed[ROW]})
 
     def _value(self, item_id: str) -> Any:
@@ -128,8 +131,8 @@ def require_checkable(document: ResourceDocument) -> None:
     for item in document.items:
         for name in repairs_of(item, document):
             _require_repair(document, item, name)
-        if spec is not None and item.attribute and item.attribute != "subject":
-            wanted = spec.attribute(item.attribute).type
+        if spec is not None and item.attribute and item.attribute != SUBJECT:
+            wanted = "date" if item.attribute == EFFECTIVE_FROM else spec.attribute(item.attribute).type
             if item.type not in _FITS.get(wanted, (item.type,)):
                 raise Terminal(
                     "quality.bad_attribute", resource=document.id, item=item.id, type=item.type,

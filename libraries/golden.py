@@ -113,7 +113,7 @@ def judge(session: Session, assertion: Assertion, departments: Mapping[int, str]
 def copy_golden(session: Session, assertion: Assertion, rows: Any, now: datetime) -> None:
     """Copy a unit's rows straight into the golden records: the quick way when no other source feeds the library and it holds nothing yet."""
     ids = assertion.spec.attribute_ids
-    record = rows.select([name for name in rows.column_names if name != "row_hash"])
+    record = rows.select([name for name in rows.column_names if name not in ("row_hash", "effective_from")])
     delivered = [name for name in ids if name in rows.column_names]
     kinds, kind_of_row = _kinds_of(rows.select(delivered))
     for column, number, width in (("sources", assertion.source, 2), ("batches", assertion.batch, 4)):

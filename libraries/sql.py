@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from schemas.errors import HutongError, Terminal, Transient
 from schemas.library import Library, library
 
+CLAIM_COLUMNS = ("source", "row_hash", "version", "batch", "asserted_at", "effective_from", "recorded_at")
 # SQLSTATE classes that pass by: connection, conflict with another transaction, room, lock, shutdown, the server's own disk
 _PASSING = ("08", "40", "53", "55", "57", "58")
 
@@ -31,7 +32,7 @@ def words(name: str) -> dict[str, str]:
         "key": spec.key,
         "record": ", ".join(record_columns(spec)),
         "body": ", ".join(body),
-        "claim": ", ".join((*record_columns(spec), "source", "row_hash", "version", "batch", "asserted_at")),
+        "claim": ", ".join((*record_columns(spec), *CLAIM_COLUMNS)),
         "set_body": ", ".join(f"{column} = i.{column}" for column in body),
         "i_record": ", ".join(f"i.{column}" for column in record_columns(spec)),
         "g_body": ", ".join(f"g.{column}" for column in body),

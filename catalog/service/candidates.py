@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog import elements
+from schemas.bound import is_attribute
 from schemas.library import library
 from schemas.tables.library import golden_table
 
@@ -59,7 +60,7 @@ def find_items(session: Session, words: Iterable[str]) -> dict[str, list[Candida
 def _authority(candidate: Candidate) -> tuple[int, str, str]:
     """Order by who has the say on the attribute (`authority` of the library), then by resource."""
     rank = 98 if candidate.library and candidate.attribute else 99
-    if candidate.library and candidate.attribute and candidate.attribute != "subject":
+    if candidate.library and candidate.attribute and is_attribute(candidate.attribute):
         order = library(candidate.library).attribute(candidate.attribute).authority
         rank = order.index(candidate.department_id) if candidate.department_id in order else rank
     return rank, candidate.resource_id, candidate.item

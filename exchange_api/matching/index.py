@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from catalog import departments, directory, elements, snapshot
 from exchange_api.matching.engine import Candidate
+from schemas.bound import is_attribute
 from schemas.library import library
 from schemas.resource import Item, ResourceDocument
 from schemas.tables.elements import DataElement
@@ -58,7 +59,7 @@ def _candidate(
 
 
 def _authority(document: ResourceDocument, item: Item) -> int:
-    if not document.library or not item.attribute or item.attribute == "subject":
+    if not document.library or not item.attribute or not is_attribute(item.attribute):
         return 99
     order = library(document.library).attribute(item.attribute).authority
     return order.index(document.department) if document.department in order else 98

@@ -17,6 +17,7 @@ from catalog import directory, notices
 from catalog.review import reviews
 from catalog.review.review_steps import CONSOLE
 from libraries.drifting import drift
+from schemas.bound import EFFECTIVE_FROM, is_attribute
 from schemas.database import transaction
 from schemas.errors import HutongError, Invalid, Terminal
 from schemas.library import library
@@ -200,7 +201,9 @@ def _kind(document: ResourceDocument, item: Item, type: str) -> str:
     """
     natural = _natural(type)
     needed: tuple[str, ...] = ()
-    if document.library and item.attribute and item.attribute != "subject":
+    if item.attribute == EFFECTIVE_FROM:
+        needed = _NEEDED_BY["date"]
+    elif document.library and item.attribute and is_attribute(item.attribute):
         needed = _NEEDED_BY.get(library(document.library).attribute(item.attribute).type, ("C", "M", item.type))
     is_text = natural == "C" and item.type != "C"
     return item.type if is_text or (needed and natural not in needed) else natural

@@ -6,6 +6,7 @@ Called by whatever shows values of quarantine or of a batch.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from schemas.bound import is_attribute
 from schemas.library import Library, Mask, library
 from schemas.masking import HIDDEN, mask_of
 from schemas.resource import Item, ResourceDocument
@@ -48,7 +49,7 @@ def _mask(item: Item, spec: Library | None) -> Mask:
         return "citizen_id"
     if spec is not None and item.attribute == "subject":
         return "citizen_id" if spec.subject.check in _IDENTIFIERS else "none"
-    if spec is not None and item.attribute:
+    if spec is not None and item.attribute and is_attribute(item.attribute):
         return spec.attribute(item.attribute).mask
     return "all" if item.sensitivity in ("personal", "sensitive") else "none"
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from libraries.fingerprint import Hashes, hash_column, hash_rows
 from libraries.landing import ROW, Folder, groups_of, read_group
 from libraries.merging.known import Known
+from schemas.bound import EFFECTIVE_FROM
 from schemas.errors import Terminal
 from schemas.library import Library
 
@@ -52,9 +53,9 @@ def read_keys(folder: Folder, spec: Library) -> Keys:
 
 
 def read_changed(folder: Folder, spec: Library, keys: Keys, known: Callable[[], Known] | None) -> Iterator[Any]:
-    """Yield, in row order, tables of key, a register's subject, delivered attributes, row number and row hash; rows that say what the source is known to
-    say are left out, but not those whose key comes again: which of them counts is not seen here. known: asked when the first rows are ready, so that the
-    server can tell meanwhile. Raises as `read_keys`.
+    """Yield, in row order, tables of key, a register's subject, delivered attributes, effective day if delivered, row number and row hash; rows that say
+    what the source is known to say are left out, but not those whose key comes again: which of them counts is not seen here. known: asked when the first
+    rows are ready, so that the server can tell meanwhile. Raises as `read_keys`.
     """
     with ThreadPoolExecutor(_WORKERS) as pool:
         prepared = _ahead(pool, lambda group: _prepared(read_group(folder, *group), spec), groups_of(folder, "checked"))
@@ -100,6 +101,8 @@ def _prepared(table: Any, spec: Library) -> Any:
     columns, subject = _columns(table, spec), _subject(table)
     key, _ = _key(spec, columns, subject)
     body = columns if spec.key == "subject" else {"subject": subject, **columns}
+    if EFFECTIVE_FROM in table.column_names:  # a changed effective day is a change
+        body = {**body, EFFECTIVE_FROM: canonical(table[EFFECTIVE_FROM], EFFECTIVE_FROM, "date")}
     return pa.table({spec.key: key, **body, ROW: table[ROW], ROW_HASH: hash_rows(body, table.num_rows)})
 
 

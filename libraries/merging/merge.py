@@ -201,7 +201,7 @@ def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
 
 def _found(session: Session, assertion: Assertion, unit: Unit, now: datetime) -> dict[str, int]:
     """Merge a unit of the first batch of a library that no other source feeds: every row is a claim and golden as it is, copied without staging."""
-    claims.copy_claims(session, assertion, unit.rows)
+    claims.copy_claims(session, assertion, unit.rows, now)
     golden.copy_golden(session, assertion, unit.rows, now)
     return {"claims_added": unit.rows.num_rows, "golden_added": unit.rows.num_rows}
 

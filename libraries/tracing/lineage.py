@@ -23,6 +23,7 @@ from libraries.golden import rank_of
 from libraries.tracing import lineage_events
 from libraries.tracing.lineage_delivery import emit
 from libraries.tracing.lineage_events import Document, column_lineage, dataset, facet, fields
+from schemas.bound import BESIDE_ATTRIBUTES, is_attribute
 from schemas.database import transaction
 from schemas.errors import HutongError, Invalid
 from schemas.library import LIBRARIES, library
@@ -68,7 +69,7 @@ def told(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def feeding(session: Session, named: str) -> list[Feed]:
     """Return the source fields that feed library.LIBRARY.ATTRIBUTE, highest authority first. Raises Invalid `lineage.unknown_attribute`."""
     name, _, attribute = named.removeprefix("library.").partition(".")
-    known: dict[str, tuple[str, ...]] = {one: ("subject", *library(one).attribute_ids) for one in LIBRARIES}
+    known: dict[str, tuple[str, ...]] = {one: (*BESIDE_ATTRIBUTES, *library(one).attribute_ids) for one in LIBRARIES}
     if attribute not in known.get(name, ()):
         listed = known.get(name) or tuple(known)
         raise Invalid("lineage.unknown_attribute", attribute=named, known=", ".join(listed))
@@ -233,7 +234,7 @@ def _container(document: ResourceDocument) -> str:
 def _feeds(document: ResourceDocument, name: str, attribute: str) -> Iterator[Feed]:
     if document.source is None:
         return
-    authority = () if attribute == "subject" else library(name).attribute(attribute).authority
+    authority = library(name).attribute(attribute).authority if is_attribute(attribute) else ()
     items: list[Item] = [item for item in document.items if item.attribute == attribute]
     for column, item_id in document.source.mapping.items():
         for item in items:

@@ -39,6 +39,8 @@ def _claim_columns() -> list[Column[Any]]:
         Column("batch", Integer, nullable=False),
         Column("asserted_at", DateTime(timezone=True), nullable=False),
         Column("effective_from", Date),  # the day from which it is true in the world, where the source says so
+        # when the hub learned it, which is not when the source said it; under the merge's lock, so that what is held at a moment can be read again
+        Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     ]
 
 
@@ -52,6 +54,11 @@ def _golden_columns() -> list[Column[Any]]:
 
 def _source(*, is_key: bool) -> Column[Any]:
     return Column("source", SmallInteger, primary_key=is_key, nullable=False)
+
+
+def _past_index(spec: Library) -> list[Index]:
+    """What the hub believed is asked by subject too."""
+    return [] if spec.key == "subject" else [Index(f"ix_{spec.library}_history_subject", "subject")]
 
 
 def _define(spec: Library) -> None:
@@ -76,7 +83,7 @@ def _define(spec: Library) -> None:
         f"{name}_history", meta, *_columns(spec, is_key=False), *_golden_columns(),
         Column("known_from", DateTime(timezone=True), nullable=False),
         Column("known_to", DateTime(timezone=True), nullable=False),
-        Index(f"ix_{name}_history_{spec.key}", spec.key), schema="library",
+        Index(f"ix_{name}_history_{spec.key}", spec.key), *_past_index(spec), schema="library",
     )  # fmt: skip
 
 

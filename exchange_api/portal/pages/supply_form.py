@@ -17,6 +17,7 @@ from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import in_words, leads_to, page
 from exchange_api.portal.visit import Form, OfficerVisit, ProviderVisit, Visit, text_of
 from exchange_api.supply import ItemAnswer
+from schemas.bound import is_attribute
 from schemas.errors import HutongError, Invalid
 from schemas.library import library
 from schemas.resource import Item, ResourceDocument
@@ -52,7 +53,7 @@ class Asked:
     @property
     def mask(self) -> str:
         """Return the mask of the library attribute this item feeds."""
-        if not self.document.library or not self.own.attribute or self.own.attribute == "subject":
+        if not self.document.library or not self.own.attribute or not is_attribute(self.own.attribute):
             return "none"
         return library(self.document.library).attribute(self.own.attribute).mask
 

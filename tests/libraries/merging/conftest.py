@@ -78,6 +78,8 @@ class Hub:
         schema = pa.schema(
             [("subject", pa.string()), *((a.id, _TYPES[a.type]) for a in spec.attributes if a.id in named)]
         )
+        if "effective_from" in named:
+            schema = schema.append(pa.field("effective_from", pa.date32()))
         for part in range(parts):
             mine = rows[part * len(rows) // parts : (part + 1) * len(rows) // parts]
             numbers = pa.array(range(part * len(rows) // parts, part * len(rows) // parts + len(mine)), pa.int64())
