@@ -21,7 +21,12 @@ from schemas.resource import DataType, Identifier, Sensitivity, Strict
 from schemas.tables.departments import Department
 from schemas.tables.elements import DataElement, DataElementVersion
 
-TYPES: dict[str, DataType] = {"text": "C", "date": "D", "number": "N"}  # of a library's attribute, as a data type
+TYPES: dict[str, DataType] = {
+    "text": "C",
+    "date": "D",
+    "number": "N",
+    "geometry": "G",
+}  # of a library's attribute, as a data type
 
 
 class ElementDocument(Strict):
@@ -138,11 +143,14 @@ def of_libraries() -> list[ElementDocument]:
     found: dict[str, ElementDocument] = {}
     for name in LIBRARIES:
         subject = library(name).subject
-        closeness: Sensitivity = "public" if subject.check == "uscc" else "personal"
         found.setdefault(
             subject.element,
             ElementDocument(
-                id=subject.element, name=subject.name, type="C", length=subject.length, sensitivity=closeness
+                id=subject.element,
+                name=subject.name,
+                type="C",
+                length=subject.length,
+                sensitivity=subject.sensitivity,
             ),
         )
         for attribute in library(name).attributes:

@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.library import library
 from schemas.resource import Check, Item, ResourceDocument
 
 # GB/T 36344-2018: which of the six quality indicators a kind of rule speaks for
 INDICATORS = {
     "required": "completeness", "type": "normativity", "length": "normativity", "pattern": "normativity",
     "code_table": "normativity", "check_digit": "accuracy", "range": "accuracy", "unique": "accuracy",
+    "geometry": "normativity", "geometry_shape": "accuracy", "geometry_crs": "consistency", "geometry_range": "accuracy",
 }  # fmt: skip
+GEOMETRY_FAULTS = ("geometry", "geometry_shape", "geometry_crs", "geometry_range")
+"""What a geometry may have wrong: it cannot be read; its shape is empty, crosses itself or is not flat; it is in other coordinates than the library's; it
+lies outside longitude and latitude.
+"""
 _TYPED = {
     "N": "number",
     "Y": "number",
@@ -39,7 +45,7 @@ class Rule:
 
 def rules_of(document: ResourceDocument) -> tuple[Rule, ...]:
     """Return the rule set of one resource version, items first in their order, then uniqueness of the key, then declared checks."""
-    rules = [rule for item in document.items for rule in _rules_of_item(item)]
+    rules = [rule for item in document.items for rule in (*_rules_of_item(item), *_rules_of_geometry(document, item))]
     if document.source:
         key = document.source.key
         rules.append(Rule(f"{'+'.join(key)}.unique", "unique", key, INDICATORS["unique"], scope="batch"))
@@ -66,6 +72,14 @@ def _rules_of_item(item: Item) -> Iterator[Rule]:
     for kind, (option, value) in named.items():
         if value:
             yield rule(kind, **{option: value})
+
+
+def _rules_of_geometry(document: ResourceDocument, item: Item) -> Iterator[Rule]:
+    spec = library(document.library) if document.library else None
+    for attribute in spec.attributes if spec else ():
+        if attribute.id == item.attribute and attribute.type == "geometry":
+            for kind in GEOMETRY_FAULTS:
+                yield Rule(f"{item.id}.{kind}", kind, (item.id,), INDICATORS[kind], options={"crs": attribute.crs})
 
 
 def declared(check: Check) -> Rule:

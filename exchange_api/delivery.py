@@ -28,7 +28,7 @@ from exchange_api.permit import (
 from exchange_api.problems import malformed
 from exchange_api.recording import Use
 from schemas.errors import Denied, Invalid
-from schemas.library import library
+from schemas.library import LIBRARIES, library
 from schemas.messages.exchange import CertificatesQuestion, Question, RecordsQuestion, VerifyQuestion
 
 Asked = TypeVar("Asked", bound=Question)
@@ -61,7 +61,7 @@ async def verify(hub: Hub, answer: Answer, library_name: str) -> None:
     lookup = Lookup(permit, items, tuple(claim.subject for claim in asked.claims))
     found = await _find(hub, answer, lookup)
     if found is not None:
-        answer.document["verdicts"] = records.compare(asked.claims, found)
+        answer.document["verdicts"] = records.compare(library(permit.library), asked.claims, found)
 
 
 async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
@@ -175,4 +175,4 @@ def require_library(name: str) -> str:
     try:
         return library(name).library
     except KeyError:
-        raise Denied("library.unknown", known="population, legal_entity, credit, certificate") from None
+        raise Denied("library.unknown", known=", ".join(LIBRARIES)) from None

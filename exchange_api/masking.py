@@ -3,6 +3,7 @@
 What a mask leaves of a text is said in `schemas/masking.py`. Called by `permit`, tests and pages; pure.
 """
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +23,7 @@ def compile_mask(attribute: Attribute, form: Form) -> Masking:
     if form == "yes_no":
         return _is_given
     if form == "full" or attribute.mask == "none":
-        return plain
+        return _geojson if attribute.type == "geometry" else plain
     return partial(_masked, mask_of(attribute.mask))
 
 
@@ -37,6 +38,10 @@ def plain(value: Any) -> Any:
             raise ValueError("not a number has no place in JSON")
         return int(value) if value == value.to_integral_value() else float(value)
     return value
+
+
+def _geojson(value: Any) -> Any:
+    return None if value is None else json.loads(value)
 
 
 def _is_given(value: Any) -> bool:

@@ -4,7 +4,7 @@ Anything outside is refused by name, never dropped. Called by delivery; the desk
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from exchange_api.masking import Form, Masking, compile_mask
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
-from schemas.identifiers import parse_citizen_id, parse_uscc
+from schemas.identifiers import parse_citizen_id, parse_place_code, parse_uscc
 from schemas.library import Library, library
 from schemas.messages.exchange import Purpose
 
@@ -132,15 +132,26 @@ def check_subjects(permit: Permit, subjects: Sequence[str]) -> None:
 
 
 def _parse_subject(spec: Library, subject: str) -> None:
-    if spec.subject.check == "citizen_id":
-        parse_citizen_id(subject)
-    elif spec.subject.check == "uscc":
-        parse_uscc(subject)
+    if spec.subject.check == "pattern":
+        if not re.fullmatch(str(spec.subject.pattern), subject):
+            raise Invalid("identifier.pattern", kind=spec.subject.name)
     else:
-        try:
-            parse_uscc(subject)
-        except Invalid:
-            parse_citizen_id(subject)
+        _PARSERS[spec.subject.check](subject)
+
+
+def _parse_holder_code(subject: str) -> None:
+    try:
+        parse_uscc(subject)
+    except Invalid:
+        parse_citizen_id(subject)
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "citizen_id": parse_citizen_id,
+    "uscc": parse_uscc,
+    "holder_code": _parse_holder_code,
+    "place_code": parse_place_code,
+}
 
 
 def _item(spec: Library, row: dict[str, Any]) -> GrantedItem:

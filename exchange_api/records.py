@@ -1,13 +1,14 @@
 """Why: from stored rows to what the answer says of them: masked values, source and batch per attribute, or yes/no against claims. Called by delivery."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from exchange_api.find import By, Names
 from exchange_api.permit import GrantedItem, Permit
-from schemas.library import library
+from schemas.geometry import canonical_of
+from schemas.library import Library, library
 from schemas.messages.exchange import ClaimedValues
 
 Describe = Callable[[Any], dict[str, Any]]
@@ -39,16 +40,19 @@ async def batches_of(names: Names, items: Sequence[GrantedItem], rows: Sequence[
     return sorted(names.batches.get(number, str(number)) for number in batches)
 
 
-def compare(claims: Sequence[ClaimedValues], rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return yes or no per claimed value; nothing known of the subject is no. A register's subject may match in any one entry."""
+def compare(spec: Library, claims: Sequence[ClaimedValues], rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return yes or no per claimed value; nothing known of the subject is no. A register's subject may match in any one entry. A geometry may be
+    claimed in any form that sources write.
+    """
     found = _by_key(rows, "subject")
+    systems = {attribute.id: attribute.crs for attribute in spec.attributes if attribute.type == "geometry"}
     return [
         {
             "subject": claim.subject,
             "found": claim.subject in found,
             "matches": {
                 name: any(is_same(row[name], value) for row in found.get(claim.subject, ()))
-                for name, value in claim.values.items()
+                for name, value in _canonical(claim.values, systems).items()
             },
         }
         for claim in claims
@@ -65,6 +69,14 @@ def is_same(stored: Any, claimed: Any) -> bool:
         except InvalidOperation:
             return False
     return str(stored) == str(claimed).strip()
+
+
+def _canonical(values: Mapping[str, Any], systems: Mapping[str, str]) -> dict[str, Any]:
+    """Return claimed values with geometries spelled as the library has them; one that is none stays as it is and matches nothing."""
+    return {
+        name: (canonical_of(value, systems[name]) or value) if name in systems and value is not None else value
+        for name, value in values.items()
+    }
 
 
 def _by_key(rows: Sequence[Any], by: By) -> dict[str, list[Any]]:

@@ -19,11 +19,12 @@ from libraries.texts import plain
 from libraries.typed import ATTRIBUTE_TYPES, cast_to
 from schemas.bound import EFFECTIVE_FROM, SUBJECT
 from schemas.errors import Invalid, Terminal
+from schemas.geometry import Shapes, read_shapes
 from schemas.library import Library, library
 from schemas.resource import Item, ResourceDocument
 
 _TYPED = ("D", "T", "N", "Y", "F", "B", "I")
-_FITS = {"date": ("D", "T"), "number": ("N", "Y", "F", "B", "I")}
+_FITS = {"date": ("D", "T"), "number": ("N", "Y", "F", "B", "I"), "geometry": ("C", "M", "G")}
 
 
 class Frame:
@@ -39,6 +40,7 @@ class Frame:
         self._texts: dict[str, Any] = {}
         self._typed: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
+        self._shapes: dict[str, Shapes] = {}
 
     @cached_property
     def repairs(self) -> Counter[str]:
@@ -63,6 +65,14 @@ class Frame:
         if item_id not in self._typed:
             self._typed[item_id] = cast_to(self.document.item(item_id).type, self._value(item_id))
         return self._typed[item_id]
+
+    def shapes(self, item_id: str) -> Shapes:
+        """Return an item that feeds a geometry as canonical GeoJSON, with what is wrong where it is not. Raises KeyError for another item."""
+        if item_id not in self._shapes:
+            item = self.document.item(item_id)
+            attribute = library(self.document.library or "").attribute(item.attribute or "")
+            self._shapes[item_id] = read_shapes(self.texts(item_id), attribute.crs)
+        return self._shapes[item_id]
 
     def key(self) -> Any:
         """Return the source key of every row as text, its parts joined with "/"; null when a part is missing."""
@@ -121,6 +131,8 @@ class Frame:
 
     def _attribute(self, spec: Library, name: str, item: Item) -> Any:
         kind = spec.attribute(name).type
+        if kind == "geometry":
+            return self.shapes(item.id).canonical
         return self.texts(item.id) if kind == "text" else self.typed(item.id).cast(ATTRIBUTE_TYPES[kind])
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.declarations import LibraryName
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$", max_length=96)]
 DataType = Literal["C", "N", "Y", "D", "T", "L", "M", "I", "F", "B", "G"]
 Sensitivity = Literal["public", "internal", "personal", "sensitive"]
@@ -36,7 +38,9 @@ class Item(Strict):
     length: int | None = Field(default=None, gt=0)
     required: bool = False
     code_table: str | None = None
-    check: Literal["citizen_id", "uscc", "organisation_code", "certificate_identifier", "holder_code"] | None = None
+    check: (
+        Literal["citizen_id", "uscc", "organisation_code", "certificate_identifier", "holder_code", "place_code"] | None
+    ) = None
     pattern: str | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -46,7 +50,7 @@ class Item(Strict):
     normalise: tuple[str, ...] = Field(
         default=(),
         description="Declared repairs, in order: trim, half_width, upper, nfc, citizen_id_18, date, date:dmy, date:mdy, date:excel, "
-        "code:<table>, map:<name>, uscc:<authority>,<kind>,<division>.",
+        "code:<table>, map:<name>, uscc:<authority>,<kind>,<division>, or:<item>, else:<value>.",
     )
     share_type: Literal[1, 2, 3] | None = Field(
         default=None, description="Own sharing attribute; None inherits the resource's."
@@ -254,7 +258,7 @@ class ResourceDraft(Strict):
     grade: Literal["1", "2", "3", "4"] | None = Field(default=None, description="数据分级, 1 lowest.")
     assessment: Assessment | None = None
     survey: Survey | None = None
-    library: Literal["population", "legal_entity", "credit", "certificate"] | None = None
+    library: LibraryName | None = None
     items: tuple[Item, ...] = ()
     source: Source | None = None
     checks: tuple[Check, ...] = ()

@@ -57,6 +57,7 @@ GOVERNMENT = _theme("GOVE", "Government and public sector", "政府与公共部�
 LIBRARY_THEMES = {
     "population": _theme("SOCI", "Population and society", "人口与社会"),
     "legal_entity": _theme("ECON", "Economy and finance", "经济与金融"),
+    "geography": _theme("REGI", "Regions and cities", "区域与城市"),
     "credit": _theme("JUST", "Justice, legal system and public safety", "司法、法律制度与公共安全"),
 }
 JSON = Term("file-type", "JSON", "dct:MediaTypeOrExtent", "JSON", "JSON")

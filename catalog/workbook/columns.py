@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from schemas import yaml_data
+from schemas.library import LIBRARIES, library
 
 SHEET = "信息资源目录"
 GUIDE_SHEET = "填写说明"
@@ -60,6 +61,10 @@ def column_of(key: str) -> Column:
 def words() -> dict[str, dict[str, Any]]:
     """Return the words of cells that have no code table, and more spellings of codes that have one (under `tables`)."""
     found: dict[str, dict[str, Any]] = yaml_data.parse(_data("words.yml"))
+    known = found["library"]
+    found["library"] = {
+        name: list(dict.fromkeys([*known.get(name, ()), library(name).name["zh"]])) for name in LIBRARIES
+    }
     return found
 
 

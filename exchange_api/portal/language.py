@@ -14,6 +14,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from schemas.errors import Language
+from schemas.library import LIBRARIES, library
 
 CATALOGUES = Path(__file__).parent / "i18n"
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -26,6 +27,8 @@ def translations(language: Language) -> NullTranslations:
         return NullTranslations()
     with (CATALOGUES / language / "LC_MESSAGES" / "portal.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
+    for name in LIBRARIES:  # declared in both languages: a library that a bureau adds needs no translation here
+        catalogue.add(library(name).name["zh"], library(name).name["en"])
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

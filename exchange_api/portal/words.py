@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exchange_api.portal.language import N_
+from schemas.library import LIBRARIES, library
 
 STATE = {
     "draft": N_("草稿"),
@@ -136,6 +137,9 @@ NOTICE = {
     "demand.accepted": N_("需求方已验收：%(purpose)s"),
     "demand.closed": N_("需求已办结：%(purpose)s"),
     "quarantine.ticket_opened": N_("“%(resource)s”有 %(rows)s 行数据不合格（%(reasons)s），请于 %(due)s 前核实更正"),
+    "conflict.ticket_opened": N_(
+        "%(library)s：%(attributes)s 有 %(count)s 处与其他来源不一致，请于 %(due)s 前核实更正"
+    ),
     "grant.base_lost": N_("授权 %(grant)s 已暂停：%(resources)s不再提供 %(items)s"),
     "reform.failed": N_("第 %(reform)s 号机构改革未能于 %(day)s 生效：%(why)s"),
     "version.office_review": N_("目录待本部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),
@@ -174,12 +178,7 @@ MASK = {
     "year": N_("只留年份"),
     "tail4": N_("只留末四位"),
 }
-LIBRARY = {
-    "population": N_("人口库"),
-    "legal_entity": N_("法人库"),
-    "credit": N_("信用库"),
-    "certificate": N_("电子证照库"),
-}
+LIBRARY = {name: library(name).name["zh"] for name in LIBRARIES}
 
 TABLES: Mapping[str, Mapping[Any, str]] = {
     "state": STATE, "version_state": VERSION_STATE, "task_state": TASK_STATE, "grant_state": GRANT_STATE, "action": ACTION, "role": ROLE, "decision": DECISION,

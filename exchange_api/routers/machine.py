@@ -4,9 +4,9 @@ path, models, refusals. Nobody calls them; `app` reads the routes for /openapi.j
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Path, Query
 
-from schemas.library import LibraryName
+from schemas.library import LIBRARIES, LibraryName
 from schemas.messages.exchange import (
     CertificatesQuestion,
     DryRunAnswer,
@@ -31,6 +31,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 described = APIRouter(tags=["libraries"], responses=REFUSALS)
 DryRun = Annotated[bool, Query(alias="dry-run", description="All checks, no data, nothing counted. 试运行")]
+Library = Annotated[LibraryName, Path(json_schema_extra={"enum": list(LIBRARIES)})]
 RequestId = Annotated[
     str, Header(alias="X-Request-Id", description="UUID; the same id and body give the same receipt. 请求编号")
 ]
@@ -55,7 +56,7 @@ SIGNED = [Depends(signed)]
     summary="Ask for records 查询",
     dependencies=SIGNED,
 )
-def query(library: LibraryName, question: RecordsQuestion, dry_run: DryRun = False) -> None:
+def query(library: Library, question: RecordsQuestion, dry_run: DryRun = False) -> None:
     """Get the granted items of 1 to 100 subjects, each in the granted form; signed by the caller and by the hub."""
 
 
@@ -65,7 +66,7 @@ def query(library: LibraryName, question: RecordsQuestion, dry_run: DryRun = Fal
     summary="Compare claimed values 核验",
     dependencies=SIGNED,
 )
-def verify(library: LibraryName, question: VerifyQuestion, dry_run: DryRun = False) -> None:
+def verify(library: Library, question: VerifyQuestion, dry_run: DryRun = False) -> None:
     """Get yes or no for each claimed value of 1 to 100 subjects; no stored value is handed out."""
 
 

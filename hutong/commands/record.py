@@ -12,7 +12,7 @@ from libraries.record import HIGHEST_AUTHORITY, MOST_RECENT, ONLY_SOURCE, explai
 from schemas.calendar import CHINA
 from schemas.codes import code_table
 from schemas.database import transaction
-from schemas.library import library
+from schemas.library import LIBRARIES, library
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Records and their sources. 记录及其来源")
 
@@ -37,9 +37,7 @@ def family() -> None:
 
 @app.command()
 def show(
-    library_name: Annotated[
-        str, typer.Argument(metavar="LIBRARY", help="population | legal_entity | credit | certificate")
-    ],
+    library_name: Annotated[str, typer.Argument(metavar="LIBRARY", help=" | ".join(LIBRARIES))],
     subject: Annotated[str, typer.Argument(help="Code of the subject, or key of an entry. 主体代码或条目标识")],
     explained: Annotated[
         bool, typer.Option("--explain", help="Say where each value came from and who says otherwise. 说明来源")

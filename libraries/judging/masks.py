@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from catalog.rules import Rule
+from catalog.rules import GEOMETRY_FAULTS, Rule
 from libraries.frames import Frame
 from libraries.texts import Flags, flags, offsets_of, present
 from schemas.codes import code_table
@@ -22,6 +22,7 @@ from schemas.identifiers import (
     valid_certificate_identifiers,
     valid_citizen_ids,
     valid_organisation_codes,
+    valid_place_codes,
     valid_uscc,
 )
 
@@ -68,6 +69,7 @@ IDENTIFIERS: dict[str, Callable[[Any], Any]] = {
     # records of before the standard are taken and named (libraries.certificates.flags); only issuing is strict
     "certificate_identifier": partial(valid_certificate_identifiers, imported=True),
     "holder_code": holder_codes,
+    "place_code": valid_place_codes,
 }
 
 
@@ -96,6 +98,10 @@ def _code_table(rule: Rule, frame: Frame) -> Flags:
 
 def _check_digit(rule: Rule, frame: Frame) -> Flags:
     return _not(IDENTIFIERS[rule.options["identifier"]](frame.texts(rule.items[0])))
+
+
+def _geometry(rule: Rule, frame: Frame) -> Flags:
+    return frame.shapes(rule.items[0]).faults[rule.kind]
 
 
 def _range(rule: Rule, frame: Frame) -> Flags:
@@ -158,6 +164,7 @@ JUDGES: dict[str, Judge] = {
     "code_table": _code_table,
     "check_digit": _check_digit,
     "range": _range,
+    **dict.fromkeys(GEOMETRY_FAULTS, _geometry),
     "birth_date_matches_id": _birth_date_matches_id,
     "sex_matches_id": _sex_matches_id,
     "not_after": _not_after,

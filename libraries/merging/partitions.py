@@ -2,6 +2,7 @@
 write (docs/decisions/0007). Where the ranges part is chosen once per library, from the first large batch, and stays. Called by `libraries.merging.merge`.
 """
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from schemas.database import transaction
-from schemas.library import LIBRARIES
 from schemas.tables.library import KeyRange
 
 PARTITIONS = 16
@@ -39,10 +39,18 @@ def partition_of(keys: Any, boundaries: Sequence[str]) -> NDArray[np.int8]:
 
 def lock(session: Session, library: str, partitions: Sequence[int]) -> Any:
     """Take ranges of a library, lowest first, and return the time from then on; nothing that another merge commits later bears an earlier one."""
-    base = LIBRARIES.index(library) * PARTITIONS
     for partition in sorted(partitions):
-        session.execute(text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": _LOCK, "b": base + partition})
+        session.execute(
+            text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": _LOCK, "b": lock_number(library, partition)}
+        )
     return session.scalar(select(func.clock_timestamp()))
+
+
+def lock_number(library: str, partition: int) -> int:
+    """Return the number that locks one range of a library. It follows from the name alone, so that processes which know of other libraries agree; should
+    two names ever share it, their merges wait for each other and nothing worse.
+    """
+    return (zlib.crc32(library.encode()) & 0x7FFF_FFFF) // PARTITIONS * PARTITIONS + partition
 
 
 def _even(sample: Any) -> list[str]:

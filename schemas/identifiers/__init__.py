@@ -1,4 +1,5 @@
-"""Why: every storey judges the four national identifiers by the same rules: one text with a reason, or an Arrow column at memory speed.
+"""Why: every storey judges the identifiers of people, organisations, certificates and places by the same rules: one text with a reason, or an Arrow column
+at memory speed.
 
 Anyone may call it. `parse_*` raise `schemas.errors.Invalid` with the reason and never repeat the identifier itself, which is personal data;
 `valid_*` answer for whole arrays (plain, sliced, chunked, dictionary; null stays null); `append_*` make checksum-valid ones.
@@ -38,11 +39,13 @@ from schemas.identifiers.organisation import (
     valid_organisation_codes,
     valid_uscc,
 )
+from schemas.identifiers.place import PlaceCode, parse_place_code, valid_place_codes
 
 __all__ = [
     "PROVINCES",
     "CertificateIdentifier",
     "CitizenId",
+    "PlaceCode",
     "Uscc",
     "append_certificate_check_digits",
     "append_citizen_check_digits",
@@ -61,6 +64,7 @@ __all__ = [
     "parse_citizen_id",
     "parse_holder_code",
     "parse_organisation_code",
+    "parse_place_code",
     "parse_uscc",
     "upgrade_citizen_ids",
     "uscc_check_digit",
@@ -68,5 +72,6 @@ __all__ = [
     "valid_citizen_ids",
     "valid_holder_codes",
     "valid_organisation_codes",
+    "valid_place_codes",
     "valid_uscc",
 ]

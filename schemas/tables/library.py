@@ -1,4 +1,4 @@
-"""Why: the base libraries' tables follow from `schemas/libraries/*.yml`.
+"""Why: the base libraries' tables follow from their declarations (`schemas.library`); on a database that exists `schemas.migrations.declared` adds what is new.
 Per library: claims (each source's current word), past claims, golden records, history.
 
 `sources` and `batches` of a golden record run parallel to the library's attributes: which resource (its `number`) and which batch (its `number`) won each.
@@ -11,11 +11,24 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, Numeric, SmallInteger, Table, Text, func, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.library import LIBRARIES, Library, library
+from schemas.library import LIBRARIES, Attribute, Library, library
 from schemas.tables.base import Base
 
 _TYPES: dict[str, Any] = {"text": Text(), "date": Date(), "number": Numeric()}
@@ -27,9 +40,17 @@ _CODE = Text(
 
 
 def _columns(spec: Library, *, is_key: bool) -> list[Column[Any]]:
-    key = Column(spec.key, _CODE, primary_key=is_key, nullable=False)
+    made_of = "/".join(spec.entry.from_) if spec.entry else None
+    key = Column(spec.key, _CODE, primary_key=is_key, nullable=False, comment=made_of)
     subject = [] if spec.key == "subject" else [Column("subject", _CODE, nullable=False)]
-    return [key, *subject, *(Column(a.id, _TYPES[a.type]) for a in spec.attributes)]
+    return [key, *subject, *(_attribute(attribute) for attribute in spec.attributes)]
+
+
+def _attribute(attribute: Attribute) -> Column[Any]:
+    """A geometry is canonical GeoJSON in a text column, told from other texts by the comment (docs/decisions/0009)."""
+    if attribute.type == "geometry":
+        return Column(attribute.id, Text(), comment=f"geometry {attribute.crs}")
+    return Column(attribute.id, _TYPES[attribute.type])
 
 
 def _claim_columns() -> list[Column[Any]]:
@@ -56,6 +77,15 @@ def _source(*, is_key: bool) -> Column[Any]:
     return Column("source", SmallInteger, primary_key=is_key, nullable=False)
 
 
+def _look_up_indexes(spec: Library) -> list[Index]:
+    found = [Index(f"ix_{spec.library}_{one}", one) for one in spec.lookups]
+    if further := spec.further_subjects:  # one entry in a hundred has any: the others cost nothing
+        listed = text(f"string_to_array({further}, ';')")
+        where = text(f"{further} IS NOT NULL")
+        found.append(Index(f"ix_{spec.library}_further", listed, postgresql_using="gin", postgresql_where=where))
+    return found
+
+
 def _past_index(spec: Library) -> list[Index]:
     """What the hub believed is asked by subject too."""
     return [] if spec.key == "subject" else [Index(f"ix_{spec.library}_history_subject", "subject")]
@@ -77,7 +107,7 @@ def _define(spec: Library) -> None:
     Table(
         name, meta, *_columns(spec, is_key=True), *_golden_columns(),
         Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        *subject_index, schema="library", postgresql_with={"fillfactor": 90},
+        *subject_index, *_look_up_indexes(spec), schema="library", postgresql_with={"fillfactor": 90},
     )  # fmt: skip
     Table(
         f"{name}_history", meta, *_columns(spec, is_key=False), *_golden_columns(),
@@ -130,7 +160,9 @@ class Conflict(Base):
     library: Mapped[str] = mapped_column(primary_key=True)
     record_key: Mapped[str] = mapped_column(primary_key=True)
     attribute: Mapped[str] = mapped_column(primary_key=True)
-    claims: Mapped[list[dict[str, Any]]]  # [{source, value, batch}], the one that would win first; rulings are not among them
+    claims: Mapped[
+        list[dict[str, Any]]
+    ]  # [{source, value, batch}], the one that would win first; rulings are not among them
     kind: Mapped[str] = mapped_column(server_default="substantive")
     score: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     ruling: Mapped[int | None]  # that closed it

@@ -88,6 +88,23 @@ CREATE TABLE exchange.certificate_copies (
 	CONSTRAINT uq_certificate_copies_address_digest UNIQUE (address_digest)
 );
 
+CREATE TABLE library.credit_withdrawals (
+	entry TEXT NOT NULL, 
+	changed_on DATE NOT NULL, 
+	department_id TEXT, 
+	due_date DATE NOT NULL, 
+	is_provisional BOOLEAN DEFAULT false NOT NULL, 
+	opened_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	told TEXT, 
+	outcome TEXT, 
+	ended_on DATE, 
+	CONSTRAINT pk_credit_withdrawals PRIMARY KEY (entry, changed_on), 
+	CONSTRAINT ck_credit_withdrawals_outcome CHECK (outcome in ('withdrawn', 'moot')), 
+	CONSTRAINT ck_credit_withdrawals_told CHECK (told in ('green', 'yellow', 'red'))
+);
+
+CREATE INDEX ix_credit_withdrawals_open ON library.credit_withdrawals (due_date) WHERE outcome IS NULL;
+
 CREATE TABLE directory.calendar_days (
 	day DATE NOT NULL, 
 	is_working BOOLEAN NOT NULL, 
@@ -1474,6 +1491,7 @@ CREATE TABLE landing.batches (
 	created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	landed_at TIMESTAMP WITH TIME ZONE, 
 	checked_at TIMESTAMP WITH TIME ZONE, 
+	merging_at TIMESTAMP WITH TIME ZONE, 
 	merged_at TIMESTAMP WITH TIME ZONE, 
 	retracted_at TIMESTAMP WITH TIME ZONE, 
 	path TEXT, 
