@@ -2,7 +2,8 @@
 assertion, then to the lower source number, so that the order in which sources arrive never matters. Called by `libraries.merging.merge` after the claims.
 
 The order is one number per claim and authority list: a steward's ruling before all, rank of the department, then recency in milliseconds, then source; the
-smallest with a value wins. A record with one claim needs none of this: its claim is the golden record.
+smallest with a value wins. A record with one claim needs none of this: its claim is the golden record. A ruling decides between sources: where no source
+knows the record any more there is none, and the ruling waits in case one comes back.
 """
 
 from collections.abc import Mapping
@@ -146,14 +147,19 @@ def _own(assertion: Assertion) -> dict[str, str]:
 
 
 def judging(spec: Library, departments: Mapping[int, str]) -> dict[str, str]:
-    """Return the words that find, per attribute, the best claim with a value, and take value, source and batch from it."""
+    """Return the words that find, per attribute, the best claim with a value, and take value, source and batch from it.
+
+    Whom a register's entry is about only sources say: a ruling's claim has the subject too, because it must.
+    """
     lists = list(dict.fromkeys([(), *(attribute.authority for attribute in spec.attributes)]))
     order = {attribute.id: f"order_{lists.index(attribute.authority)}" for attribute in spec.attributes}
     if spec.key != "subject":
         order = {"subject": "order_0", **order}
+    speaks = {a: f"{a} IS NOT NULL" + (f" AND source <> {RULING}" if a == "subject" else "") for a in order}
     return {
+        "ruling": str(RULING),
         "orders": ", ".join(f"{order_of(authority, departments)} AS order_{n}" for n, authority in enumerate(lists)),
-        "best": ", ".join(f"min({order[a]}) FILTER (WHERE {a} IS NOT NULL) AS best_{a}" for a in order),
+        "best": ", ".join(f"min({order[a]}) FILTER (WHERE {speaks[a]}) AS best_{a}" for a in order),
         "best_names": ", ".join(f"best_{a}" for a in order),
         "chosen": ", ".join(f"max({a}) FILTER (WHERE {order[a]} = best_{a})" for a in order),
         "sources": ", ".join(f"best_{a} & 32767" for a in spec.attribute_ids),

@@ -39,13 +39,13 @@ _JUDGED = """
     UNION ALL
     SELECT g.{key} FROM {claims} i JOIN {golden} g USING ({key})
     WHERE ({g_body}, g.sources, g.batches) IS DISTINCT FROM ({i_body}, ARRAY[{sole_sources}]::smallint[], ARRAY[{sole_batches}]::integer[])
-        AND NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source <> i.source)
+        AND i.source <> {ruling} AND NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source <> i.source)
 """
 _NAMED = """
     SELECT g.{key} AS key FROM {golden} g JOIN {claims} c USING ({key}) GROUP BY g.{key} HAVING NOT ({backed})
 """
 _BOTH = """
-    SELECT COALESCE(c.{key}, g.{key}) AS key FROM (SELECT DISTINCT {key} FROM {claims}) c FULL JOIN {golden} g USING ({key})
+    SELECT COALESCE(c.{key}, g.{key}) AS key FROM (SELECT DISTINCT {key} FROM {claims} WHERE source <> {ruling}) c FULL JOIN {golden} g USING ({key})
     WHERE c.{key} IS NULL OR g.{key} IS NULL
 """
 _PARALLEL = """
@@ -66,7 +66,7 @@ _PERIODS = "SELECT key FROM ({steps}) WHERE known_from > known_to OR known_from 
 _GAPS = """
     SELECT key FROM ({steps}) gap WHERE known_from > last_to AND (
         NOT EXISTS (SELECT FROM {past_claims} p WHERE p.{key} = gap.key AND p.superseded_at <= gap.last_to)
-        OR EXISTS (SELECT FROM {past_claims} p WHERE p.{key} = gap.key AND p.superseded_at > gap.last_to AND p.superseded_at < gap.known_from))
+        OR EXISTS (SELECT FROM {past_claims} p WHERE p.{key} = gap.key AND p.source <> {ruling} AND p.superseded_at > gap.last_to AND p.superseded_at < gap.known_from))
 """
 _ONE_EACH = "SELECT {key} AS key FROM {claims} GROUP BY {key}, source HAVING count(*) > 1"
 _BATCHES = """
@@ -100,8 +100,9 @@ _CONFLICTS = """
     WITH {many},
     differing AS (
         SELECT {key} AS key, unnest(array_remove(ARRAY[{contradicted}], NULL)) AS attribute
-        FROM many JOIN {claims} c USING ({key}) GROUP BY {key}),
-    opened AS (SELECT record_key AS key, attribute FROM library.conflicts WHERE library = '{library}' AND closed_at IS NULL)
+        FROM many JOIN {claims} c USING ({key}) WHERE c.source <> {ruling} GROUP BY {key}),
+    opened AS (
+        SELECT record_key AS key, attribute FROM library.conflicts WHERE library = '{library}' AND (closed_at IS NULL OR ruling IS NOT NULL))
     SELECT COALESCE(d.key, o.key) AS key FROM differing d FULL JOIN opened o USING (key, attribute)
     WHERE d.key IS NULL OR o.key IS NULL
 """
@@ -114,7 +115,7 @@ ROW_HASH = Invariant(
 _ALL = (
     Invariant("golden.judged", "黄金记录由断言按权威规则推出", "golden records are what the claims say by the rules of authority", "golden", _JUDGED),
     Invariant("golden.named", "每个值都在所注来源和批次的断言中", "every golden value stands in the claim of the source and batch it names", "golden", _NAMED),
-    Invariant("golden.both_ways", "有断言即有黄金记录，反之亦然", "a record has claims exactly when it has a golden record", "golden", _BOTH),
+    Invariant("golden.both_ways", "有断言即有黄金记录，反之亦然", "a record has sources' claims exactly when it has a golden record", "golden", _BOTH),
     Invariant("golden.parallel", "来源、批次数组与信息项一一对应", "sources and batches run parallel to the attributes", "golden", _PARALLEL),
     Invariant("history.versions", "历史版本号连续", "versions in history follow one another from 1", "history", _VERSIONS),
     Invariant("history.periods", "历史有效期互不重叠", "periods in history neither overlap nor run backwards", "history", _PERIODS),
@@ -123,7 +124,7 @@ _ALL = (
     Invariant("claim.batch", "断言的批次存在、属于该来源且有效", "a claim's batch exists, is its source's and stands", "claims", _BATCHES),
     Invariant("claim.ruling", "裁定断言与有效裁定一一对应", "the steward's claims are those of rulings in force", "claims", _RULED),
     Invariant("claim.versions", "断言版本号连续", "a source's versions of a claim follow one another from 1", "past_claims", _PAST),
-    Invariant("conflict.open", "来源不一致之处恰有未决冲突", "conflicts are open exactly where claims differ", "claims", _CONFLICTS),
+    Invariant("conflict.open", "来源不一致之处恰有未决或已裁定的冲突", "conflicts are open or ruled exactly where sources differ", "claims", _CONFLICTS),
 )  # fmt: skip
 _REGISTER = Invariant(
     "entry.key", "条目标识由其组成项构成且主体不为空", "an entry's key is its parts, its subject there", "golden", _KEYS
