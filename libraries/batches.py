@@ -92,6 +92,11 @@ def is_replay(batch: Batch) -> bool:
     return batch.run_id.startswith(REPLAY)
 
 
+def first_row_of(replay: Batch) -> int:
+    """Return the id of the first quarantined row that a replay took along."""
+    return int(replay.run_id.removeprefix(REPLAY).partition(":")[0])
+
+
 def period_of(batch: Batch) -> Period | None:
     """Return the past period the batch is bound to, None when it takes the source as it is now."""
     return Period(**batch.period) if batch.period else None

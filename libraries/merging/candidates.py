@@ -58,8 +58,8 @@ def read_changed(folder: Folder, spec: Library, keys: Keys, known: Callable[[], 
     rows are ready, so that the server can tell meanwhile. Raises as `read_keys`.
     """
     with ThreadPoolExecutor(_WORKERS) as pool:
-        prepared = _ahead(pool, lambda group: _prepared(read_group(folder, *group), spec), groups_of(folder, "checked"))
-        for hashes, table in zip(keys.hashes, prepared, strict=True):
+        tables = _ahead(pool, lambda group: prepared(read_group(folder, *group), spec), groups_of(folder, "checked"))
+        for hashes, table in zip(keys.hashes, tables, strict=True):
             if known is None:
                 yield table
                 continue
@@ -96,8 +96,8 @@ def _keys_of(folder: Folder, spec: Library, group: tuple[str, int]) -> tuple[Has
     return hash_column(key), key.take(pa.array(np.arange(0, len(key), step)))
 
 
-def _prepared(table: Any, spec: Library) -> Any:
-    """Return canonical columns with `_row` and the row hash of one row group."""
+def prepared(table: Any, spec: Library) -> Any:
+    """Return canonical columns with `_row` and the row hash of checked rows. Raises Terminal `merge.unfit_value`."""
     columns, subject = _columns(table, spec), _subject(table)
     key, _ = _key(spec, columns, subject)
     body = columns if spec.key == "subject" else {"subject": subject, **columns}

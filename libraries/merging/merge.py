@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
 from libraries import batches, claims, conflicts, feeding, golden, sql
@@ -67,11 +67,9 @@ def merge_batch(batch_id: str) -> MergeReport:
     `merge.refused`, `landing.damaged`; Transient `merge.interrupted`.
     """
     started = time.perf_counter()
+    _note_beginning(batch_id)
     with transaction("ingest") as session:
-        task = batches.get(session, batch_id)
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(:a, hashtext(:b))"), {"a": _RESOURCE_LOCK, "b": task.document.id}
-        )
+        lock_resource(session, batches.get(session, batch_id).document.id)
         task = batches.get(session, batch_id, lock=True)
         if task.batch.state in batches.DONE:
             return MergeReport(batch_id)
@@ -80,9 +78,22 @@ def merge_batch(batch_id: str) -> MergeReport:
         report = MergeReport(batch_id) if _is_late(session, task) else _merge(merge, task, held)
         report = replace(report, seconds=round(time.perf_counter() - started, 3))
         _renew_figures(session, merge.assertion, report)
-        task.batch.state, task.batch.merged_at = "merged", batches.now()
+        task.batch.state = "merged"
+        task.batch.merged_at = session.scalar(select(func.clock_timestamp()))
         task.batch.error_code = task.batch.error_facts = None
     return report
+
+
+def lock_resource(session: Session, resource_id: str) -> None:
+    """Keep every merge of the resource away until the transaction ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:a, hashtext(:b))"), {"a": _RESOURCE_LOCK, "b": resource_id})
+
+
+def _note_beginning(batch_id: str) -> None:
+    """Keep since when the libraries may bear the batch's marks, before they do: a retraction goes back to the moment before."""
+    waiting = update(Batch).where(Batch.id == batch_id, Batch.state == "checked", Batch.merging_at.is_(None))
+    with transaction("ingest") as session:
+        session.execute(waiting.values(merging_at=func.clock_timestamp()))
 
 
 def _begin(session: Session, task: batches.Task) -> _Merge:
@@ -92,7 +103,7 @@ def _begin(session: Session, task: batches.Task) -> _Merge:
     if task.document.library is None:
         raise Terminal("merge.no_library", resource=task.document.id)
     source = session.scalars(select(Resource.number).where(Resource.id == task.document.id)).one()
-    assertion = Assertion(task.document.library, source, task.batch.number, _asserted_at(session, task.batch))
+    assertion = Assertion(task.document.library, source, task.batch.number, asserted_at(_held_in(session, task.batch)))
     if is_snapshot(task) and (newer := _newer_snapshot(session, task.batch)):
         raise Terminal("merge.overtaken", batch=task.batch.id, newer=newer)
     return _Merge(assertion, not claims.has_claims(session, assertion), _is_latest(session, task.batch))
@@ -116,20 +127,19 @@ def _newer_snapshot(session: Session, batch: Batch) -> str | None:
     return session.scalars(newer.order_by(Batch.number).limit(1)).first()
 
 
-def _asserted_at(session: Session, batch: Batch) -> datetime:
-    """Return when the source said it: when the batch landed, a mended row's when the batch did that held it, so that it ends as if it had come right
-    the first time. To the millisecond: ties are judged at that grain.
+def asserted_at(said_in: Batch) -> datetime:
+    """Return when the source said what stands in a batch: when it landed; of a mended row ask the batch that held it, so that it ends as if it had come
+    right the first time. To the millisecond: ties are judged at that grain.
     """
-    if batches.is_replay(batch):
-        batch = _held_in(session, batch)
-    moment = batch.landed_at or batch.created_at
+    moment = said_in.landed_at or said_in.created_at
     return moment - timedelta(microseconds=moment.microsecond % 1000)
 
 
-def _held_in(session: Session, replay: Batch) -> Batch:
-    """Return the batch that held the rows of a replay."""
-    row = int(replay.run_id.removeprefix(batches.REPLAY).partition(":")[0])
-    return session.get_one(Batch, session.get_one(QuarantinedRow, row).batch_id)
+def _held_in(session: Session, batch: Batch) -> Batch:
+    """Return the batch that held the rows of a replay, any other batch itself."""
+    if not batches.is_replay(batch):
+        return batch
+    return session.get_one(Batch, session.get_one(QuarantinedRow, batches.first_row_of(batch)).batch_id)
 
 
 def _is_late(session: Session, task: batches.Task) -> bool:

@@ -81,7 +81,7 @@ class Shelf:
         gone = pa.chunked_array([self._gone[n] for n in numbers]).combine_chunks()
         rows, order, duplicates = self._sorted(self._taken(numbers))
         for start in range(0, max(len(order), 1), UNIT_ROWS):
-            piece = self._fitted(rows.take(pa.array(order[start : start + UNIT_ROWS])))
+            piece = fitted(rows.take(pa.array(order[start : start + UNIT_ROWS])), self._spec)
             yield Unit(locked, piece, gone if start == 0 else gone.slice(0, 0), duplicates if start == 0 else 0)
 
     def _taken(self, numbers: Any) -> Any:
@@ -117,14 +117,6 @@ class Shelf:
             return rows.drop_columns([ROW]), order[is_last], len(order) - int(is_last.sum())
         return rows.drop_columns([ROW]), order, 0
 
-    def _fitted(self, rows: Any) -> Any:
-        """Return rows whose numbers are numbers again."""
-        for attribute in self._spec.attributes:
-            if attribute.type == "number" and attribute.id in rows.column_names:
-                place = rows.column_names.index(attribute.id)
-                rows = rows.set_column(place, attribute.id, rows[attribute.id].cast(pa.decimal128(38, SCALE)))
-        return rows
-
     def _spill(self) -> None:
         for number, pieces in enumerate(self._rows):
             for piece in pieces:
@@ -134,3 +126,12 @@ class Shelf:
                 self._files[number][1].write_table(piece)
             self._rows[number] = []
         self._bytes = 0
+
+
+def fitted(rows: Any, spec: Library) -> Any:
+    """Return canonical rows whose numbers are numbers again, as the claims' columns take them."""
+    for attribute in spec.attributes:
+        if attribute.type == "number" and attribute.id in rows.column_names:
+            place = rows.column_names.index(attribute.id)
+            rows = rows.set_column(place, attribute.id, rows[attribute.id].cast(pa.decimal128(38, SCALE)))
+    return rows
