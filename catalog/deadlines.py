@@ -3,11 +3,12 @@
 The due date is fixed on the case when its clock starts. Called by desks (demands, supply) and directory reviews.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from importlib.resources import files
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -50,12 +51,28 @@ def rule(session: Session, key: str, on: date, jurisdiction: str = "national") -
     raise Terminal("deadline.no_rule", rule=key, jurisdiction=jurisdiction, date=on)
 
 
+def since(session: Session, key: str) -> date | None:
+    """Return the first day on which a rule is in force anywhere, None when there is no such rule: what fell before is not judged by it."""
+    return session.scalar(select(func.min(DeadlineRule.effective_from)).where(DeadlineRule.key == key))
+
+
 def due_date(session: Session, key: str, start: date, jurisdiction: str = "national") -> DueDate:
     """Return when a step begun on `start` is due. Raises Terminal `deadline.no_rule`."""
-    found = rule(session, key, start, jurisdiction)
-    if found.day_type == "calendar":
-        return DueDate(date.fromordinal(start.toordinal() + found.days), False)
-    return calendar(session).add_working_days(start, found.days)
+    return due_dates(session, key, [start], jurisdiction)[start]
+
+
+def due_dates(
+    session: Session, key: str, starts: Iterable[date], jurisdiction: str = "national"
+) -> dict[date, DueDate]:
+    """Return when steps begun on these days are due, each by the rule of its day. Raises Terminal `deadline.no_rule`."""
+    days, found = calendar(session), {}
+    for start in starts:
+        law = rule(session, key, start, jurisdiction)
+        if law.day_type == "calendar":
+            found[start] = DueDate(date.fromordinal(start.toordinal() + law.days), False)
+        else:
+            found[start] = days.add_working_days(start, law.days)
+    return found
 
 
 def lamp(session: Session, due: date, today: date) -> Lamp:

@@ -2,6 +2,7 @@
 
 from schemas.tables import (
     certificates,
+    credit,
     deadlines,
     departments,
     directory,
@@ -25,6 +26,7 @@ __all__ = [
     "SCHEMAS",
     "Base",
     "certificates",
+    "credit",
     "deadlines",
     "departments",
     "directory",
