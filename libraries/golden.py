@@ -63,7 +63,7 @@ _SOLE = """
 """
 _JUDGE = """
     WITH spoken AS MATERIALIZED (SELECT c.*, {orders} FROM touched JOIN {claims} c USING ({key})),
-    best AS (SELECT {key}, {best} FROM spoken GROUP BY {key})
+    best AS (SELECT {key}, {best} FROM spoken GROUP BY {key} HAVING max(source) > {ruling})
     INSERT INTO verdict ({record}, sources, batches)
     SELECT {key}, {chosen}, ARRAY[{sources}]::smallint[], ARRAY[{batches}]::integer[]
     FROM spoken JOIN best USING ({key}) GROUP BY {key}, {best_names}
@@ -85,7 +85,7 @@ _ADD = """
 _REMOVE = """
     WITH moved AS (
         DELETE FROM {golden} g USING gone i
-        WHERE g.{key} = i.{key} AND NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key})
+        WHERE g.{key} = i.{key} AND NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = i.{key} AND c.source <> {ruling})
         RETURNING g.*)
 """
 

@@ -12,6 +12,7 @@ from connectors.base import Connection
 from libraries import batches, landing, verdicts
 from libraries.batches import Period, Task
 from libraries.collecting import collection, control, slices
+from libraries.disputing import tickets as disputing
 from libraries.drifting import drift_proposals
 from libraries.holding import mending, tickets
 from libraries.holding.mending import Mended
@@ -154,6 +155,7 @@ def publish(batch_id: str) -> dict[str, Any]:
         task = batches.get(session, batch_id)
         if task.batch.state in batches.DONE:
             tickets.after_publish(session, task)
+            disputing.after_publish(session, task.document.library, task.batch.checked_at)
     batch = task.batch
     if batch.state not in batches.DONE:
         raise Terminal("landing.wrong_state", batch=batch_id, state=batch.state, needed="merged")

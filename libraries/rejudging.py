@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from libraries import claims, conflicts, feeding, golden
 from libraries.claims import RULING, Assertion
+from libraries.disputing import tickets
 from libraries.merging import partitions
 
 
@@ -22,7 +23,8 @@ def hold(session: Session, library: str) -> datetime:
 
 
 def rejudge(session: Session, library: str, keys: Sequence[str], now: datetime) -> dict[str, int]:
-    """Make the golden records of these keys say what the claims now say, history and conflicts with them. Returns counts by `golden_…`, `conflicts_…`.
+    """Make the golden records of these keys say what the claims now say, history, conflicts and
+    tickets with them. Returns counts by `golden_…`, `conflicts_…`.
 
     `now`: what `hold` returned. May be called once per transaction.
     """
@@ -33,5 +35,7 @@ def rejudge(session: Session, library: str, keys: Sequence[str], now: datetime) 
     departments = feeding.departments_of(session, library)
     judged: Any = golden.judge(session, assertion, departments, now)
     found: Any = conflicts.record_conflicts(session, assertion, departments, now)
+    if found.found or found.closed:
+        tickets.renew(session, library)
     parts = {"golden": judged, "conflicts": found}
     return {f"{kind}_{name}": count for kind, part in parts.items() for name, count in asdict(part).items()}

@@ -140,6 +140,15 @@ NOTICE = {
     "conflict.ticket_opened": N_(
         "%(library)s：%(attributes)s 有 %(count)s 处与其他来源不一致，请于 %(due)s 前核实更正"
     ),
+    "credit.orphans": N_("有 %(count)s 条信用条目的主体不在法人库和人口库中，请核实"),
+    "credit.withdrawal_green": N_("处罚决定 %(entry)s 已于 %(changed_on)s 变更或撤销，请于 %(due)s 前撤回公示并说明理由"),
+    "credit.withdrawal_yellow": N_("处罚决定 %(entry)s 的公示信息撤回即将到期，%(due)s 前（决定于 %(changed_on)s 变更或撤销）"),
+    "credit.withdrawal_red": N_("处罚决定 %(entry)s 的公示信息撤回已超期，应于 %(due)s 前（决定于 %(changed_on)s 变更或撤销）"),
+    "certificate.missing": N_("持证人反映缺失“%(type)s”证照，请于 %(due)s 前核实补录（报告 %(report)s）"),
+    "certificate.wrong_file": N_("“%(type)s”证照文件与登记的摘要不符，请于 %(due)s 前核实更正（报告 %(report)s）"),
+    "certificate.broken_signature": N_(
+        "“%(type)s”证照文件的签章验证不通过，请于 %(due)s 前核实重发（报告 %(report)s）"
+    ),
     "grant.base_lost": N_("授权 %(grant)s 已暂停：%(resources)s不再提供 %(items)s"),
     "reform.failed": N_("第 %(reform)s 号机构改革未能于 %(day)s 生效：%(why)s"),
     "version.office_review": N_("目录待本部门审核，%(due)s 前：%(name)s 第 %(version)s 版"),
