@@ -24,6 +24,7 @@ A figure taken while others used the machine says so by its load: figures of dif
 """
 RUNS: dict[str, tuple[str, ...]] = {
     "ingest": ("--rows", "{rows}", "--peer", "dlt", "--peer", "copy"),
+    "libraries": ("--rows", "{rows}"),
     "check": ("--rows", "{rows}", "--peers"),
     "dags": ("--resources", "1000"),
     "query": ("--rows", "{rows}"),
