@@ -10,10 +10,12 @@ from typing import Any, Literal
 from exchange_api.grouping import Grouping
 from exchange_api.prepared import Prepared
 from libraries import serving
-from schemas.library import library
+from libraries.claims import RULING
+from schemas.library import Library, library
 
 By = Literal["subject", "entry"]
 Rows = list[Any]
+RULED_BY = "steward.ruling"
 Wanted = tuple[str, tuple[str, ...], By]
 """Library, columns, and the column to look up by."""
 
@@ -51,15 +53,31 @@ def statement(wanted: Wanted) -> str:
     order = "" if spec.key == "subject" else " ORDER BY entry"
     listed = ", ".join((*keys, *(column for column in columns), "sources", "batches", "version", "recorded_at"))
     served = f" AND {serving.condition(spec)}" if spec.serving else ""
-    return f"SELECT {listed} FROM library.{spec.library} WHERE {by} = ANY($1::text[]){served}{order}"  # noqa: S608 - names of our own definition only
+    found = f"SELECT {listed} FROM library.{spec.library} WHERE {by} = ANY($1::text[]){served}"  # noqa: S608 - names of our own definition only
+    if spec.further_subjects and by == "subject":
+        found += f" UNION ALL {_held_together(spec, listed, served)}"
+    return found + order
+
+
+def _held_together(spec: Library, listed: str, served: str) -> str:
+    """Return the look-up of entries that are also about a subject, each as that subject's own: who asks by one holder is not told another's code."""
+    further = spec.further_subjects
+    also = f"string_to_array({further}, ';')"
+    listed = listed.replace("subject", "held.also AS subject", 1)
+    return (
+        f"SELECT {listed} FROM library.{spec.library}, unnest({also}) AS held (also)"  # noqa: S608 - names of our own definition only
+        f" WHERE {further} IS NOT NULL AND {also} && $1::text[] AND held.also = ANY($1::text[]) AND held.also <> subject{served}"
+    )
 
 
 class Names:
-    """Ids of resources and batches by the short numbers that golden records carry; both never change once given."""
+    """Ids of resources and batches by the short numbers that golden records carry; both never change once given. A steward's ruling is neither: its
+    values bear the source 0 and the batch of its own id, negative.
+    """
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self.resources: dict[int, str] = {}
+        self.resources: dict[int, str] = {RULING: RULED_BY}
         self.batches: dict[int, str] = {}
 
     async def learn(self, resources: Iterable[int], batches: Iterable[int]) -> None:
@@ -69,7 +87,9 @@ class Names:
                 "SELECT number, id FROM directory.resources WHERE number = ANY($1::int[])", list(missing)
             )
             self.resources.update((row["number"], row["id"]) for row in rows)
-        if missing := set(batches) - self.batches.keys():
+        missing = set(batches) - self.batches.keys()
+        self.batches.update((number, f"ruling:{-number}") for number in missing if number < 0)
+        if missing := missing - self.batches.keys():
             rows = await self._pool.fetch(
                 "SELECT number, id FROM landing.batches WHERE number = ANY($1::int[])", list(missing)
             )
