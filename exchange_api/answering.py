@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-from exchange_api import delivery, inbox
+from exchange_api import counter, delivery, inbox
 from exchange_api.answer import Answer, begin
 from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
@@ -90,6 +90,8 @@ class Answering:
             delivery.require_library(other[1])
         if brought := inbox.PATH.fullmatch(path):
             return await inbox.receive(hub, answer, brought[1])
+        if ways := counter.find(path):
+            return await counter.respond(hub, answer, ways)
         await self._forward(answer, scope)
         return None
 

@@ -162,6 +162,16 @@ NOTICE = {
     "version.withdrawn": N_("目录已撤销（%(why)s）：%(name)s 第 %(version)s 版"),
     "version.due_yellow": N_("目录审核或知悉即将到期，%(due)s 前：%(name)s 第 %(version)s 版"),
     "version.due_red": N_("目录审核或知悉已超期，应于 %(due)s 前：%(name)s 第 %(version)s 版"),
+    "recall.notified": N_("召回 %(recall)s：“%(resource)s”的数据有误，%(application)s 曾收到 %(receipts)s 次，请于 %(due)s 前确认并重新查询"),
+    "recall.overdue": N_("召回 %(recall)s 已超期未确认（应于 %(due)s 前）：%(application)s"),
+    "objection.raised": N_("收到异议 %(objection)s：%(attribute)s，请于 %(due)s 前核实答复"),
+    "objection.correcting": N_("异议 %(objection)s（%(attribute)s）：数源部门将更正"),
+    "objection.corrected": N_("异议 %(objection)s（%(attribute)s）：已更正"),
+    "objection.refused": N_("异议 %(objection)s（%(attribute)s）：数源部门维持原值"),
+    "objection.ruled": N_("异议 %(objection)s（%(attribute)s）：已裁定"),
+    "objection.withdrawn": N_("异议 %(objection)s（%(attribute)s）：提出方已撤回"),
+    "objection.due_soon": N_("异议 %(objection)s（%(attribute)s）即将到期，请于 %(due)s 前答复"),
+    "objection.overdue": N_("异议 %(objection)s（%(attribute)s）已超期，应于 %(due)s 前答复"),
     "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
 }
 CHECK = {

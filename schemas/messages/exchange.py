@@ -1,6 +1,6 @@
 """Why: what application systems send and get, as models: questions are validated by them, and the API reference is made from them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,7 @@ GrantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", examples=["SQ-
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Subject = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+Prose = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
 class Message(BaseModel):
@@ -141,3 +142,106 @@ class Problem(BaseModel):
     receipt: str
     facts: dict[str, Any] = {}
     clock_difference: int | None = Field(default=None, description="Seconds between the caller's clock and the hub's.")
+
+
+class Acknowledgement(Message):
+    """召回确认: what the application does about a recall."""
+
+    outcome: Literal["asking_again", "not_kept"] = Field(
+        description="asking_again: it will ask for the affected subjects anew; not_kept: nothing of the values is kept or was used.",
+        examples=["asking_again"],
+    )
+
+
+class ObjectionForm(Message):
+    """异议: one value of one receipt is doubted."""
+
+    receipt: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] = Field(
+        description="Receipt that handed the value out (X-Receipt).", examples=["01890a5d-ac96-774b-bcce-b302099a8057"]
+    )
+    subject: Subject = Field(description="The key it was asked by; one of the receipt's.")
+    entry: Subject | None = Field(
+        default=None, description="Key of the entry, where a register has several of this subject."
+    )
+    attribute: Name = Field(description="The doubted attribute.", examples=["marital_status"])
+    claimed: Prose | None = Field(default=None, max_length=500, description="What it should be, where that is known.")
+    reason: Prose = Field(
+        min_length=1, max_length=1000, description="Why it is doubted.", examples=["当事人出示的结婚证与登记状况不符"]
+    )
+    evidence: Prose = Field(default="", max_length=4000, description="What there is to show for it.")
+
+
+class Acknowledged(BaseModel):
+    """Where the caller's part of a recall stands: notified → acknowledged → done."""
+
+    receipt: str
+    recall: str
+    library: str
+    resource: str
+    batch: str
+    attributes: list[str]
+    state: str
+    outcome: str | None
+    acknowledge_by: str
+    receipts_total: int
+    subjects_total: int
+    subjects_asked_again: int
+    notified_at: str | None
+    acknowledged_at: str | None
+
+
+class RecallList(BaseModel):
+    """The caller's recalls, newest first."""
+
+    receipt: str
+    recalls: list[dict[str, Any]]
+    next: str | None = Field(description="Give it as after=… for the next page.")
+
+
+class SignedNotice(BaseModel):
+    """The notice as it was issued: `text` byte for byte, the hub's Ed25519 signature over it, and the evidence entry that holds its digest."""
+
+    text: str
+    signature: str
+    keyid: str
+    evidence: str
+
+
+class RecallAnswer(Acknowledged):
+    """One recall as it concerns the caller."""
+
+    notice: dict[str, Any]
+    signed: SignedNotice
+    receipts: list[dict[str, Any]]
+    next: str | None
+
+
+class ObjectionAnswer(BaseModel):
+    """Where an objection stands: open → correcting → corrected | refused | ruled | withdrawn."""
+
+    receipt: str
+    objection: str
+    receipt_doubted: str
+    library: str
+    attribute: str
+    attribute_name: str
+    state: str
+    source_department: str
+    raised_at: str
+    due: str
+    refusal: str | None
+    corrected_by_batch: str | None
+    is_value_changed: bool
+    closed_at: str | None
+    subject: str
+    entry: str | None
+    claimed: str | None
+    reason: str
+
+
+class ObjectionList(BaseModel):
+    """The caller's objections, newest first, without their subjects."""
+
+    receipt: str
+    objections: list[dict[str, Any]]
+    next: str | None

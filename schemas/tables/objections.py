@@ -59,6 +59,7 @@ class Objection(Base):
     corrected_by_batch_id: Mapped[str | None]
     ruling_id: Mapped[int | None]
     is_value_changed: Mapped[bool] = mapped_column(server_default=text("false"))
+    corrected_at: Mapped[datetime | None]  # from then on the library says something else
     closed_at: Mapped[datetime | None]
     reminded_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
