@@ -16,7 +16,7 @@ from libraries.auditing import stats as standing
 from libraries.auditing.found import Finding
 from libraries.auditing.stats import Filled, LibraryStats
 from schemas.calendar import CHINA
-from schemas.database import transaction
+from schemas.database import database_url, transaction
 from schemas.errors import Invalid
 from schemas.library import LIBRARIES
 from schemas.masking import mask_of
@@ -93,6 +93,27 @@ def _print_check(found: list[Finding], documents: list[dict[str, object]]) -> No
             typer.echo(f"✗ {one.library} {one.invariant}: {', '.join(map(str, document['keys']))}{more}")  # type: ignore[call-overload]
     broken = sum(bool(finding.violations) for finding in found)
     typer.echo(f"{len(found)} rules, {broken} broken / 共 {len(found)} 条规则，{broken} 条被违反")
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the SQL; nothing is changed. 只显示 SQL，不执行")
+    ] = False,
+) -> None:
+    """Bring the database to the declared libraries and attributes; does nothing when it is there. 按声明升级基础库"""
+    from schemas.migrations import declare, planned
+
+    url = database_url("owner").render_as_string(hide_password=False)
+    if dry_run:
+        statements = planned(url)
+        for statement in statements:
+            typer.echo(f"{statement};")
+        typer.echo(f"{len(statements)} statements, nothing changed. 共 {len(statements)} 条语句，未执行。", err=True)
+        return
+    count = declare(url, lambda statement: typer.echo(f"{statement.partition('(')[0].strip()} …"))
+    done = f"{count} statements done. Restart what runs. 已执行 {count} 条语句，请重启运行中的服务。"
+    typer.echo(done if count else "The libraries are as declared. 基础库与声明一致。")
 
 
 def chosen(name: str | None) -> tuple[str, ...]:

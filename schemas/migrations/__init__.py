@@ -1,7 +1,9 @@
-"""Why: the database's shape moves only by numbered migrations.
+"""Why: the database's shape moves only by numbered migrations and, for the base libraries, by their declarations (`declared`).
 `upgrade()` is called by `hutong migrate`, `hutong up` and the tests; nobody else creates tables.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from alembic import command
@@ -9,6 +11,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, text
+
+from schemas.migrations import declared
 
 
 def _config() -> Config:
@@ -18,15 +22,37 @@ def _config() -> Config:
 
 
 def upgrade(url: URL | str) -> None:
-    """Bring the database at `url` to the newest migration; doing it again changes nothing. Two at once wait for each other."""
+    """Bring the database at `url` to the newest migration and to the declared libraries; doing it again changes nothing.
+
+    Two at once wait for each other. Raises what `declared.plan` raises.
+    """
+    with _alone(url) as found:
+        if current(found) != newest():
+            config = _config()
+            config.attributes["engine"] = found
+            command.upgrade(config, "head")
+        declared.apply(found)
+
+
+def declare(url: URL | str, tell: Callable[[str], None]) -> int:
+    """Bring the base libraries' tables to their declarations; return how many statements that took, 0 when there was nothing to do. Raises as `upgrade`."""
+    with _alone(url) as found:
+        return declared.apply(found, tell)
+
+
+def planned(url: URL | str) -> list[str]:
+    """Return the statements that `declare` would carry out. Raises as `upgrade`."""
+    with _alone(url) as found, found.connect() as connection:
+        return declared.plan(connection)
+
+
+@contextmanager
+def _alone(url: URL | str) -> Iterator[Engine]:
     found = create_engine(url)
     try:
         with found.connect() as lock:
             lock.execute(text("SELECT pg_advisory_lock(7311001)"))
-            if current(found) != newest():
-                config = _config()
-                config.attributes["engine"] = found
-                command.upgrade(config, "head")
+            yield found
     finally:
         found.dispose()
 

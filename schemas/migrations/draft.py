@@ -5,30 +5,24 @@ After the release this file goes, and every change is a migration of its own; `t
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateSchema
 
+from schemas.declarations import is_shipped
+from schemas.library import LIBRARIES
+from schemas.migrations.declared import ddl_of
 from schemas.tables import SCHEMAS, Base
+from schemas.tables.library import PARTS
 
 HEADER = "-- Written from schemas/tables by `python -m schemas.migrations.draft`; do not edit by hand.\n"
 
 
 def draft() -> str:
-    """Return the DDL of every schema, table, index and trigger."""
-    statements: list[str] = []
-
+    """Return the DDL of every schema, table, index and trigger; libraries of an operator's own folder are added by `declared`."""
     dialect: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
-
-    def keep(sql: Any, *_: Any, **__: Any) -> None:
-        statements.append(str(sql.compile(dialect=dialect)).strip().replace("%%", "%"))
-
-    for table in Base.metadata.tables.values():  # sets come in another order in every process
-        table.indexes = sorted(table.indexes, key=lambda index: str(index.name))  # type: ignore[assignment]
-    mock: Any = create_mock_engine("postgresql+psycopg://", keep)
-    for schema in SCHEMAS:
-        mock.execute(CreateSchema(schema))
-    Base.metadata.create_all(mock, checkfirst=False)
+    schemas = [str(CreateSchema(schema).compile(dialect=dialect)).strip() for schema in SCHEMAS]
+    own = {f"{name}{part}" for name in LIBRARIES if not is_shipped(name) for part in PARTS}
+    statements = schemas + ddl_of([table for table in Base.metadata.tables.values() if table.name not in own])
     return HEADER + "".join(f"{statement.rstrip(';')};\n\n" for statement in statements)
 
 

@@ -31,6 +31,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from schemas.library import LIBRARIES, Attribute, Library, library
 from schemas.tables.base import Base
 
+PARTS = ("", "_claims", "_past_claims", "_history")
+"""What follows a library's name in the names of its tables."""
 _TYPES: dict[str, Any] = {"text": Text(), "date": Date(), "number": Numeric()}
 
 
