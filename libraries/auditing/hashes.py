@@ -10,25 +10,24 @@ import pyarrow as pa
 
 from libraries import sql
 from libraries.auditing.found import EXAMPLES
-from libraries.claims import RULING
 from libraries.fingerprint import hash_rows
 from libraries.merging.candidates import canonical
 from schemas.database import libpq_uri
 from schemas.errors import Transient
 from schemas.library import Library, library
 
-_CLAIMS = "SELECT {key}, row_hash, {values} FROM {claims} WHERE source <> {ruling}"
+_CLAIMS = "SELECT {key}, row_hash, {values} FROM {claims}"
 
 
 def check(name: str, seen: Callable[[int], None]) -> tuple[int, int, list[str]]:
     """Hash every claim of a library again; return how many were looked at, how many are wrong, and the keys of the first wrong ones.
 
-    seen: told how many more were looked at. A row's hash is of this row alone, so this needs no part in the checks' snapshot. A ruling's claim is not
-    compared with deliveries and bears no hash. Raises Transient `merge.interrupted`.
+    seen: told how many more were looked at. A row's hash is of this row alone, so this needs no part in the checks' snapshot.
+    Raises Transient `merge.interrupted`.
     """
     import adbc_driver_postgresql.dbapi as adbc  # brings pandas along
 
-    words = {**sql.words(name), "values": _values(library(name)), "ruling": str(RULING)}
+    words = {**sql.words(name), "values": _values(library(name))}
     looked, wrong, examples = 0, 0, list[str]()
     try:
         with adbc.connect(libpq_uri("reader"), autocommit=True) as connection, connection.cursor() as cursor:

@@ -66,7 +66,9 @@ _PERIODS = "SELECT key FROM ({steps}) WHERE known_from > known_to OR known_from 
 _GAPS = """
     SELECT key FROM ({steps}) gap WHERE known_from > last_to AND (
         NOT EXISTS (SELECT FROM {past_claims} p WHERE p.{key} = gap.key AND p.superseded_at <= gap.last_to)
-        OR EXISTS (SELECT FROM {past_claims} p WHERE p.{key} = gap.key AND p.source <> {ruling} AND p.superseded_at > gap.last_to AND p.superseded_at < gap.known_from))
+        OR EXISTS (
+            SELECT FROM {past_claims} p WHERE p.{key} = gap.key AND p.source <> {ruling}
+                AND p.superseded_at > gap.last_to AND p.superseded_at < gap.known_from))
 """
 _ONE_EACH = "SELECT {key} AS key FROM {claims} GROUP BY {key}, source HAVING count(*) > 1"
 _BATCHES = """
@@ -78,10 +80,12 @@ _BATCHES = """
     SELECT c.{key} AS key FROM {claims} c JOIN wrong USING (source, batch)
 """
 _RULED = """
-    SELECT c.{key} AS key FROM {claims} c WHERE c.source = {ruling} AND NOT EXISTS (
-        SELECT FROM library.rulings r WHERE r.library = '{library}' AND r.record_key = c.{key} AND r.withdrawn_at IS NULL)
-    UNION ALL SELECT r.record_key FROM library.rulings r WHERE r.library = '{library}' AND r.withdrawn_at IS NULL
-        AND NOT EXISTS (SELECT FROM {claims} c WHERE c.{key} = r.record_key AND c.source = {ruling})
+    WITH ruled AS (
+        SELECT record_key, -max(id) AS batch FROM library.rulings
+        WHERE library = '{library}' AND withdrawn_at IS NULL GROUP BY record_key),
+    spoken AS (SELECT {key} AS record_key, batch FROM {claims} WHERE source = {ruling})
+    SELECT COALESCE(s.record_key, r.record_key) AS key FROM spoken s FULL JOIN ruled r USING (record_key)
+    WHERE s.batch IS DISTINCT FROM r.batch
 """
 _PAST = """
     SELECT key FROM (
@@ -96,15 +100,21 @@ _KEYS = """
     SELECT {key} AS key FROM {golden} WHERE {key} IS DISTINCT FROM concat_ws('/', {parts}) OR subject = ''
     UNION ALL SELECT {key} FROM {claims} WHERE source <> {ruling} AND ({key} IS DISTINCT FROM concat_ws('/', {parts}) OR subject = '')
 """
+# a ruling in force that has seen all that is said closes what it rules on
 _CONFLICTS = """
     WITH {many},
     differing AS (
         SELECT {key} AS key, unnest(array_remove(ARRAY[{contradicted}], NULL)) AS attribute
         FROM many JOIN {claims} c USING ({key}) WHERE c.source <> {ruling} GROUP BY {key}),
-    opened AS (
-        SELECT record_key AS key, attribute FROM library.conflicts WHERE library = '{library}' AND (closed_at IS NULL OR ruling IS NOT NULL))
-    SELECT COALESCE(d.key, o.key) AS key FROM differing d FULL JOIN opened o USING (key, attribute)
-    WHERE d.key IS NULL OR o.key IS NULL
+    expected AS (
+        SELECT * FROM differing d WHERE NOT EXISTS (
+            SELECT FROM library.rulings r WHERE r.library = '{library}' AND r.record_key = d.key AND r.attribute = d.attribute
+                AND r.withdrawn_at IS NULL AND r.seen @> (
+                    SELECT jsonb_agg(DISTINCT to_jsonb(c) -> d.attribute) FROM {claims} c
+                    WHERE c.{key} = d.key AND c.source <> {ruling} AND to_jsonb(c) -> d.attribute <> 'null'))),
+    opened AS (SELECT record_key AS key, attribute FROM library.conflicts WHERE library = '{library}' AND closed_at IS NULL)
+    SELECT COALESCE(e.key, o.key) AS key FROM expected e FULL JOIN opened o USING (key, attribute)
+    WHERE e.key IS NULL OR o.key IS NULL
 """
 
 ROW_HASH = Invariant(

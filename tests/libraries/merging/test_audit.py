@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from hutong.commands.library import app
+from libraries import rulings
 from libraries.auditing import check as audit
 from libraries.auditing import invariants, stats
 from schemas.database import transaction
+from schemas.grounds import Grounds
 from schemas.library import LIBRARIES, library
 
 PS, CA, HR, CREDIT = (
@@ -136,6 +138,17 @@ def test_a_batch_half_merged_breaks_nothing(told: Any) -> None:
     told.run(
         "UPDATE landing.batches SET state = 'checked', merged_at = NULL WHERE resource_id = 'civil_affairs.marriage'"
     )
+    assert broken() == {}
+
+
+def test_a_ruling_in_force_and_one_taken_back_break_nothing(told: Any) -> None:
+    with transaction("ingest") as session:
+        ruling = rulings.rule(session, "population", KEY, {"name": "张伟"}, Grounds("查验证件", "王"))[0]
+    assert broken() == {}
+    told.run("UPDATE library.rulings SET seen = '[]'")  # as if it had not seen what the sources say
+    assert broken() == {"conflict.open": 1}
+    with transaction("ingest") as session:
+        rulings.withdraw(session, ruling.id, Grounds("误裁", "王"))
     assert broken() == {}
 
 
