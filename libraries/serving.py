@@ -25,7 +25,25 @@ def condition(spec: Library, day: str = TODAY, row: str = "") -> str:
     if not rule.is_state_required:
         by_state = f"({row}{rule.state} IS NULL OR {by_state})"
     ends = [f"({row}{name} IS NULL OR {row}{name} >= {day})" for name in rule.until]
-    return " AND ".join([by_state, *ends])
+    newest = [f"NOT EXISTS ({newer_versions(spec, day, row)})"] if spec.versions else []
+    return " AND ".join([by_state, *ends, *newest])
+
+
+def newer_versions(spec: Library, day: str = TODAY, row: str = "") -> str:
+    """Return the SELECT of the keys of newer versions of an entry that are in force on a day: one range of the primary key.
+
+    Whatever became of the newer one since, the older does not come back: it was replaced, not interrupted. `row` as in `condition`.
+    """
+    rule, one = spec.versions, row or f"{spec.library}."
+    assert rule is not None
+    drafts = ", ".join(f"'{state}'" for state in rule.drafts)
+    return (
+        f"SELECT newer.entry FROM library.{spec.library} newer WHERE newer.entry > {one}entry"  # noqa: S608 - names of our own definition only
+        f" AND newer.entry <= left({one}entry, -{rule.suffix}) || '{rule.last}' AND length(newer.entry) = length({one}entry)"
+        f" AND length({one}entry) > {rule.suffix}"
+        f" AND (newer.{rule.state} IS NULL OR newer.{rule.state} NOT IN ({drafts}))"
+        f" AND (newer.{rule.from_} IS NULL OR newer.{rule.from_} <= {day})"
+    )
 
 
 def why_not(spec: Library, entry: Mapping[str, Any], day: date) -> str | None:
