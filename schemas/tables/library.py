@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Identity,
     Index,
     Integer,
     Numeric,
@@ -162,9 +163,9 @@ class Conflict(Base):
     library: Mapped[str] = mapped_column(primary_key=True)
     record_key: Mapped[str] = mapped_column(primary_key=True)
     attribute: Mapped[str] = mapped_column(primary_key=True)
-    claims: Mapped[
-        list[dict[str, Any]]
-    ]  # [{source, value, batch}], the one that would win first; rulings are not among them
+    number: Mapped[int] = mapped_column(Identity(), unique=True)  # how people name it: the key may be a citizen id
+    # [{source, value, batch}], the one that would win first; rulings are not among them
+    claims: Mapped[list[dict[str, Any]]]
     kind: Mapped[str] = mapped_column(server_default="substantive")
     score: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     ruling: Mapped[int | None]  # that closed it
