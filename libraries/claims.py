@@ -101,7 +101,7 @@ _CHANGE = """
             effective_from = i.effective_from, recorded_at = GREATEST(:now, c.recorded_at)
         FROM incoming i WHERE c.{key} = i.{key} AND c.source = {source}
         RETURNING old.*)
-    INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, :now, {batch} FROM moved
+    INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, GREATEST(:now, recorded_at), {batch} FROM moved
 """
 _ADD = """
     INSERT INTO {claims} ({claim})
@@ -119,7 +119,7 @@ _WITHDRAW = """
     WITH moved AS (
         DELETE FROM {claims} c USING gone i WHERE c.{key} = i.{key} AND c.source = {source} AND c.asserted_at <= :asserted_at
         RETURNING c.*)
-    INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, :now, {batch} FROM moved
+    INSERT INTO {past_claims} ({claim}, superseded_at, superseded_by_batch) SELECT {claim}, GREATEST(:now, recorded_at), {batch} FROM moved
 """
 
 

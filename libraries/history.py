@@ -3,14 +3,14 @@ belief can be read again. `libraries.golden` writes through these statements; `l
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, literal, null, or_, select, union_all
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from schemas.library import library
-from schemas.tables.library import golden_table, history_table
+from libraries import sql
+from schemas.library import Library, library
 
 # The period ends where the next one begins. The clock of a server set back in between must not turn a period round.
 KEEP = """
@@ -22,24 +22,48 @@ NEXT_VERSION = "1 + COALESCE((SELECT max(h.version) FROM {history} h WHERE h.{ke
 NEXT_MOMENT = "GREATEST(:now, (SELECT max(h.known_to) FROM {history} h WHERE h.{key} = i.{key}))"
 
 
-def versions_of(name: str, subjects: Sequence[str]) -> Select[Any]:
-    """Return a query for every version, past and current, of all records about these subjects: record, known_from, known_to (null: still)."""
-    golden, history = golden_table(name).c, history_table(name).c
-    spec = library(name)
-    columns = [spec.key, "subject", *spec.attribute_ids, "sources", "batches", "version"]
-    columns = list(dict.fromkeys(columns))
-    past = select(*(history[c] for c in columns), history.known_from, history.known_to).where(
-        history.subject.in_(subjects)
+def believed(spec: Library, moment: str) -> str:
+    """Return the SQL of a derived table: the golden records as the hub believed them at `moment` (SQL of type timestamptz), in golden's own columns.
+
+    A condition on subject or key put on it reaches the indexes of both tables.
+    """
+    words = sql.words(spec.library)
+    kept = f"{words['record']}, sources, batches, version"
+    return (
+        f"(SELECT {kept}, recorded_at FROM {words['golden']} WHERE recorded_at <= {moment} UNION ALL"  # noqa: S608 - names of our own definition only
+        f" SELECT {kept}, known_from FROM {words['history']} WHERE known_from <= {moment} AND known_to > {moment})"
     )
-    now = select(*(golden[c] for c in columns), golden.recorded_at.label("known_from"), null().label("known_to"))
-    found = union_all(past, now.where(golden.subject.in_(subjects))).subquery("versions")
-    return select(found).order_by(found.c[spec.key], found.c.version)
+
+
+def holding(spec: Library, day: str, row: str = "") -> str:
+    """Return the SQL condition under which a register's entry holds in the world on `day` (SQL of type date); "true" where no business time is declared.
+
+    An entry holds on its first and on its last day; without a first day it always did, without a last one it does until further notice.
+    """
+    time = spec.business_time
+    if time is None:
+        return "true"
+    since = f"({row}{time.from_} IS NULL OR {row}{time.from_} <= {day})"
+    return f"{since} AND ({row}{time.until} IS NULL OR {row}{time.until} >= {day})" if time.until else since
 
 
 def read_known_at(session: Session, name: str, subjects: Sequence[str], moment: datetime) -> list[dict[str, Any]]:
-    """Return the golden records about these subjects as the hub believed them at `moment`."""
-    versions = versions_of(name, subjects).subquery("all_versions")
-    then = literal(moment)
-    believed = and_(versions.c.known_from <= then, or_(versions.c.known_to.is_(None), versions.c.known_to > then))
-    found = session.execute(select(versions).where(believed).order_by(versions.c[library(name).key]))
+    """Return the golden records about these subjects as the hub believed them at `moment`, in key order."""
+    return read(session, name, ("subject", subjects), moment)
+
+
+def read(
+    session: Session, name: str, looked_up: tuple[str, Sequence[str]], moment: datetime | None, day: date | None = None
+) -> list[dict[str, Any]]:
+    """Return the golden records as believed at `moment` (now), of a register those that hold on `day`, in key order. looked_up: column and its values."""
+    spec, (by, values) = library(name), looked_up
+    assert by in ("subject", spec.key)
+    records = believed(spec, "CAST(:moment AS timestamptz)") if moment is not None else f"library.{spec.library}"
+    condition = holding(spec, "CAST(:day AS date)") if day is not None else "true"
+    found = session.execute(
+        text(
+            f"SELECT * FROM {records} AS b WHERE {by} = ANY(CAST(:values AS text[])) AND {condition} ORDER BY {spec.key}"
+        ),  # noqa: S608 - as above
+        {"values": list(values), "moment": moment, "day": day},
+    )
     return [dict(row) for row in found.mappings()]

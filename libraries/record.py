@@ -1,5 +1,5 @@
-"""Why: every value can name its source, batch, time and rule. Reads golden records and says for each value who won, why, and who said something else.
-Called by `hutong record`, the portal's pages and the desks; it only reads.
+"""Why: every value can name its source, batch, time and rule. Reads golden records and says for each value who won, why, and who said something else:
+now, as the hub believed it at a moment, or as it was true on a day. Called by `hutong record`, the portal's pages and the desks; it only reads.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +11,20 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from libraries.golden import rank_of
-from libraries.history import read_known_at
+from libraries import history, timeline
+from libraries.claims import RULING
+from libraries.timeline import Said
 from schemas.errors import Invalid
 from schemas.library import LIBRARIES, Attribute, Library, library
 from schemas.tables.departments import Department
 from schemas.tables.directory import Resource
 from schemas.tables.landing import Batch
-from schemas.tables.library import Conflict, claims_table, golden_table, history_table
+from schemas.tables.library import Conflict, history_table
 
 Row = Mapping[str, Any]
-ONLY_SOURCE, MOST_RECENT, HIGHEST_AUTHORITY = "only source", "most recent", "highest authority"
+ONLY_SOURCE, MOST_RECENT, HIGHEST_AUTHORITY, RULED = "only source", "most recent", "highest authority", "ruled"
+RULED_BY = "steward.ruling"
+TOOK_BACK, LEFT_OUT = "took back", "left out"
 
 
 @dataclass(frozen=True)
@@ -32,67 +35,137 @@ class _Names:
     departments: dict[str, str]
     batches: dict[int, str]
 
+    def source(self, number: int) -> str:
+        """Return the id of the resource with this number; a ruling's is RULED_BY."""
+        return RULED_BY if number == RULING else self.resources[number].id
+
+    def batch(self, number: int) -> str:
+        """Return the id of the batch with this number; of a ruling its own."""
+        return f"ruling:{-number}" if number < 0 else self.batches[number]
+
+    def who(self, number: int) -> dict[str, str]:
+        """Return who says it: resource and department."""
+        if number == RULING:
+            return {"source": RULED_BY, "department": "steward", "department_name": "数据管理员裁定"}
+        resource = self.resources[number]
+        owner = resource.department_id
+        return {"source": resource.id, "department": owner, "department_name": self.departments[owner]}
+
     def claim(self, claim: Row, attribute: str) -> dict[str, Any]:
         """Return what one source says of one attribute, with its names."""
-        resource = self.resources[claim["source"]]
         return {
             "value": plain(claim[attribute]),
-            "source": resource.id,
-            "department": resource.department_id,
-            "department_name": self.departments[resource.department_id],
-            "batch": self.batches[claim["batch"]],
+            **self.who(claim["source"]),
+            "batch": self.batch(claim["batch"]),
             "asserted_at": plain(claim["asserted_at"]),
+            "true_from": plain(timeline.starts_on(claim)),
         }
 
 
 def find(
-    session: Session, library_name: str, subjects: Sequence[str], known_at: datetime | None = None
+    session: Session,
+    library_name: str,
+    subjects: Sequence[str],
+    known_at: datetime | None = None,
+    as_of: date | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the golden records about these subjects, as they are or as the hub believed them at `known_at`, in key order.
+    """Return the records about these subjects in key order: golden ones, or as the hub believed them at `known_at`, or as they were on the day `as_of`.
 
-    A register gives every entry of each subject. Raises Invalid `record.unknown_library`.
+    A register gives every entry of each subject, with `as_of` those that held on the day. Raises Invalid `record.unknown_library`.
     """
     spec = _library(library_name)
-    if known_at is not None:
-        return read_known_at(session, library_name, subjects, known_at)
-    table = golden_table(library_name)
-    found = session.execute(select(table).where(table.c.subject.in_(subjects)).order_by(table.c[spec.key]))
-    return [dict(row) for row in found.mappings()]
+    if as_of is None or spec.kind == "register":
+        return history.read(session, library_name, ("subject", subjects), known_at, as_of)
+    said = timeline.read_said(session, library_name, subjects, known_at)
+    return timeline.judge(spec, timeline.true_on(said, as_of), said.departments)
 
 
-def explain(session: Session, library_name: str, subject: str) -> dict[str, Any]:
-    """Return all records about a subject, fit for JSON: per attribute the value, who won and why, and what others say; history and conflicts.
+def explain(
+    session: Session, library_name: str, subject: str, known_at: datetime | None = None, as_of: date | None = None
+) -> dict[str, Any]:
+    """Return all records about a subject, fit for JSON: per attribute the value, who won and why, what others say and who says it no more; conflicts of now.
 
-    `subject`: the subject's code, or the key of one register entry. Raises Invalid `record.unknown_library`, `record.unknown`.
+    `subject`: the subject's code, or the key of one register entry. `known_at`, `as_of`: as for `find`; then without conflicts, which are kept as they are
+    now. Raises Invalid `record.unknown_library`, `record.unknown`.
     """
     spec = _library(library_name)
-    records = _records(session, spec, subject)
+    records = find(session, library_name, [subject], known_at, as_of)
+    if not records and spec.key != "subject":
+        records = history.read(session, library_name, (spec.key, [subject]), known_at, as_of)
     if not records:
         raise Invalid("record.unknown", library=library_name)
     keys = [record[spec.key] for record in records]
-    claims = _by_key(_rows(session, claims_table(library_name), spec, keys), spec.key)
+    is_now = known_at is None and as_of is None
+    conflicts = _by_key(_conflicts(session, library_name, keys), "record_key") if is_now else {}
+    said = timeline.read_said(session, library_name, keys, known_at)
+    told = _Told(spec, said, as_of, _names(session, said.versions, conflicts))
     past = _past_versions(session, spec, keys)
-    conflicts = _by_key(_conflicts(session, library_name, keys), "record_key")
-    names = _names(session, [claim for found in claims.values() for claim in found], conflicts)
     return {
         "library": library_name,
         "name": spec.name,
         "kind": spec.kind,
         "subject": records[0]["subject"],
+        "known_at": plain(known_at),
+        "as_of": plain(as_of),
         "records": [
             {
                 "key": (key := record[spec.key]),
                 "version": record["version"],
                 "recorded_at": plain(record["recorded_at"]),
-                "attributes": [
-                    _explained(attribute, record, claims.get(key, []), names) for attribute in spec.attributes
-                ],
+                "attributes": told.attributes(record),
                 "past_versions": past.get(key, 0),
-                "conflicts": [_conflict(conflict, names) for conflict in conflicts.get(key, [])],
+                "conflicts": [_conflict(conflict, told.names) for conflict in conflicts.get(key, [])],
             }
             for record in records
         ],
     }
+
+
+class _Told:
+    """What sources say of some records, by the moment and day asked for."""
+
+    def __init__(self, spec: Library, said: Said, as_of: date | None, names: _Names) -> None:
+        self.names, self._spec, self._said = names, spec, said
+        day = as_of if spec.kind == "profile" else None
+        words = timeline.held(said) if day is None else timeline.true_on(said, day)
+        self._words = _by_key(words, spec.key)
+        self._silences = _by_key(timeline.silences(spec, said, words, day), "key")
+
+    def attributes(self, record: Row) -> list[dict[str, Any]]:
+        """Return one record's attributes with their explanations."""
+        key = record[self._spec.key]
+        return [self._explained(attribute, record, key) for attribute in self._spec.attributes]
+
+    def _explained(self, attribute: Attribute, record: Row, key: str) -> dict[str, Any]:
+        """Return one attribute's value with its winner, why it won, the others in the order in which they would follow, and who says it no more."""
+        told = timeline.ranked(self._words.get(key, ()), attribute, self._said.departments)
+        explained: dict[str, Any] = {"id": attribute.id, "name": attribute.name, "value": plain(record[attribute.id])}
+        silent = [
+            self._silence(one, attribute) for one in self._silences.get(key, ()) if one["attribute"] == attribute.id
+        ]
+        if not told:
+            return {**explained, "why": None, "others": [], "silent": silent}
+        others = [self.names.claim(claim, attribute.id) for claim in told[1:]]
+        winner = self.names.claim(told[0], attribute.id)
+        return {**explained, **winner, "why": self._why(told, attribute), "others": others, "silent": silent}
+
+    def _why(self, told: Sequence[Row], attribute: Attribute) -> str:
+        if told[0]["source"] == RULING:
+            return RULED
+        if len(told) == 1:
+            return ONLY_SOURCE
+        first, second = (timeline.order(claim, attribute, self._said.departments)[0] for claim in told[:2])
+        department = self._said.departments.get(told[0]["source"], "")
+        return f"{HIGHEST_AUTHORITY}: {department}" if first < second else MOST_RECENT
+
+    def _silence(self, silence: Row, attribute: Attribute) -> dict[str, Any]:
+        claim = silence["claim"]
+        return {
+            **self.names.who(claim["source"]),
+            "value": plain(claim[attribute.id]),
+            "since": plain(silence["since"]),
+            "how": TOOK_BACK if silence["is_null"] else LEFT_OUT,
+        }
 
 
 def plain(value: Any) -> Any:
@@ -107,16 +180,6 @@ def _library(name: str) -> Library:
         return library(name)
     except KeyError:
         raise Invalid("record.unknown_library", library=name, known=", ".join(LIBRARIES)) from None
-
-
-def _records(session: Session, spec: Library, subject: str) -> list[dict[str, Any]]:
-    found = find(session, spec.library, [subject])
-    return found or [dict(row) for row in _rows(session, golden_table(spec.library), spec, [subject])]
-
-
-def _rows(session: Session, table: Any, spec: Library, keys: Sequence[str]) -> list[Row]:
-    query = select(table).where(table.c[spec.key].in_(keys)).order_by(table.c[spec.key])
-    return list(session.execute(query).mappings())  # type: ignore[arg-type]
 
 
 def _by_key(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
@@ -149,31 +212,9 @@ def _names(session: Session, claims: Iterable[Row], conflicts: Mapping[str, list
     return _Names(by_number, {row[0]: row[1] for row in departments}, {row[0]: row[1] for row in batches})
 
 
-def _explained(attribute: Attribute, record: Row, claims: Sequence[Row], names: _Names) -> dict[str, Any]:
-    """Return one attribute's value with its winner, why it won, and the others in the order in which they would follow."""
-
-    def order(claim: Row) -> tuple[Any, ...]:
-        rank = rank_of(names.resources[claim["source"]].department_id, attribute.authority)
-        return rank, -claim["asserted_at"].timestamp(), claim["source"]
-
-    told = sorted((claim for claim in claims if claim[attribute.id] is not None), key=order)
-    explained: dict[str, Any] = {"id": attribute.id, "name": attribute.name, "value": plain(record[attribute.id])}
-    if not told:
-        return {**explained, "why": None, "others": []}
-    others = [names.claim(claim, attribute.id) for claim in told[1:]]
-    winner = names.claim(told[0], attribute.id)
-    return {**explained, **winner, "why": _why(told, order, winner["department"]), "others": others}
-
-
-def _why(told: Sequence[Row], order: Any, department: str) -> str:
-    if len(told) == 1:
-        return ONLY_SOURCE
-    return f"{HIGHEST_AUTHORITY}: {department}" if order(told[0])[0] < order(told[1])[0] else MOST_RECENT
-
-
 def _conflict(conflict: Row, names: _Names) -> dict[str, Any]:
     claims = [
-        {"source": names.resources[claim["source"]].id, "value": claim["value"], "batch": names.batches[claim["batch"]]}
+        {"source": names.source(claim["source"]), "value": claim["value"], "batch": names.batch(claim["batch"])}
         for claim in conflict["claims"]
     ]
     times = {name: plain(conflict[name]) for name in ("found_at", "closed_at")}

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from libraries.horizon import announce
 from schemas.database import transaction
 from schemas.tables.library import KeyRange
 
@@ -43,7 +44,7 @@ def lock(session: Session, library: str, partitions: Sequence[int]) -> Any:
         session.execute(
             text("SELECT pg_advisory_xact_lock(:a, :b)"), {"a": _LOCK, "b": lock_number(library, partition)}
         )
-    return session.scalar(select(func.clock_timestamp()))
+    return announce(session, library)
 
 
 def lock_number(library: str, partition: int) -> int:

@@ -65,7 +65,7 @@ def test_an_unknown_record_or_library_is_said_so(hub: Any) -> None:  # noqa: ARG
     with pytest.raises(Invalid, match=r"record\.unknown:"):
         _explain("population", "nobody")
     with pytest.raises(Invalid, match=r"record\.unknown_library"):
-        _explain("geography", "nobody")
+        _explain("weather", "nobody")
 
 
 def test_find_reads_now_and_then(told: Any) -> None:
