@@ -1,9 +1,10 @@
-"""Why: time itself moves the directory: windows end, reforms come into force, reviews fall due. One function does what is due, grants included.
+"""Why: time itself moves the directory: windows end, reforms come into force, reviews fall due; and penalties that fell must be withdrawn in time. One
+function does what is due, grants included.
 
 Called hourly by the DAG `directory` and by `hutong catalog upkeep`; crashing anywhere in it leaves nothing half done, because it is one transaction.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from catalog.reform import reforms
 from catalog.review import reminders, review_steps, reviews
 from catalog.snapshot import write_snapshot
 from exchange_api import grants
+from libraries.credit import withdrawals
 from schemas.calendar import CHINA
 from schemas.tables.directory import ResourceVersion
 from schemas.tables.operations import Notice
@@ -21,11 +23,14 @@ from schemas.tables.operations import Notice
 
 @dataclass(frozen=True)
 class Done:
-    """What was due: resources with a new version in force, grants that lost their base by it, versions whose reviewers were reminded."""
+    """What was due: resources with a new version in force, grants that lost their base by it, versions whose reviewers were reminded, and penalties of whose
+    withdrawal a department was told.
+    """
 
     effective: list[str]
     suspended: list[str]
     reminded: list[str]
+    withdrawals: list[str] = field(default_factory=list)
 
 
 def keep_up(session: Session, now: datetime | None = None) -> Done:
@@ -38,8 +43,9 @@ def keep_up(session: Session, now: datetime | None = None) -> Done:
     changed = sorted(session.scalars(ended))
     suspended = grants.follow(session, changed)
     reminded = reminders.remind(session, day)
+    told = withdrawals.keep_up(session, day).reminded
     write_snapshot(session)
-    return Done(changed, suspended, reminded)
+    return Done(changed, suspended, reminded, told)
 
 
 def _tell_of_failures(session: Session, applied: reforms.Applied) -> None:

@@ -65,6 +65,10 @@ COMMANDS: dict[str, Entry] = {
     "reconcile": Entry("hutong.commands.reconcile:reconcile", "Compare a source with what landed of it. 与来源对账"),
     "lineage": Entry("hutong.commands.lineage:app", "Where values come from; resend events. 数据血缘"),
     "quarantine": Entry("hutong.commands.quarantine:app", "Look at held rows, mend and replay them. 隔离区"),
+    "conflict": Entry(
+        "hutong.commands.conflict:app", "Where sources contradict each other; the steward's rulings. 来源不一致与裁定"
+    ),
+    "identity": Entry("hutong.commands.identity:app", "Keys that followed one another. 身份变更"),
     "quality": Entry("hutong.commands.quality:app", "Scores, grades, trends and stewards' rules. 数据质量"),
     "normalise": Entry("hutong.commands.normalise:app", "What was repaired in a batch, before and after. 规范化"),
     "library": Entry("hutong.commands.library:app", "How the base libraries stand, their rules, their declarations. 基础库"),

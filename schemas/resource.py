@@ -122,6 +122,7 @@ class Check(Strict):
         "reference",
         "one_of",
         "state_matches_validity",
+        "state_moves",
         "volume",
         "required",
         "range",

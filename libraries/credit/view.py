@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from libraries import serving
 from libraries.credit.entries import ENTRIES, SPEC, shown_name, shown_subject
-from libraries.credit.states import standing
+from libraries.states import standing
 from schemas.calendar import CHINA, today
 from schemas.tables.library import history_table
 

@@ -16,7 +16,7 @@ from catalog import deadlines, notices
 from catalog.deadlines import Lamp
 from catalog.review import review_steps
 from libraries.credit.entries import ENTRIES, PENALTY, WHOSE, departments
-from libraries.credit.states import EXPIRED, VALID
+from libraries.states import EXPIRED, VALID
 from schemas.calendar import CHINA, today
 from schemas.tables.credit import CreditWithdrawal
 

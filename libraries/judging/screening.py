@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catalog.rules import Rule
 from libraries import landing
 from libraries.frames import Frame
-from libraries.judging import duplicates, profiles, references
+from libraries.judging import duplicates, moves, profiles, references
 from libraries.judging.duplicates import Duplicates, Rows
 from libraries.judging.masks import Bits, broken, pack
 from libraries.judging.profiles import Tally
@@ -55,6 +55,10 @@ class Screened:
     repairs: dict[str, int]
     parts: dict[str, Rows]
     profile: dict[str, Tally] = field(default_factory=dict)
+
+
+BEYOND = {"reference": references.missing, "state_moves": moves.forbidden}
+"""Rules that ask the libraries, not only the row."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def _answer(look: Look, rule: Rule, frame: Frame, found: Duplicates) -> Flags:
         return _listed(frame, found.contradicting)
     if rule.kind == "sql":
         return flags(pc.is_in(frame.key(), value_set=look.failing[rule.id]))
-    return references.missing(rule, frame) if rule.kind == "reference" else broken(rule, frame)
+    return BEYOND.get(rule.kind, broken)(rule, frame)
 
 
 def _listed(frame: Frame, rows: Rows) -> Flags:

@@ -1,0 +1,61 @@
+"""Why: an entry that was withdrawn or repaired must not come back because a lagging source still calls it valid: the most recent word would win. A rule of
+kind `state_moves` holds delivered states against the entry's present one and the table of `libraries.states`, a row group at a time and set-based.
+Called by `libraries.judging.screening`. Where the present state is a steward's ruling it says nothing: the ruling wins anyway.
+"""
+
+from typing import Any
+
+import numpy as np
+from sqlalchemy import String, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from catalog.rules import Rule
+from libraries.claims import RULING
+from libraries.frames import Frame
+from libraries.states import EXPIRED, VALID, may_become
+from libraries.texts import Flags
+from schemas.database import transaction
+from schemas.errors import Terminal
+from schemas.library import Library, library
+from schemas.tables.library import golden_table
+
+
+def forbidden(rule: Rule, frame: Frame) -> Flags:
+    """Return which rows state what their entry may not become any more. The rule's item is the one that feeds the state.
+
+    Raises Terminal `quality.bad_rule`.
+    """
+    spec = _register_of(rule, frame)
+    delivered = dict(enumerate(frame.texts(rule.items[0]).to_pylist()))
+    keys = _keys(spec, frame)
+    present = _present(spec, [key for key in keys if key is not None])
+    return np.array([not may_become(present.get(key), delivered[row]) for row, key in enumerate(keys)], np.bool_)
+
+
+def _keys(spec: Library, frame: Frame) -> list[str | None]:
+    fed = {item.attribute: item.id for item in frame.document.items if item.attribute}
+    parts = [frame.texts(fed[name]).to_pylist() for name in (spec.entry.from_ if spec.entry else ())]
+    return [None if None in values else "/".join(values) for values in zip(*parts, strict=True)]
+
+
+def _present(spec: Library, keys: list[str]) -> dict[str | None, str]:
+    """Return the states of those entries that are neither valid nor over by date: from all others every move is allowed."""
+    golden = golden_table(spec.library).c
+    place = spec.attribute_ids.index("state") + 1
+    asked = select(func.unnest(bindparam("asked", type_=ARRAY(String))).label("entry")).subquery()
+    query = (
+        select(golden.entry, golden.state)
+        .where(golden.entry == asked.c.entry, golden.state.not_in((VALID, EXPIRED)))
+        .where(golden.sources[place] != RULING)
+    )
+    with transaction("ingest") as session:
+        return {row[0]: row[1] for row in session.execute(query, {"asked": keys})}
+
+
+def _register_of(rule: Rule, frame: Frame) -> Library:
+    name: Any = frame.document.library
+    fed = {item.attribute for item in frame.document.items} | {None}
+    if name != "credit" or not {"state", *(library(name).entry.from_ if library(name).entry else ())} <= fed:  # type: ignore[union-attr]
+        reason = "state_moves is for resources that feed the credit register's key and state"
+        raise Terminal("quality.bad_rule", rule=rule.id, resource=frame.document.id, reason=reason)
+    return library(name)
