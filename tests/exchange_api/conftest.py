@@ -23,7 +23,8 @@ from http_message_signatures import algorithms
 from sqlalchemy import URL, Engine, create_engine, insert, select, update
 from sqlalchemy.orm import Session
 
-from exchange_api import applications
+from catalog import deadlines
+from exchange_api import applications, officers
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.keys import jwks
 from exchange_api.signing import Request, Response, SoftwareSigner, public_key_from_jwk, sign_request
@@ -33,6 +34,7 @@ from schemas.library import library as library_definition
 from schemas.migrations import upgrade
 from schemas.tables import departments, directory, evidence, exchange, landing, services
 from schemas.tables.library import golden_table
+from tests.exchange_api.recalling import Hub
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = [f"33010619900307{n:03d}" for n in range(1, 40)]
@@ -177,7 +179,10 @@ GRANTS: dict[str, dict[str, Any]] = {
     "SQ-2026-000010": {"items": {"name": "full", "registered_capital": "full"}, "library": "legal_entity"},
     "SQ-2026-000011": {"items": NAME},
     "SQ-2026-000012": {"items": NAME, "quota_per_day": 2},
-    "SQ-2026-000013": {"items": {"document_number": "full", "title": "full", "fine_amount": "yes_no"}, "library": "credit"},
+    "SQ-2026-000013": {
+        "items": {"document_number": "full", "title": "full", "fine_amount": "yes_no"},
+        "library": "credit",
+    },
 }
 RESOURCE, VERSION, BATCH = "public_security.resident", "public_security.resident@1", "public_security.resident/run-1"
 DEMAND = "XQ-2026-000001"
@@ -316,3 +321,16 @@ def exchange_site(new_database: Callable[[], URL], tmp_path_factory: pytest.Temp
         callers = signers["housing.desk"], signers["market.portal"]
         yield Exchange(f"http://{authority}", authority, engine, published, *callers, log, environment)
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def hub(exchange_site: Any) -> Iterator[Hub]:
+    """The exchange of this session, and its database as what desks and commands find."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUTONG_DATABASE_URL", exchange_site.environment["HUTONG_DATABASE_URL"])
+        with Session(exchange_site.engine) as session:
+            deadlines.seed_rules(session)
+            if not officers.find(session):
+                officers.add(session, "chen", "陈", "public_security", ["authority"])
+            session.commit()
+        yield Hub(exchange_site)
