@@ -75,6 +75,8 @@ COMMANDS: dict[str, Entry] = {
     "record": Entry("hutong.commands.record:app", "Show a record and where each value came from. 查看记录及来源"),
     "credit": Entry("hutong.commands.credit:app", "One subject's credit over time, orphans, what came late. 社会信用库"),
     "certificate": Entry("hutong.commands.certificate:app", "Certificates: types, files, flags, stock. 电子证照"),
+    "recall": Entry("hutong.commands.recall:app", "Call back what was handed out wrong. 召回错误数据"),
+    "objection": Entry("hutong.commands.objection:app", "Values that are doubted, and their answers. 异议校核"),
     "match": Entry("hutong.commands.match:match", "Find items for a demand in plain words. 需求匹配"),
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
