@@ -143,6 +143,19 @@ def latest(session: Session, resource_id: str, *, before: Batch | None = None) -
     return session.scalar(query.order_by(Batch.number.desc()).limit(1))
 
 
+def reached(session: Session, resource_id: str) -> Batch | None:
+    """Return the merged batch whose watermark the next collection goes on from, None for the beginning: the last one, or the last before one that was
+    taken back, until a batch planned since has merged; what was taken back is to be asked for again.
+    """
+    own = (Batch.resource_id == resource_id, Batch.run_id.not_like(f"{REPLAY}%"), Batch.period.is_(None))
+    since = select(func.max(Batch.created_at)).where(*own, Batch.state == "merged").scalar_subquery()
+    gone = select(Batch).where(
+        *own, Batch.state == "retracted", Batch.retracted_at > func.coalesce(since, Batch.created_at)
+    )
+    first = session.scalar(gone.order_by(Batch.number).limit(1))
+    return latest(session, resource_id, before=first)
+
+
 def landing_time(session: Session, batch: Batch) -> datetime:
     """Return the time, or the moment after the resource's last landing where the clock was moved back since: what comes later must be newer."""
     last = session.scalar(select(func.max(Batch.landed_at)).where(Batch.resource_id == batch.resource_id))

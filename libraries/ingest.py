@@ -153,7 +153,7 @@ def publish(batch_id: str) -> dict[str, Any]:
     """Say that the batch is in: mark held rows that it settles, log and return its figures (no personal data). Raises Terminal `landing.wrong_state`."""
     with transaction("ingest") as session:
         task = batches.get(session, batch_id)
-        if task.batch.state in batches.DONE:
+        if task.batch.state == "merged":  # one that was taken back settles nothing
             tickets.after_publish(session, task)
             disputing.after_publish(session, task.document.library, task.batch.checked_at)
     batch = task.batch

@@ -26,8 +26,8 @@ from schemas.tables.landing import Batch, RefusedFile
 
 
 def since_of(session: Session, task: Task) -> Any:
-    """Return from where to collect: the beginning of a back-filled period, None for a snapshot, else the last merged watermark, for files the digests
-    already taken over and their names.
+    """Return from where to collect: the beginning of a back-filled period, None for a snapshot, else the watermark reached, for files the digests
+    already taken over and their names. What a batch took that was taken back is asked for again.
     """
     if period := batches.period_of(task.batch):
         return period.start
@@ -38,7 +38,7 @@ def since_of(session: Session, task: Task) -> Any:
         query = query.where(Batch.error_code.is_distinct_from("landing.damaged"))  # what was lost here is taken again
         manifests = session.scalars(query.where(Batch.state.in_(("landed", "checked", "merged"))))
         return {f["source_digest"]: f["source"] for m in manifests if m for f in m["files"] if f["source_digest"]}
-    last = batches.latest(session, task.batch.resource_id)
+    last = batches.reached(session, task.batch.resource_id)
     return Slice.from_json(last.watermark).until if last is not None and last.watermark else None
 
 

@@ -103,7 +103,9 @@ def clean_name(name: str) -> tuple[str, str]:
 def listed(session: Session, resource_id: str) -> list[tuple[Received, str | None]]:
     """Return the resource's files, oldest first, each with the batch that took it over (None: not yet)."""
     manifests = session.execute(
-        select(Batch.id, Batch.manifest).where(Batch.resource_id == resource_id, Batch.manifest.is_not(None))
+        select(Batch.id, Batch.manifest)
+        .where(Batch.resource_id == resource_id, Batch.manifest.is_not(None))
+        .where(Batch.state != "retracted")  # what was taken back is taken again
     )
     taken = {
         str(file["source"]).partition("!")[0]: batch

@@ -123,7 +123,7 @@ def settle(session: Session, batch_id: str) -> None:
     """Write the outcome of a merged replay on the rows it took along: those it did not hold are released. Doing it again changes nothing."""
     task = batches.get(session, batch_id)
     superseding.catch_up(session, task.batch.resource_id)
-    if task.batch.state not in batches.DONE:
+    if task.batch.state != "merged":
         return
     wrong = select(QuarantinedRow.row_number).where(QuarantinedRow.batch_id == batch_id)
     session.execute(
