@@ -118,6 +118,13 @@ class Serving(Strict):
     until: tuple[Identifier, ...] = ()
 
 
+class Resemblance(Strict):
+    """An attribute by which two records are seen to be one: read as a name (how it sounds counts), a date, a place, a telephone number or a code."""
+
+    attribute: Identifier
+    as_: Literal["name", "date", "place", "phone", "code"] = Field(alias="as")
+
+
 class Versions(Strict):
     """Which entries of a register are versions of one another: keys alike but for their last characters, and the later key is the newer version.
 
@@ -149,6 +156,10 @@ class Library(Strict):
     lookups: tuple[Identifier, ...] = Field(
         default=(), description="Further attributes records are looked up by; indexed."
     )
+    resemblance: tuple[Resemblance, ...] = Field(
+        default=(),
+        description="Of a profile: by what records are seen to be one though their keys differ; the name first.",
+    )
     order: int = Field(
         default=100, description="Where lists show it and when one import after another fills it; then by name."
     )
@@ -178,7 +189,7 @@ class Library(Strict):
             named |= {self.serving.state, *self.serving.until}
         if self.versions:
             named |= {self.versions.state, self.versions.from_}
-        named |= {self.further_subjects, *self.lookups}
+        named |= {self.further_subjects, *self.lookups, *(one.attribute for one in self.resemblance)}
         return {name for name in named if name}
 
     @property
