@@ -13,7 +13,7 @@ import typer
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from libraries.credit import orphans as lost
-from libraries.credit import timeliness, withdrawals
+from libraries.credit import templates, timeliness, withdrawals
 from libraries.credit.entries import SPEC
 from libraries.credit.view import Seen
 from libraries.credit.view import view as view_of
@@ -52,7 +52,16 @@ def view(
         typer.echo("no entry 没有信用条目")
         return None
     typer.echo(f"{found[0].subject}  {found[-1].subject_name or ''}  {day}")
-    table = plain_table("document 文书号", "kind 类别", "title 名称", "from 自", "until 至", "state 状态", "served 提供", "over time 变化")
+    table = plain_table(
+        "document 文书号",
+        "kind 类别",
+        "title 名称",
+        "from 自",
+        "until 至",
+        "state 状态",
+        "served 提供",
+        "over time 变化",
+    )
     for one in found:
         table.add_row(*_row(one))
     print_table(table)
@@ -63,7 +72,9 @@ def view(
 def orphans(
     limit: Limit = 50,
     reveal: Reveal = False,
-    notify: Annotated[bool, typer.Option("--notify", help="Tell the departments; not twice the same. 通知部门")] = False,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="Tell the departments; not twice the same. 通知部门")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List entries about subjects that neither legal_entity nor population holds. 列出主体不在库的信用条目"""
@@ -74,7 +85,9 @@ def orphans(
         with transaction() as session:
             told = lost.notify(session)
     if as_json:
-        return _as_json({"departments": {str(k): v for k, v in counts.items()}, "entries": [asdict(one) for one in found]})
+        return _as_json(
+            {"departments": {str(k): v for k, v in counts.items()}, "entries": [asdict(one) for one in found]}
+        )
     for department, number in sorted(counts.items(), key=lambda one: -one[1]):
         typer.echo(f"{department or '-'}: {number:,}" + ("  told 已通知" if department in told else ""))
     if not counts:
@@ -108,6 +121,16 @@ def late(
     for clock in overdue:
         typer.echo(f"  withdrawn 撤回 {clock['entry']}  {clock['ended_on'] or '…'} > {clock['due_date']}")
     return None
+
+
+@app.command()
+def template(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="permit | penalty 许可或处罚")],
+    department: Annotated[str, typer.Option(help="Department id. 部门标识")],
+    connection: Annotated[str, typer.Option(help="Connection id. 连接标识")],
+) -> None:
+    """Write the declaration of the national 双公示 template for one department, ready for `hutong catalog import`. 输出双公示模板的目录声明"""
+    typer.echo(templates.declaration(kind, department, connection), nl=False)
 
 
 def _row(one: Seen) -> Sequence[str]:

@@ -23,7 +23,9 @@ def register(hub: Any) -> Callable[..., str]:
     """Put an entry into the register: `register("1号", state="01", …)` returns its key. `history`: past versions of the same columns."""
     with transaction() as session:
         deadlines.seed_rules(session)
-        fire = departments.DepartmentDocument(id="fire", name="兴和市消防支队", short_name="消防", former_names=["兴和市消防局"])
+        fire = departments.DepartmentDocument(
+            id="fire", name="兴和市消防支队", short_name="消防", former_names=["兴和市消防局"]
+        )
         departments.save(session, fire)
         session.add(Resource(id="credit_office.decision", number=1, department_id="credit_office"))
 

@@ -25,7 +25,9 @@ DUE = date(2026, 3, 9)
 @pytest.fixture
 def authority(register: Put) -> Put:  # the register, with someone at the authority to tell
     with transaction("owner") as session:
-        session.add(Officer(id="chief", name="主任", department_id="credit_office", roles=["authority"], password_hash="x"))
+        session.add(
+            Officer(id="chief", name="主任", department_id="credit_office", roles=["authority"], password_hash="x")
+        )
     return register
 
 
@@ -36,7 +38,9 @@ def _keep_up(day: date) -> withdrawals.Done:
 
 def _told() -> list[tuple[str, str]]:
     with transaction("reader") as session:
-        rows = session.execute(select(Notice.key, Notice.department_id).where(Notice.key.like("credit.%")).order_by(Notice.id))
+        rows = session.execute(
+            select(Notice.key, Notice.department_id).where(Notice.key.like("credit.%")).order_by(Notice.id)
+        )
         return [(row[0].removeprefix("credit.withdrawal_"), row[1]) for row in rows]
 
 

@@ -23,7 +23,14 @@ ENTRY = st.fixed_dictionaries(
 
 
 def entry(state: str | None = VALID, **dates: date) -> dict[str, Any]:
-    return {"valid_until": None, "publication_until": None, "withdrawn_on": None, "repaired_on": None, "state": state, **dates}
+    return {
+        "valid_until": None,
+        "publication_until": None,
+        "withdrawn_on": None,
+        "repaired_on": None,
+        "state": state,
+        **dates,
+    }
 
 
 def test_the_table_knows_every_state_of_the_code_table() -> None:

@@ -41,7 +41,9 @@ def test_all_entries_are_told_as_they_stood_on_a_day_and_why_they_are_not_served
 
 
 def test_the_states_it_went_through_are_told_with_the_days_the_hub_learned_them(register: Put, past: Any) -> None:
-    entry = register("1号", decision_date=date(2025, 1, 1), state="06", recorded_at=datetime(2026, 1, 8, 20, tzinfo=UTC))
+    entry = register(
+        "1号", decision_date=date(2025, 1, 1), state="06", recorded_at=datetime(2026, 1, 8, 20, tzinfo=UTC)
+    )
     past(entry, "01", datetime(2025, 1, 3, tzinfo=UTC), datetime(2025, 9, 1, tzinfo=UTC))
     past(entry, "01", datetime(2025, 9, 1, tzinfo=UTC), datetime(2026, 1, 8, 20, tzinfo=UTC))
     with transaction("reader") as session:
@@ -65,7 +67,9 @@ def test_orphans_are_counted_by_department_and_their_departments_are_told_once(r
     register("2号", authority="兴和市消防局")
     mine = register("3号", "03", authority="无名单位", subject=person)
     with transaction("owner") as session:
-        assert orphans.count(session) == {"fire": 2, "credit_office": 1}, "by name, by former name, else whoever delivers"
+        assert orphans.count(session) == {"fire": 2, "credit_office": 1}, (
+            "by name, by former name, else whoever delivers"
+        )
         assert orphans.notify(session) == {"fire": 2, "credit_office": 1}
     assert person not in (listed := _run("orphans")) and mine in listed
     with transaction("owner") as session:
