@@ -12,10 +12,11 @@ TODAY = "(now() AT TIME ZONE INTERVAL '08:00')::date"
 """The current day in China (`schemas.calendar.CHINA`) as the server knows it; needs no time zone names there."""
 
 
-def condition(spec: Library, day: str = TODAY, row: str = "") -> str:
+def condition(spec: Library, day: str = TODAY, row: str = "", among: str | None = None) -> str:
     """Return the SQL condition under which an entry is served on a day; "true" where the library declares nothing.
 
-    day: SQL of type date, a parameter or TODAY; row: the row's name in the statement with its dot, if it has one. An entry is served on its last day.
+    day: SQL of type date, a parameter or TODAY; row: the row's name in the statement with its dot, if it has one; among: where newer versions are
+    looked for, the golden records if not said. An entry is served on its last day.
     """
     if spec.serving is None:
         return "true"
@@ -25,24 +26,25 @@ def condition(spec: Library, day: str = TODAY, row: str = "") -> str:
     if not rule.is_state_required:
         by_state = f"({row}{rule.state} IS NULL OR {by_state})"
     ends = [f"({row}{name} IS NULL OR {row}{name} >= {day})" for name in rule.until]
-    newest = [f"NOT EXISTS ({newer_versions(spec, day, row)})"] if spec.versions else []
+    newest = [f"NOT EXISTS ({newer_versions(spec, day, row, among)})"] if spec.versions else []
     return " AND ".join([by_state, *ends, *newest])
 
 
-def newer_versions(spec: Library, day: str = TODAY, row: str = "") -> str:
-    """Return the SELECT of the keys of newer versions of an entry that are in force on a day: one range of the primary key.
+def newer_versions(spec: Library, day: str = TODAY, row: str = "", among: str | None = None) -> str:
+    """Return the SELECT of the keys (`newer`) of newer versions of an entry that are in force on a day: one range of the primary key.
 
-    Whatever became of the newer one since, the older does not come back: it was replaced, not interrupted. `row` as in `condition`.
+    Whatever became of the newer one since, the older does not come back: it was replaced, not interrupted. `row` and `among` as in `condition`.
     """
-    rule, one = spec.versions, row or f"{spec.library}."
+    rule = spec.versions
     assert rule is not None
     drafts = ", ".join(f"'{state}'" for state in rule.drafts)
+    # columns are renamed, so that the row's own may stand without the name of its table
+    known = f"SELECT entry AS newer, {rule.state} AS its_state, {rule.from_} AS its_from FROM {among or f'library.{spec.library}'} AS held_too"  # noqa: S608 - names of our own definition only
     return (
-        f"SELECT newer.entry FROM library.{spec.library} newer WHERE newer.entry > {one}entry"  # noqa: S608 - names of our own definition only
-        f" AND newer.entry <= left({one}entry, -{rule.suffix}) || '{rule.last}' AND length(newer.entry) = length({one}entry)"
-        f" AND length({one}entry) > {rule.suffix}"
-        f" AND (newer.{rule.state} IS NULL OR newer.{rule.state} NOT IN ({drafts}))"
-        f" AND (newer.{rule.from_} IS NULL OR newer.{rule.from_} <= {day})"
+        f"SELECT newer FROM ({known}) AS versions WHERE newer > {row}entry"  # noqa: S608
+        f" AND newer <= left({row}entry, -{rule.suffix}) || '{rule.last}' AND length(newer) = length({row}entry)"
+        f" AND length({row}entry) > {rule.suffix}"
+        f" AND (its_state IS NULL OR its_state NOT IN ({drafts})) AND (its_from IS NULL OR its_from <= {day})"
     )
 
 

@@ -51,7 +51,7 @@ def superseded_by(session: Session, entry: str) -> str | None:
     """Return the newest version in force that supersedes a certificate, None when there is none."""
     spec = library("certificate")
     newest = serving.newer_versions(spec, row="c.")
-    query = f"SELECT (SELECT max(n.entry) FROM ({newest}) n) FROM library.certificate c WHERE c.entry = :entry"  # noqa: S608 - names of our own definition only
+    query = f"SELECT (SELECT max(n.newer) FROM ({newest}) n) FROM library.certificate c WHERE c.entry = :entry"  # noqa: S608 - names of our own definition only
     found: str | None = session.execute(text(query), {"entry": entry}).scalar()
     return found
 
