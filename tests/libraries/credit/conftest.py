@@ -19,7 +19,7 @@ EPOCH = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def register(hub: Any) -> Callable[..., str]:
+def register(hub: Any) -> Callable[..., str]:  # noqa: ARG001
     """Put an entry into the register: `register("1号", state="01", …)` returns its key. `history`: past versions of the same columns."""
     with transaction() as session:
         deadlines.seed_rules(session)

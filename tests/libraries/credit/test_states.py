@@ -1,5 +1,6 @@
 """States of credit entries: one table; by the days alone and by batches an entry moves along it and never back."""
 
+import itertools
 from datetime import date, timedelta
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_the_table_knows_every_state_of_the_code_table() -> None:
 @settings(max_examples=400, deadline=None)
 def test_from_day_to_day_a_state_only_moves_along_the_table(values: dict[str, Any]) -> None:
     stands = [standing(values, FIRST + timedelta(days=n)) for n in range(DAYS + 3)]
-    for before, after in zip(stands, stands[1:], strict=False):
+    for before, after in itertools.pairwise(stands):
         assert may_become(before, after), (before, after)
 
 
