@@ -1,5 +1,5 @@
-"""When: what time itself moves in the directory, hourly: windows end, reforms come into force, reviews fall due.
-What is done lies in exchange_api/upkeep.py.
+"""When: what time itself moves in the directory, hourly: windows end, reforms come into force, reviews fall due; and recalls and objections with it.
+What is done lies in exchange_api/upkeep.py, recall_upkeep.py and objection_upkeep.py.
 """
 
 from datetime import timedelta
@@ -19,3 +19,4 @@ if get_parsing_context().dag_id in (None, "directory"):
         default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     ):
         task(steps.keep_up)()
+        task(steps.call_back)()

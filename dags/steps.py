@@ -51,6 +51,17 @@ def keep_up() -> None:
     decide(work)
 
 
+def call_back() -> None:
+    """Close objections that were corrected or ruled on, open and follow recalls, and remind whoever is late."""
+
+    def work() -> None:
+        settled = import_module("exchange_api.objection_upkeep").keep_objections()
+        followed = import_module("exchange_api.recall_upkeep").keep_recalls()
+        logging.getLogger(__name__).info("%s %s", settled, followed)
+
+    decide(work)
+
+
 def open_ingest() -> ModuleType:
     """Import the heavy room in the task; a broken import is a named failure of this task alone."""
     return decide(lambda: import_module("libraries.ingest"))

@@ -122,5 +122,5 @@ def test_the_directory_is_kept_up_hourly_by_one_task(tmp_path: Path) -> None:
     parsed = parse(tmp_path, [resource(1)], own="directory")
     assert set(parsed["dags"]) == {"directory"}
     dag = parsed["dags"]["directory"]
-    assert (dag["tasks"], dag["schedule"]) == ({"keep_up": []}, "5 * * * *")
+    assert (dag["tasks"], dag["schedule"]) == ({"call_back": [], "keep_up": []}, "5 * * * *")
     assert parsed["heavy"] == []

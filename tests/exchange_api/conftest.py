@@ -327,7 +327,8 @@ def exchange_site(new_database: Callable[[], URL], tmp_path_factory: pytest.Temp
 def hub(exchange_site: Any) -> Iterator[Hub]:
     """The exchange of this session, and its database as what desks and commands find."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HUTONG_DATABASE_URL", exchange_site.environment["HUTONG_DATABASE_URL"])
+        for name in ("HUTONG_DATABASE_URL", "HUTONG_KEYS_FOLDER"):
+            patch.setenv(name, exchange_site.environment[name])
         with Session(exchange_site.engine) as session:
             deadlines.seed_rules(session)
             if not officers.find(session):
