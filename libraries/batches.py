@@ -156,6 +156,13 @@ def reached(session: Session, resource_id: str) -> Batch | None:
     return latest(session, resource_id, before=first)
 
 
+def listed(session: Session, resource_id: str | None, state: str | None, limit: int) -> list[Batch]:
+    """Return batches of a resource or of all, in a state or in any, the newest first."""
+    query = select(Batch).order_by(Batch.number.desc()).limit(limit)
+    query = query.where(Batch.resource_id == resource_id) if resource_id else query
+    return list(session.scalars(query.where(Batch.state == state) if state else query))
+
+
 def landing_time(session: Session, batch: Batch) -> datetime:
     """Return the time, or the moment after the resource's last landing where the clock was moved back since: what comes later must be newer."""
     last = session.scalar(select(func.max(Batch.landed_at)).where(Batch.resource_id == batch.resource_id))

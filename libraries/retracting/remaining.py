@@ -2,7 +2,7 @@
 and by the merge's own rules, but only of the affected keys: all of them at once, as columns of numbers. Called by `retract` alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,9 @@ class Words:
         return rows.take(pa.array(self.place[wanted])), wanted
 
 
-def hear_again(session: Session, spec: Library, affected: Affected, standing: list[Spoken]) -> Words:
+def hear_again(
+    session: Session, spec: Library, affected: Affected, standing: list[Spoken], progress: Callable[[str], None]
+) -> Words:
     """Return what is left to say of the affected keys. Raises Terminal `retraction.batch_missing`: nothing is guessed about a batch whose files are gone."""
     before = affected.before
     said = Claims(before.batch.copy(), before.row_hash.copy(), before.asserted_at.copy())
@@ -59,6 +61,7 @@ def hear_again(session: Session, spec: Library, affected: Affected, standing: li
     first = int(affected.point.min(initial=np.iinfo(np.int64).max))
     for spoken in standing:
         if microseconds(spoken.merged_at) > first:
+            progress(spoken.task.batch.id)
             _hear(session, spec, affected, spoken, words)
             words.heard.append(spoken.task.batch.id)
     return words

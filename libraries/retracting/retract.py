@@ -4,8 +4,9 @@ a value of it is written down for the recall. One transaction: a crash leaves ev
 What is true of one source is what its standing batches would leave, merged in the order in which they came (docs/libraries.md, "Taking a batch back").
 """
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from libraries.claims import Assertion
 from libraries.landing import folder_of, groups_of, read_group
 from libraries.merging import merge
 from libraries.merging.candidates import keys_in
-from libraries.retracting import affected, records, remaining, reopening, restoring, voices
+from libraries.retracting import affected, records, remaining, reopening, restoring, taken_back, voices
 from libraries.retracting.voices import Voices
 from libraries.storage import naming_failures
 from schemas.database import transaction
@@ -28,6 +29,7 @@ from schemas.tables.landing import Batch, QuarantinedRow
 from schemas.tables.retractions import Retraction
 
 EXAMPLES = 10
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,16 @@ class Report:
 
 
 @naming_failures
-def retract(batch_id: str, *, reason: str, by: str, dry_run: bool = False) -> Report:
-    """Take a merged batch back; one that was taken back is left alone and its report returned again. dry_run: do everything, then undo it.
+def retract(
+    batch_id: str, *, reason: str, by: str, dry_run: bool = False, progress: Callable[[str], None] = log.debug
+) -> Report:
+    """Take a merged batch back; one that was taken back is left alone and its report returned again. dry_run: do everything, then undo it; merges into
+    the library wait meanwhile. progress: told each step.
 
     Raises Invalid `landing.unknown_batch`, `retraction.unsigned`; Terminal `retraction.wrong_state`, `retraction.no_library`, `retraction.batch_missing`,
     `merge.refused`; Transient `merge.interrupted`.
     """
-    if not reason.strip() or not by.strip():
+    if not dry_run and not (reason.strip() and by.strip()):
         raise Invalid("retraction.unsigned", batch=batch_id)
     started = time.perf_counter()
     with transaction("ingest") as session:
@@ -69,7 +74,7 @@ def retract(batch_id: str, *, reason: str, by: str, dry_run: bool = False) -> Re
         )
         session.add(made)
         session.flush()
-        made.counts = _take_back(session, task, made.id, now)
+        made.counts = _take_back(session, task, made, progress)
         report = Report(
             batch_id, library, made.counts, dry_run, retraction=None if dry_run else made.id, replays=_replays(session, task),
             examples=tuple(_examples(session, made.id)), seconds=round(time.perf_counter() - started, 3),
@@ -91,21 +96,26 @@ def _require_merged(task: Task) -> None:
         raise Terminal("retraction.no_library", batch=task.batch.id)
 
 
-def _take_back(session: Session, task: Task, retraction: int, now: datetime) -> dict[str, int]:
+def _take_back(session: Session, task: Task, made: Retraction, progress: Callable[[str], None]) -> dict[str, int]:
     """Do it, all of it, and return the counts."""
+    now = made.retracted_at
+    progress("find")
     source = session.scalars(select(Resource.number).where(Resource.id == task.document.id)).one()
     assertion = Assertion(str(task.document.library), source, task.batch.number, now)
     heard = voices.hear(session, task)
     merged_at = task.batch.merged_at or now
     found = affected.find(session, assertion.words, heard.marks, merged_at, _revived(assertion, heard))
-    left = remaining.hear_again(session, assertion.spec, found, heard.standing)
-    restored = restoring.restore(session, assertion, (found, left), retraction, now)
+    left = remaining.hear_again(session, assertion.spec, found, heard.standing, progress)
+    progress("restore")
+    restored = restoring.restore(session, assertion, (found, left), made.id, now)
     task.batch.state, task.batch.retracted_at = "retracted", now
     session.flush()
+    progress("judge")
     changed = left.changed(found.now)
     keys = found.keys.filter(changed).to_pylist() if len(found) else []
     judged = rejudging.rejudge(session, assertion.library, keys, now)
-    touched = records.write(session, assertion.spec, assertion.words, retraction, now)
+    progress("write down")
+    touched = records.write(session, assertion.spec, assertion.words, made.id, now)
     later = [one.task for one in heard.standing if one.merged_at > merged_at]
     reopened = reopening.reopen(session, task, later)
     counts = {f"claims_{name}": count for name, count in asdict(restored).items()}
@@ -125,7 +135,8 @@ def _revived(assertion: Assertion, heard: Voices) -> list[tuple[str, datetime]]:
 
 
 def _known(session: Session, task: Task) -> Report:
-    made = session.scalars(select(Retraction).where(Retraction.batch_id == task.batch.id)).one()
+    made = taken_back.of(session, task.batch.id)
+    assert made is not None, "a batch is retracted by its retraction alone"
     return Report(
         task.batch.id, made.library, dict(made.counts), is_known=True, retraction=made.id, replays=_replays(session, task),
         examples=tuple(_examples(session, made.id)),
