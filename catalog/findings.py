@@ -72,8 +72,8 @@ class Finding:
         return finding_words(self.code)[part][language].format_map(facts)
 
 
-def finding_at(place: Place, code: str, value: str = "", *, is_error: bool = True, **facts: Any) -> Finding:
-    """Return a finding at `place`."""
+def finding_at(place: Place, code: str, value: str = "", /, *, is_error: bool = True, **facts: Any) -> Finding:
+    """Return a finding at `place`; its facts may bear any name, `code` and `value` too."""
     return Finding(place.file, place.sheet, place.row, place.column, value, code, facts, is_error)
 
 

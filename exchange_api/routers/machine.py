@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query
 
-from schemas.library import LIBRARIES, LibraryName
+from schemas.declarations import LibraryName
+from schemas.library import LIBRARIES
 from schemas.messages.exchange import (
     CertificatesQuestion,
     DryRunAnswer,

@@ -71,7 +71,8 @@ def test_a_new_attribute_comes_behind_the_others_and_golden_records_keep_step(ol
     run(
         older,
         *everywhere("ALTER TABLE {table} DROP COLUMN valid_until, DROP COLUMN valid_from, DROP COLUMN geometry"),
-        "INSERT INTO library.geography (subject, name, sources, batches) VALUES ('330000000000', '浙江省', '{1,NULL,NULL,NULL,NULL,NULL}', '{9,NULL,NULL,NULL,NULL,NULL}')",
+        "INSERT INTO library.geography (subject, name, sources, batches)"
+        " VALUES ('330000000000', '浙江省', '{1,NULL,NULL,NULL,NULL,NULL}', '{9,NULL,NULL,NULL,NULL,NULL}')",
     )
     told: list[str] = []
     declare(older.url, told.append)
