@@ -5,8 +5,9 @@ a refusal at any step leaves evidence of everything known until then. Called by 
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -50,6 +51,8 @@ class Answer:
     batches: Sequence[str] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     use: Use | None = None
+    at: Callable[[datetime], Awaitable[None]] | None = None
+    """Answers once more as of a moment: for a question asked again, whose answer must be the one already given."""
 
     def know(self, caller: Caller) -> None:
         """Take over who asked: from here on the question counts as this application's."""

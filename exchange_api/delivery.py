@@ -4,8 +4,10 @@ Each step either goes on or raises a coded refusal; what was known until then is
 question to a library. `compose` is the same way without proof of the caller: benchmarks measure it as the peer `handler`.
 """
 
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
@@ -16,6 +18,7 @@ from exchange_api.auth import authenticate
 from exchange_api.evidence.ledger import subject_hash
 from exchange_api.find import By
 from exchange_api.hub import Hub
+from exchange_api.moments import NOW, Time
 from exchange_api.permit import (
     GrantedItem,
     Permit,
@@ -29,7 +32,7 @@ from exchange_api.problems import malformed
 from exchange_api.recording import Use
 from schemas.errors import Denied, Invalid
 from schemas.library import LIBRARIES, library
-from schemas.messages.exchange import CertificatesQuestion, Question, RecordsQuestion, VerifyQuestion
+from schemas.messages.exchange import CertificatesQuestion, Question, RecordsQuestion, TimedQuestion, VerifyQuestion
 
 Asked = TypeVar("Asked", bound=Question)
 
@@ -42,6 +45,14 @@ class Lookup:
     items: tuple[GrantedItem, ...]
     keys: tuple[str, ...]
     by: By = "subject"
+    time: Time = NOW
+
+
+class Found(NamedTuple):
+    """Records as stored, and the moment they stand at."""
+
+    rows: list[Any]
+    moment: datetime
 
 
 async def query(hub: Hub, answer: Answer, library_name: str) -> None:
@@ -61,7 +72,7 @@ async def verify(hub: Hub, answer: Answer, library_name: str) -> None:
     lookup = Lookup(permit, items, tuple(claim.subject for claim in asked.claims))
     found = await _find(hub, answer, lookup)
     if found is not None:
-        answer.document["verdicts"] = records.compare(library(permit.library), asked.claims, found)
+        answer.document["verdicts"] = records.compare(library(permit.library), asked.claims, found.rows)
 
 
 async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
@@ -86,10 +97,33 @@ async def _answer_records(
 ) -> None:
     library_name, keys, by = what
     permit = await _permit(hub, answer, asked, library_name)
-    lookup = Lookup(permit, choose_items(permit, asked.items), keys, by)
+    lookup = Lookup(permit, choose_items(permit, asked.items), keys, by, time_of(asked))
     found = await _find(hub, answer, lookup)
     if found is not None:
-        answer.document["records"] = records.describe(hub.names, permit, lookup.items, (keys, by), found)
+        _tell(hub, answer, lookup, found)
+        answer.at = partial(_answer_at, hub, answer, lookup)
+
+
+def time_of(asked: TimedQuestion) -> Time:
+    """Return the time a question is about."""
+    return Time(asked.as_of, asked.known_at) if asked.as_of or asked.known_at else NOW
+
+
+def _tell(hub: Hub, answer: Answer, lookup: Lookup, found: Found) -> None:
+    """Write the records into the answer: what they say, the moment they stand at, and the digest by which a repetition is compared."""
+    told = records.describe(hub.names, lookup.permit, lookup.items, (lookup.keys, lookup.by), found.rows)
+    time = {"known_at": found.moment.isoformat()}
+    if lookup.time.as_of is not None:
+        time["as_of"] = lookup.time.as_of.isoformat()
+    forms = {item.attribute: item.form for item in lookup.items}
+    answer.document |= {"items": forms, **time, "records_digest": records.digest_of(told), "records": told}
+    answer.facts |= time
+
+
+async def _answer_at(hub: Hub, answer: Answer, lookup: Lookup, moment: datetime) -> None:
+    """Answer once more as of the moment at which the same question was answered before."""
+    before = replace(lookup, time=Time(lookup.time.as_of, moment))
+    _tell(hub, answer, before, await _look_up(hub, answer, before))
 
 
 async def _authenticate(hub: Hub, answer: Answer) -> None:
@@ -116,7 +150,7 @@ async def _permit(hub: Hub, answer: Answer, asked: Question, library_name: str) 
     return permit
 
 
-async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> list[Any] | None:
+async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> Found | None:
     """Check the subjects, set the quota aside and return the records as stored; None when it is a dry run."""
     permit, items = lookup.permit, lookup.items
     check_keys(lookup)
@@ -132,8 +166,13 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> list[Any] | None:
         return None
     answer.use = use
     answer.subjects = [subject_hash(hub.secret, permit.library, key) for key in lookup.keys]
-    found = await hub.finder.find((permit.library, tuple(item.attribute for item in items), lookup.by), lookup.keys)
-    answer.batches = await records.batches_of(hub.names, items, found)
+    return await _look_up(hub, answer, lookup)
+
+
+async def _look_up(hub: Hub, answer: Answer, lookup: Lookup) -> Found:
+    wanted = lookup.permit.library, tuple(item.attribute for item in lookup.items), lookup.by
+    found = Found(*await hub.moments.read(wanted, lookup.keys, lookup.time))
+    answer.batches = await records.batches_of(hub.names, lookup.items, found.rows)
     return found
 
 

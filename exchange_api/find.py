@@ -43,8 +43,11 @@ class Finder:
         return [[row for key in keys for row in found.get(key, ())] for keys in questions]
 
 
-def statement(wanted: Wanted) -> str:
-    """Return the look-up's SQL; every name in it comes from the library's definition. A register's entry that is not served today is not there."""
+def statement(wanted: Wanted, held: str | None = None, day: str = serving.TODAY, further: str = "") -> str:
+    """Return the look-up's SQL; every name in it comes from the library's definition. A register's entry that is not served on `day` is not there.
+
+    held: a derived table in place of the golden records (`exchange_api.moments`); further: a condition more.
+    """
     name, columns, by = wanted
     spec = library(name)
     assert set(columns) <= set(spec.attribute_ids)
@@ -52,20 +55,21 @@ def statement(wanted: Wanted) -> str:
     keys = ("subject",) if spec.key == "subject" else ("subject", "entry")
     order = "" if spec.key == "subject" else " ORDER BY entry"
     listed = ", ".join((*keys, *(column for column in columns), "sources", "batches", "version", "recorded_at"))
-    served = f" AND {serving.condition(spec)}" if spec.serving else ""
-    found = f"SELECT {listed} FROM library.{spec.library} WHERE {by} = ANY($1::text[]){served}"  # noqa: S608 - names of our own definition only
+    served = (f" AND {serving.condition(spec, day)}" if spec.serving else "") + further
+    table = f"{held} AS held_then" if held else f"library.{spec.library}"
+    found = f"SELECT {listed} FROM {table} WHERE {by} = ANY($1::text[]){served}"  # noqa: S608 - names of our own definition only
     if spec.further_subjects and by == "subject":
-        found += f" UNION ALL {_held_together(spec, listed, served)}"
+        found += f" UNION ALL {_held_together(spec, listed, (table, served))}"
     return found + order
 
 
-def _held_together(spec: Library, listed: str, served: str) -> str:
+def _held_together(spec: Library, listed: str, rest: tuple[str, str]) -> str:
     """Return the look-up of entries that are also about a subject, each as that subject's own: who asks by one holder is not told another's code."""
-    further = spec.further_subjects
+    further, (table, served) = spec.further_subjects, rest
     also = f"string_to_array({further}, ';')"
     listed = listed.replace("subject", "held.also AS subject", 1)
     return (
-        f"SELECT {listed} FROM library.{spec.library}, unnest({also}) AS held (also)"  # noqa: S608 - names of our own definition only
+        f"SELECT {listed} FROM {table}, unnest({also}) AS held (also)"  # noqa: S608 - names of our own definition only
         f" WHERE {further} IS NOT NULL AND {also} && $1::text[] AND held.also = ANY($1::text[]) AND held.also <> subject{served}"
     )
 

@@ -16,6 +16,7 @@ from exchange_api.auth import RegisteredKey, load_key
 from exchange_api.evidence.ledger import subject_secret
 from exchange_api.find import Finder, Names
 from exchange_api.keys import KeySettings, active_signer, keys_folder
+from exchange_api.moments import Moments
 from exchange_api.permit import Permit, load_permit
 from exchange_api.prepared import Prepared
 from exchange_api.recording import Quota, Recorder
@@ -89,6 +90,7 @@ class Hub:
         self.permits: Remembered[str, Permit] = Remembered(self._load_permit)
         self.prepared = Prepared(self.pool, self.settings.api_pool_size // 2)
         self.finder, self.names, self.quota = Finder(self.prepared), Names(self.pool), Quota(self.pool)
+        self.moments = Moments(self.finder, self.prepared)
         self.recorder = Recorder(self.pool, self.prepared, self.quota)
         await self.load_signer()
         started = asyncio.Event()

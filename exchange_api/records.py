@@ -1,9 +1,12 @@
 """Why: from stored rows to what the answer says of them: masked values, source and batch per attribute, or yes/no against claims. Called by delivery."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import orjson
 
 from exchange_api.find import By, Names
 from exchange_api.permit import GrantedItem, Permit
@@ -38,6 +41,11 @@ async def batches_of(names: Names, items: Sequence[GrantedItem], rows: Sequence[
     if not (resources <= names.resources.keys() and batches <= names.batches.keys()):
         await names.learn(resources, batches)
     return sorted(names.batches.get(number, str(number)) for number in batches)
+
+
+def digest_of(told: Sequence[Mapping[str, Any]]) -> str:
+    """Return the SHA-256 (hex) of an answer's records as JSON with sorted keys: equal for equal records, whenever and wherever they were asked for."""
+    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def compare(spec: Library, claims: Sequence[ClaimedValues], rows: Sequence[Any]) -> list[dict[str, Any]]:

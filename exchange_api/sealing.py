@@ -61,12 +61,15 @@ async def _answer_again(hub: Hub, answer: Answer, earlier: Earlier | None) -> Se
     """Answer a repeated question under its first receipt; the repetition has an entry of its own that names it."""
     if earlier is None:
         raise Transient("evidence.unavailable")
-    asked = json.loads(earlier.document)["request"]
+    told = json.loads(earlier.document)
+    asked = told["request"]
     same = ("method", "path", "query")
     is_same = all(asked[name] == getattr(answer.request, name) for name in same)
     if not is_same or asked["headers"]["content-digest"] != answer.request.headers["content-digest"]:
         answer.refuse(Invalid("request_id.reused", earlier=earlier.receipt))
         return await _sign_and_record(hub, answer)
+    if answer.at is not None and (moment := told["facts"].get("known_at")):
+        await answer.at(datetime.fromisoformat(moment))
     answer.receipt, answer.code, answer.facts = (
         earlier.receipt,
         "repeated",

@@ -3,13 +3,14 @@ belief can be read again. `libraries.golden` writes through these statements; `l
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from libraries import sql
+from schemas.errors import Invalid
 from schemas.library import Library, library
 
 # The period ends where the next one begins. The clock of a server set back in between must not turn a period round.
@@ -35,16 +36,28 @@ def believed(spec: Library, moment: str) -> str:
     )
 
 
-def holding(spec: Library, day: str, row: str = "") -> str:
-    """Return the SQL condition under which a register's entry holds in the world on `day` (SQL of type date); "true" where no business time is declared.
+def is_by_business_time(spec: Library) -> bool:
+    """Tell whether what was true on a day is told by the entries' own first and last days, not by when it was said."""
+    return spec.business_time is not None or spec.kind == "register"
 
-    An entry holds on its first and on its last day; without a first day it always did, without a last one it does until further notice.
+
+def holding(spec: Library, day: str, row: str = "") -> str:
+    """Return the SQL condition under which a register's entry holds in the world on `day` (SQL of type date).
+
+    An entry holds on its first and on its last day; without a first day it always did, without a last one it does until further notice. Raises Invalid
+    `record.no_business_time` for a register that declares none.
     """
     time = spec.business_time
     if time is None:
-        return "true"
+        raise Invalid("record.no_business_time", library=spec.library)
     since = f"({row}{time.from_} IS NULL OR {row}{time.from_} <= {day})"
     return f"{since} AND ({row}{time.until} IS NULL OR {row}{time.until} >= {day})" if time.until else since
+
+
+def require_past(moment: datetime) -> None:
+    """Refuse a moment of knowing that is still to come. Raises Invalid `record.known_at_future`."""
+    if moment > (now := datetime.now(UTC)):
+        raise Invalid("record.known_at_future", known_at=moment.isoformat(), now=now.isoformat(timespec="seconds"))
 
 
 def read_known_at(session: Session, name: str, subjects: Sequence[str], moment: datetime) -> list[dict[str, Any]]:
@@ -60,10 +73,8 @@ def read(
     assert by in ("subject", spec.key)
     records = believed(spec, "CAST(:moment AS timestamptz)") if moment is not None else f"library.{spec.library}"
     condition = holding(spec, "CAST(:day AS date)") if day is not None else "true"
-    found = session.execute(
-        text(
-            f"SELECT * FROM {records} AS b WHERE {by} = ANY(CAST(:values AS text[])) AND {condition} ORDER BY {spec.key}"
-        ),  # noqa: S608 - as above
-        {"values": list(values), "moment": moment, "day": day},
+    query = (
+        f"SELECT * FROM {records} AS b WHERE {by} = ANY(CAST(:values AS text[])) AND {condition} ORDER BY {spec.key}"  # noqa: S608 - as above
     )
+    found = session.execute(text(query), {"values": list(values), "moment": moment, "day": day})
     return [dict(row) for row in found.mappings()]

@@ -71,10 +71,13 @@ def find(
 ) -> list[dict[str, Any]]:
     """Return the records about these subjects in key order: golden ones, or as the hub believed them at `known_at`, or as they were on the day `as_of`.
 
-    A register gives every entry of each subject, with `as_of` those that held on the day. Raises Invalid `record.unknown_library`.
+    A register gives every entry of each subject, with `as_of` those that held on the day. Raises Invalid `record.unknown_library`,
+    `record.known_at_future`, `record.no_business_time`.
     """
     spec = _library(library_name)
-    if as_of is None or spec.kind == "register":
+    if known_at is not None:
+        history.require_past(known_at)
+    if as_of is None or history.is_by_business_time(spec):
         return history.read(session, library_name, ("subject", subjects), known_at, as_of)
     said = timeline.read_said(session, library_name, subjects, known_at)
     return timeline.judge(spec, timeline.true_on(said, as_of), said.departments)
@@ -86,7 +89,7 @@ def explain(
     """Return all records about a subject, fit for JSON: per attribute the value, who won and why, what others say and who says it no more; conflicts of now.
 
     `subject`: the subject's code, or the key of one register entry. `known_at`, `as_of`: as for `find`; then without conflicts, which are kept as they are
-    now. Raises Invalid `record.unknown_library`, `record.unknown`.
+    now. Raises Invalid `record.unknown` and as `find`.
     """
     spec = _library(library_name)
     records = find(session, library_name, [subject], known_at, as_of)
@@ -126,7 +129,7 @@ class _Told:
 
     def __init__(self, spec: Library, said: Said, as_of: date | None, names: _Names) -> None:
         self.names, self._spec, self._said = names, spec, said
-        day = as_of if spec.kind == "profile" else None
+        day = None if history.is_by_business_time(spec) else as_of
         words = timeline.held(said) if day is None else timeline.true_on(said, day)
         self._words = _by_key(words, spec.key)
         self._silences = _by_key(timeline.silences(spec, said, words, day), "key")

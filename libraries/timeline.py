@@ -30,7 +30,8 @@ _VERSIONS = """
     WHERE c.{key} = ANY({keys}) AND c.recorded_at <= {moment}
     UNION ALL
     SELECT {claim}, c.superseded_at, c.superseded_by_batch,
-        CASE WHEN e.retracted_at <= {moment} OR (c.source <> {ruling} AND c.superseded_by_batch < 0) THEN NULL ELSE COALESCE(e.landed_at, c.superseded_at) END, {taken_back}
+        CASE WHEN e.retracted_at <= {moment} OR (c.source <> {ruling} AND c.superseded_by_batch < 0) THEN NULL
+            ELSE COALESCE(e.landed_at, c.superseded_at) END, {taken_back}
     FROM {past_claims} c LEFT JOIN landing.batches b ON b.number = c.batch LEFT JOIN landing.batches e ON e.number = c.superseded_by_batch
     WHERE c.{key} = ANY({keys}) AND c.recorded_at <= {moment}
 """
@@ -49,7 +50,12 @@ class Said:
 def statement(spec: Library, keys: str, moment: str) -> str:
     """Return the SQL for every version of the claims on records that the hub had taken in by `moment`: SQL of types text[] and timestamptz."""
     words = sql.words(spec.library)
-    own = {"keys": keys, "moment": moment, "ruling": str(RULING), "taken_back": f"COALESCE(b.retracted_at <= {moment}, false)"}
+    own = {
+        "keys": keys,
+        "moment": moment,
+        "ruling": str(RULING),
+        "taken_back": f"COALESCE(b.retracted_at <= {moment}, false)",
+    }
     listed = ", ".join(f"c.{column}" for column in words["claim"].split(", "))
     return _VERSIONS.format_map({**words, **own, "claim": listed})
 

@@ -148,7 +148,7 @@ def entry_document(entry: Entry) -> bytes:
 
 def _spell(members: dict[str, Any]) -> bytes:
     """Spell canonically. Texts and small integers come out of orjson byte for byte as of `canonical_json`, in a tenth of the time; facts may hold more."""
-    if not members["facts"]:
+    if all(type(fact) is str and name.isascii() for name, fact in members["facts"].items()):
         with contextlib.suppress(TypeError):
             return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
     return canonical_json(members)

@@ -1,12 +1,15 @@
 """Why: what application systems send and get, as models: questions are validated by them, and the API reference is made from them."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 GrantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", examples=["SQ-2026-000001"])]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Subject = Annotated[str, Field(min_length=1, max_length=128)]
+Day = Annotated[date, Field(strict=True, examples=["2026-03-01"])]
+Moment = Annotated[AwareDatetime, Field(strict=True, examples=["2026-03-01T08:00:00+08:00"])]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 Prose = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
@@ -33,7 +36,18 @@ class Question(Message):
     purpose: Purpose
 
 
-class RecordsQuestion(Question):
+class TimedQuestion(Question):
+    """Ask for what was true on a day, as far as the hub knew it at a moment; without either for what it believes now."""
+
+    as_of: Day | None = Field(
+        default=None, description="The day (in China) on which it was true; without it what sources say last."
+    )
+    known_at: Moment | None = Field(
+        default=None, description="What the hub believed at this moment, not one to come; without it now."
+    )
+
+
+class RecordsQuestion(TimedQuestion):
     """Ask for records."""
 
     subjects: tuple[Subject, ...] = Field(
@@ -44,7 +58,7 @@ class RecordsQuestion(Question):
     )
 
 
-class CertificatesQuestion(Question):
+class CertificatesQuestion(TimedQuestion):
     """Ask for certificates by holder or by certificate identifier (exactly one of the two)."""
 
     subjects: tuple[Subject, ...] = Field(default=(), description="Holder codes.")
@@ -96,6 +110,12 @@ class RecordsAnswer(BaseModel):
     library: str
     grant: str
     records: list[Record]
+    records_digest: str = Field(
+        description="SHA-256 (hex) of `records` as JSON with sorted keys and no spaces: equal for equal records, so that a repetition can be compared."
+    )
+    known_at: str = Field(description="The moment the records stand at: asking for it again finds exactly these.")
+    as_of: str | None = Field(default=None, description="The day asked for.")
+    items: dict[str, str] = Field(description="Attributes handed out and the form in which each was granted.")
     directory_versions: list[str]
 
 
