@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-from exchange_api import counter, delivery, inbox
+from exchange_api import certificate_desk, counter, delivery, inbox
 from exchange_api.answer import Answer, begin
 from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
@@ -31,7 +31,7 @@ DIRECT: dict[str, Respond] = {
     **{f"/v1/libraries/{name}/query": partial(delivery.query, library_name=name) for name in LIBRARIES},
     **{f"/v1/libraries/{name}/verify": partial(delivery.verify, library_name=name) for name in LIBRARIES},
     "/v1/certificates/query": partial(delivery.certificates, library_name="certificate"),
-    "/v1/certificates/verify": partial(delivery.verify, library_name="certificate"),
+    "/v1/certificates/verify": certificate_desk.verify,
 }
 """Questions answered without the framework; `routers.machine` describes them for the API reference."""
 _OTHER_LIBRARY = re.compile(r"/v1/libraries/([^/]+)/(?:query|verify)")
@@ -90,6 +90,8 @@ class Answering:
             delivery.require_library(other[1])
         if brought := inbox.PATH.fullmatch(path):
             return await inbox.receive(hub, answer, brought[1])
+        if filed := certificate_desk.PATH.fullmatch(path):
+            return await certificate_desk.respond(hub, answer, filed[1])
         if ways := counter.find(path):
             return await counter.respond(hub, answer, ways)
         await self._forward(answer, scope)

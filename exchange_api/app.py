@@ -17,7 +17,7 @@ from exchange_api.answer import begin
 from exchange_api.answering import Answering
 from exchange_api.hub import ApiSettings, Hub
 from exchange_api.problems import MEDIA_TYPE
-from exchange_api.routers import desks, evidence, inbox, machine, service
+from exchange_api.routers import certificates, desks, evidence, inbox, machine, service
 from exchange_api.signing import Request as Question
 from schemas.errors import HutongError, Invalid, Terminal
 
@@ -80,7 +80,15 @@ def _translate(request: Request, failure: Exception) -> HutongError:
 def _describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = get_openapi(
-            title=TITLE, version="1", routes=[*machine.described.routes, *inbox.described.routes, *desks.described.routes, *app.routes]
+            title=TITLE,
+            version="1",
+            routes=[
+                *machine.described.routes,
+                *certificates.described.routes,
+                *inbox.described.routes,
+                *desks.described.routes,
+                *app.routes,
+            ],
         )
     return app.openapi_schema
 
