@@ -12,6 +12,7 @@ from libraries import sql
 from libraries.auditing.found import EXAMPLES
 from libraries.fingerprint import hash_rows
 from libraries.merging.candidates import canonical
+from schemas.bound import EFFECTIVE_FROM
 from schemas.database import libpq_uri
 from schemas.errors import Transient
 from schemas.library import Library, library
@@ -43,16 +44,21 @@ def check(name: str, seen: Callable[[int], None]) -> tuple[int, int, list[str]]:
 
 
 def _values(spec: Library) -> str:
-    kinds = {attribute.id: attribute.type for attribute in spec.attributes}
-    return ", ".join(f"{c}::text" if kinds.get(c) == "number" else c for c in sql.body_columns(spec))
+    kinds = _kinds(spec)
+    return ", ".join(f"{c}::text" if kinds[c] == "number" else c for c in kinds)
+
+
+def _kinds(spec: Library) -> dict[str, str]:
+    """Return what a row hash is made of, with its types: the columns beside the key, and the effective day."""
+    kinds = {attribute.id: str(attribute.type) for attribute in spec.attributes}
+    return {**{c: kinds.get(c, "text") for c in sql.body_columns(spec)}, EFFECTIVE_FROM: "date"}
 
 
 def _differs(batch: Any, spec: Library) -> Any:
-    kinds = {attribute.id: attribute.type for attribute in spec.attributes}
     columns = {}
-    for place, name in enumerate(sql.body_columns(spec), 2):
+    for place, (name, kind) in enumerate(_kinds(spec).items(), 2):
         column = batch.column(place)
-        if kinds.get(name) == "number":
+        if kind == "number":
             column = column.cast(pa.decimal128(38, 10))
-        columns[name] = canonical(column, name, kinds.get(name, "text"))
+        columns[name] = canonical(column, name, kind)
     return hash_rows(columns, batch.num_rows) != np.asarray(batch.column(1))

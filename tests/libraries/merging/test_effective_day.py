@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+from libraries.auditing import hashes
+
 PS, HR = "public_security.resident", "human_resources.insured"
 CLAIMS = "SELECT subject, effective_from, version FROM library.population_claims ORDER BY source, subject"
 PAST = "SELECT subject, effective_from, version FROM library.population_past_claims ORDER BY version"
@@ -54,3 +56,9 @@ def test_every_claim_says_when_the_hub_learned_it(hub: Any) -> None:
         FROM library.population_claims c JOIN library.population g USING (subject) JOIN library.population_past_claims p USING (subject, source)"""
     )
     assert learned == [{"now": True, "before": True, "seamless": True}]
+
+
+def test_the_audit_finds_the_hashes_of_claims_with_days_right(hub: Any) -> None:
+    hub.resource(PS)
+    hub.merge(PS, [_moved("文一路1号", date(2020, 5, 1)), {"subject": "b", "address": "文二路2号"}])
+    assert hashes.check("population", lambda _: None) == (2, 0, [])
