@@ -28,19 +28,22 @@ _FIND = """
 """
 _DISPUTE = """
     CREATE TEMP TABLE disputed ON COMMIT DROP AS
-    SELECT s.*, r.id AS ruling FROM (
-        SELECT x.{key} AS record_key, x.attribute,
-            jsonb_agg(jsonb_build_object('source', c.source, 'value', to_jsonb(c) -> x.attribute, 'batch', c.batch) {ranked}) AS claims,
+    WITH spoken AS MATERIALIZED (
+        SELECT x.{key} AS record_key, x.attribute, c.source, c.batch, c.asserted_at, CASE x.attribute {values} END AS value
+        FROM contested x JOIN {claims} c USING ({key}) WHERE c.source <> {ruling}),
+    said AS (
+        SELECT c.record_key, c.attribute,
+            jsonb_agg(jsonb_build_object('source', c.source, 'value', c.value, 'batch', c.batch) {ranked}) AS claims,
             array_agg(COALESCE(r.rank, {unranked}) {ranked}) AS ranks,
-            array_agg(EXTRACT(EPOCH FROM c.asserted_at)::double precision {ranked}) AS said_at,
-            jsonb_agg(DISTINCT to_jsonb(c) -> x.attribute) AS said
-        FROM contested x JOIN {claims} c USING ({key})
+            array_agg(EXTRACT(EPOCH FROM c.asserted_at)::double precision {ranked}) AS said_at
+        FROM spoken c
         LEFT JOIN unnest(CAST(:attributes AS text[]), CAST(:sources AS integer[]), CAST(:ranks AS integer[])) AS r (attribute, source, rank)
-            ON r.attribute = x.attribute AND r.source = c.source
-        WHERE c.source <> {ruling} AND to_jsonb(c) -> x.attribute <> 'null'
-        GROUP BY x.{key}, x.attribute) s
+            ON r.attribute = c.attribute AND r.source = c.source
+        WHERE c.value IS NOT NULL GROUP BY c.record_key, c.attribute)
+    SELECT s.*, r.id AS ruling FROM said s
     LEFT JOIN library.rulings r ON r.library = :library AND r.record_key = s.record_key AND r.attribute = s.attribute
-        AND r.withdrawn_at IS NULL AND r.seen @> s.said
+        AND r.withdrawn_at IS NULL
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements(s.claims) AS told WHERE NOT r.seen @> (told -> 'value'))
 """
 _RANKED = "ORDER BY COALESCE(r.rank, {unranked}), date_trunc('milliseconds', c.asserted_at) DESC, c.source"
 _DROP_KNOWN = """
@@ -86,6 +89,7 @@ def record_conflicts(
     cases = (f"CASE WHEN min({a}) <> max({a}) THEN '{a}' END" for a in spec.attribute_ids)
     words = {**assertion.words, "contradicted": ", ".join(cases), "unranked": str(UNRANKED), "ruling": str(RULING)}
     words["ranked"] = _RANKED.format_map(words)
+    words["values"] = " ".join(f"WHEN '{a}' THEN to_jsonb(c.{a})" for a in spec.attribute_ids)
     contested = sql.run(session, _FIND, words).rowcount
     sql.run(session, "ANALYZE contested", words)
     found, ruled = _record(session, assertion, departments, (words, now)) if contested else (0, 0)
@@ -107,6 +111,7 @@ def _record(
     ]
     attributes, sources, ranks = ([row[n] for row in ranked] for n in range(3))
     sql.run(session, _DISPUTE, words, library=name, attributes=attributes, sources=sources, ranks=ranks)
+    sql.run(session, "ANALYZE disputed (record_key, attribute)", words)
     sql.run(session, _DROP_KNOWN, words, library=name)
     sql.run(session, _STAGE, words)
     _grade(session, assertion)
