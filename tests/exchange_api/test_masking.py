@@ -82,11 +82,19 @@ def test_a_division_is_shown_to_its_prefecture() -> None:
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES, ids=lambda a: a.id)
 def test_every_attribute_of_every_library_keeps_its_word(attribute: Attribute) -> None:
-    value: Any = {"date": date(1990, 3, 7), "number": Decimal("12.50"), "text": "440301199003070019"}[attribute.type]
+    point = '{"type":"Point","coordinates":[120.5,30.0]}'
+    values = {"date": date(1990, 3, 7), "number": Decimal("12.50"), "text": "440301199003070019", "geometry": point}
+    value: Any = values[attribute.type]
     assert compile_mask(attribute, "yes_no")(value) is True
     assert compile_mask(attribute, "yes_no")(None) is False
     assert compile_mask(attribute, "masked")(None) is compile_mask(attribute, "full")(None) is None
     full = compile_mask(attribute, "full")(value)
-    assert full == {"date": "1990-03-07", "number": 12.5, "text": value}[attribute.type]
+    told = {
+        "date": "1990-03-07",
+        "number": 12.5,
+        "text": value,
+        "geometry": {"type": "Point", "coordinates": [120.5, 30.0]},
+    }
+    assert full == told[attribute.type]
     if attribute.mask != "none":
         assert compile_mask(attribute, "masked")(value) != full

@@ -13,7 +13,7 @@ from schemas.codes import code_table, code_tables, division_periods, divisions
 from schemas.errors import Invalid
 from schemas.identifiers import PROVINCES
 from schemas.identifiers.organisation import USCC_AUTHORITIES
-from schemas.library import library
+from schemas.library import LIBRARIES, library
 
 SIZES = {
     "sex": 4,
@@ -62,7 +62,7 @@ def test_tables_of_standards_are_complete(name: str) -> None:
     assert len(code_table(name).entries) == SIZES[name]
 
 
-@pytest.mark.parametrize("name", ["population", "legal_entity", "credit", "certificate"])
+@pytest.mark.parametrize("name", LIBRARIES)
 def test_every_table_a_library_names_exists(name: str) -> None:
     for attribute in library(name).attributes:
         if attribute.code_table:
