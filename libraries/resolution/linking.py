@@ -103,8 +103,8 @@ class Workshop:
         self._con.unregister("chunk")
 
     def _count(self, table: str) -> int:
-        found = self._con.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 — names of this module and the declaration
-        return int(found[0]) if found else 0
+        ((found,),) = self._con.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 — names of this module and the declaration
+        return int(found)
 
     def _linker(self, kind: Any, model: dict[str, Any], prior: float) -> Any:
         from splink import DuckDBAPI, Linker, SettingsCreator, block_on
@@ -162,7 +162,7 @@ class Workshop:
                 JOIN anyone l ON l.unique_id = p.unique_id_l JOIN anyone r ON r.unique_id = p.unique_id_r)
             SELECT unique_id_l, unique_id_r, match_probability, {told} FROM pairs ORDER BY 1, 2
         """  # noqa: S608 — names of this module and the declaration
-        result = self._con.execute(query)
+        result = self._con.cursor().execute(query)  # a connection is busy until its result was read
         while rows := result.fetchmany(10_000):
             for left, right, probability, *levels in rows:
                 yield Pair(left, right, round(probability, 6), tuple(self._evidence(levels)))
