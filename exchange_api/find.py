@@ -55,7 +55,7 @@ def statement(wanted: Wanted, held: str | None = None, day: str = serving.TODAY,
     keys = ("subject",) if spec.key == "subject" else ("subject", "entry")
     order = "" if spec.key == "subject" else " ORDER BY entry"
     listed = ", ".join((*keys, *(column for column in columns), "sources", "batches", "version", "recorded_at"))
-    served = (f" AND {serving.condition(spec, day)}" if spec.serving else "") + further
+    served = (f" AND {serving.condition(spec, day, among=held)}" if spec.serving else "") + further
     table = f"{held} AS held_then" if held else f"library.{spec.library}"
     found = f"SELECT {listed} FROM {table} WHERE {by} = ANY($1::text[]){served}"  # noqa: S608 - names of our own definition only
     if spec.further_subjects and by == "subject":

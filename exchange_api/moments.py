@@ -14,7 +14,7 @@ from typing import Any
 
 from exchange_api.find import By, Finder, Rows, Wanted, statement
 from exchange_api.prepared import Prepared
-from libraries import history, timeline
+from libraries import history, serving, timeline
 from libraries.horizon import HORIZON, number_of, settled
 from libraries.timeline import Said, day_of
 from schemas.calendar import today
@@ -147,4 +147,9 @@ def _gone_since(spec: Library, by: By) -> str:
     if spec.further_subjects and by == "subject":
         further = spec.further_subjects
         about = f"({about} OR ({further} IS NOT NULL AND string_to_array({further}, ';') && $1::text[]))"
-    return f"SELECT EXISTS (SELECT FROM library.{spec.library}_history WHERE {about} AND known_to > $2::timestamptz) AS gone"  # noqa: S608 - names of our own definition only
+    gone = f"EXISTS (SELECT FROM library.{spec.library}_history WHERE {about} AND known_to > $2::timestamptz)"
+    if spec.versions:  # an entry also goes when a newer version of it comes, which may be about somebody else
+        came = f"(SELECT * FROM library.{spec.library} WHERE recorded_at > $2::timestamptz)"  # noqa: S608
+        newer = serving.newer_versions(spec, among=came)
+        gone += f" OR EXISTS (SELECT FROM library.{spec.library} WHERE {about} AND EXISTS ({newer}))"
+    return f"SELECT {gone} AS gone"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -104,3 +104,26 @@ def test_certificates_of_other_serials_stay_apart(site: Any) -> None:
     for entry in (FIRST, *others):
         _hold(site, entry)
     assert {one["entry"] for one in _by(site, site.people[20])} == {FIRST, *others}
+
+
+def test_at_an_earlier_moment_the_version_believed_then_is_found(site: Any) -> None:
+    now = datetime.now(UTC)
+    _hold(site, FIRST, recorded_at=now - 3 * DAY)
+    _hold(site, SECOND, recorded_at=now - DAY)
+    asked = site.asking(GRANT, [site.people[20]]) | {"known_at": (now - 2 * DAY).isoformat()}
+    _, response = site.ask(asked, "/v1/certificates/query")
+    assert [one["entry"] for one in json.loads(response.body)["records"]] == [FIRST]
+    assert [one["entry"] for one in _by(site, site.people[20])] == [SECOND]
+
+
+def test_a_version_that_came_this_moment_is_settled_before_the_older_is_gone(site: Any) -> None:
+    """The newer version may be about another holder: only its number tells that the older one stood a moment ago."""
+    first, second, *_ = site.people[20:24]
+    _hold(site, FIRST, recorded_at=datetime.now(UTC) - 3 * DAY)
+    _by(site, first)
+    _hold(site, SECOND, subject=second)
+    question = site.asking(GRANT, [first])
+    _, response = site.ask(question, "/v1/certificates/query")
+    said = json.loads(response.body)
+    _, again = site.ask(question | {"known_at": said["known_at"]}, "/v1/certificates/query")
+    assert json.loads(again.body)["records"] == said["records"]
