@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from hutong.commands.record import app
 from libraries import history, timeline
 from libraries.history import read_known_at
 from libraries.merging.merge import merge_batch
 from libraries.record import LEFT_OUT, TOOK_BACK, explain, find
+from schemas.calendar import CHINA
 from schemas.database import transaction
+from schemas.errors import Invalid
 from schemas.library import library
 from tests.libraries.merging.conftest import EPOCH
 
@@ -216,3 +220,26 @@ def test_read_known_at_gives_key_order(hub: Any) -> None:
     hub.merge(PS, [{"subject": key, "name": key} for key in "cab"])
     with transaction("reader") as session:
         assert [row["subject"] for row in read_known_at(session, "population", ["c", "a"], _now(hub))] == ["a", "c"]
+
+
+def test_the_command_asks_for_a_day_and_a_moment(hub: Any) -> None:
+    hub.resource(PS)
+    hub.merge(PS, [{"subject": "a", "name": "张伟", "phone": "1"}], day=1)
+    before = _now(hub)
+    hub.merge(PS, [{"subject": "a", "name": "张三", "phone": None}], day=5)
+
+    def shown(*options: str) -> str:
+        called = CliRunner().invoke(app, ["show", "population", "a", *options], env={"COLUMNS": "200"})
+        assert called.exit_code == 0, called.output
+        return called.output
+
+    assert "张伟" in shown("--as-of", _day(4).isoformat())
+    assert "张伟" in shown("--known-at", before.isoformat())
+    in_china = before.astimezone(CHINA) + timedelta(minutes=1)
+    with pytest.raises(Invalid, match=r"record\.known_at_future"):
+        CliRunner().invoke(
+            app, ["show", "population", "a", "--known-at", f"{in_china:%Y-%m-%d %H:%M:59}"], catch_exceptions=False
+        )
+    explained = shown("--explain")
+    assert "起改报空值 (1)" in explained
+    assert "said nothing since" in shown("--explain", "--lang", "en")
