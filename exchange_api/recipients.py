@@ -52,21 +52,27 @@ FROM answers n CROSS JOIN LATERAL jsonb_array_elements_text(n.document -> 'subje
 JOIN affected a ON a.subject_hash = h.subject_hash AND a.attributes && n.attributes
 WHERE n.document -> 'batches' ? :batch
 """  # noqa: S608 - parts of this module
-_ASKED_AGAIN = f"""
-WITH shown AS ({_SHOWN}), waiting AS (
+_WAITING = """
+CREATE TEMP TABLE waiting ON COMMIT DROP AS
     SELECT s.application_id, s.subject_hash, r.notified_at FROM exchange.recall_subjects s
     JOIN exchange.recall_recipients r USING (recall_id, application_id)
-    WHERE s.recall_id = :recall AND s.asked_again_at IS NULL AND r.notified_at IS NOT NULL),
-answers AS ({_ANSWERS} AND s.application_id IN (SELECT application_id FROM waiting)
-    AND s.attributes && CAST(:attributes AS text[])),
-again AS (
-    SELECT w.application_id, w.subject_hash, min(n.at) AS at
+    WHERE s.recall_id = :recall AND s.asked_again_at IS NULL AND r.notified_at IS NOT NULL
+"""
+_ANSWERED = f"""
+CREATE TEMP TABLE answered ON COMMIT DROP AS
+WITH shown AS ({_SHOWN}), answers AS ({_ANSWERS} AND e.at > :notified_at AND s.attributes && CAST(:attributes AS text[])
+    AND s.application_id IN (SELECT DISTINCT application_id FROM waiting))
+    SELECT n.application_id, h.subject_hash COLLATE "C" AS subject_hash, n.at
     FROM answers n CROSS JOIN LATERAL jsonb_array_elements_text(n.document -> 'subjects') h (subject_hash)
-    JOIN waiting w ON w.application_id = n.application_id AND w.subject_hash = h.subject_hash
-    WHERE n.at > w.notified_at AND (:is_kept OR NOT n.document -> 'batches' ? :batch) GROUP BY 1, 2)
-UPDATE exchange.recall_subjects s SET asked_again_at = again.at FROM again
-WHERE s.recall_id = :recall AND s.application_id = again.application_id AND s.subject_hash = again.subject_hash
+    WHERE :is_kept OR NOT n.document -> 'batches' ? :batch
 """  # noqa: S608 - parts of this module
+_ASKED_AGAIN = """
+UPDATE exchange.recall_subjects s SET asked_again_at = again.at FROM (
+    SELECT w.application_id, w.subject_hash, min(n.at) AS at
+    FROM waiting w JOIN answered n ON n.application_id = w.application_id AND n.subject_hash = w.subject_hash AND n.at > w.notified_at
+    GROUP BY 1, 2) again
+WHERE s.recall_id = :recall AND s.application_id = again.application_id AND s.subject_hash = again.subject_hash
+"""
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,17 @@ def find(session: Session, wrong: Wrong) -> None:
 
 
 def find_asked_again(session: Session, recall_id: str, wrong: Wrong) -> None:
-    """Note which subjects of a recall were asked for anew after the notice, with an answer that holds nothing of the batch any more."""
-    session.execute(text(_ASKED_AGAIN), {**_narrowed(wrong), "recall": recall_id, "is_kept": wrong.until is not None})
+    """Note which subjects of a recall were asked for anew after the notice, with an answer that holds nothing of the batch any more. Once per transaction."""
+    values = {**_narrowed(wrong), "recall": recall_id, "is_kept": wrong.until is not None}
+    session.execute(text(_WAITING), values)
+    notified = session.scalar(text("SELECT min(notified_at) FROM waiting"))
+    if notified is None:
+        return
+    # tables just filled are unknown to the planner, who would compare everything with everything
+    session.execute(text("ANALYZE waiting"))
+    session.execute(text(_ANSWERED), values | {"notified_at": notified})
+    session.execute(text("ANALYZE answered"))
+    session.execute(text(_ASKED_AGAIN), values)
 
 
 def first_id(moment: datetime) -> str:
