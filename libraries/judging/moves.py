@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from catalog.rules import Rule
 from libraries.claims import RULING
 from libraries.frames import Frame
-from libraries.states import EXPIRED, VALID, may_become
+from libraries.states import EXPIRED, MOVES, VALID, may_become
 from libraries.texts import Flags
 from schemas.database import transaction
 from schemas.errors import Terminal
@@ -26,10 +26,16 @@ def forbidden(rule: Rule, frame: Frame) -> Flags:
     Raises Terminal `quality.bad_rule`.
     """
     spec = _register_of(rule, frame)
-    delivered = dict(enumerate(frame.texts(rule.items[0]).to_pylist()))
+    delivered = frame.texts(rule.items[0]).to_pylist()
     keys = _keys(spec, frame)
     present = _present(spec, [key for key in keys if key is not None])
-    return np.array([not may_become(present.get(key), delivered[row]) for row, key in enumerate(keys)], np.bool_)
+    found = [key in present and not _may_become(present[key], delivered[row]) for row, key in enumerate(keys)]
+    return np.array(found, np.bool_)
+
+
+def _may_become(before: str, after: str | None) -> bool:
+    """A code that no table knows is another rule's to find; a missing one would make the entry valid."""
+    return may_become(before, after) or not (after is None or after in MOVES)
 
 
 def _keys(spec: Library, frame: Frame) -> list[str | None]:

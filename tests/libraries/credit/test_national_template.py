@@ -109,6 +109,10 @@ def test_what_was_revoked_does_not_come_back_by_a_slip_but_may_be_withdrawn(firm
     held = _drop(firm, document, "run 3", PERMIT)
     assert firm.reasons(held) == {1: ["state.moves"]}
     assert [entry["state"] for entry in _entries(firm).values()] == ["03"]
+    unknown = _drop(firm, document, "run 3b", {**PERMIT, "XK_ZT": "77"})
+    assert firm.reasons(unknown) == {1: ["state.code_table"]}
+    missing = _drop(firm, document, "run 3c", {**PERMIT, "XK_ZT": ""})
+    assert firm.reasons(missing) == {1: ["state.required", "state.moves"]}
     withdrawn = _drop(firm, document, "run 4", {**PERMIT, "XK_ZT": "5"})
     assert firm.reasons(withdrawn) == {}
     assert [entry["state"] for entry in _entries(firm).values()] == ["05"]
