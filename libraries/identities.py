@@ -91,12 +91,25 @@ def follow(session: Session, library_name: str, key: str) -> Followed:
     )
 
 
+def told(session: Session, library_name: str, key: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what leads on from a key (`replaced_by`) and what led to it (`replaces`), fit for JSON: the other key, kind, reason, since when."""
+    found = follow(session, library_name, key)
+    return {
+        "replaced_by": [_told(one, one.to_key) for one in found.replaced_by],
+        "replaces": [_told(one, one.from_key) for one in found.replaces],
+    }
+
+
 def find(session: Session, library_name: str | None = None, *, withdrawn: bool = False) -> list[IdentityLink]:
     """Return the links of a library or of all, in the order they were made; `withdrawn` adds those taken back."""
     query = select(IdentityLink).order_by(IdentityLink.id)
     if library_name:
         query = query.where(IdentityLink.library == library_name)
     return list(session.scalars(query if withdrawn else query.where(IdentityLink.withdrawn_at.is_(None))))
+
+
+def _told(one: IdentityLink, key: str) -> dict[str, Any]:
+    return {"key": key, "kind": one.kind, "reason": one.reason, "link": one.id, "linked_at": one.linked_at.isoformat()}
 
 
 def _chain(session: Session, library_name: str, key: str, *, is_onward: bool) -> tuple[IdentityLink, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from libraries import history, timeline
+from libraries import history, identities, timeline
 from libraries.claims import RULING
 from libraries.timeline import Said
 from schemas.errors import Invalid
@@ -95,7 +95,8 @@ def explain(
     records = find(session, library_name, [subject], known_at, as_of)
     if not records and spec.key != "subject":
         records = history.read(session, library_name, (spec.key, [subject]), known_at, as_of)
-    if not records:
+    identity = identities.told(session, library_name, subject)
+    if not records and not any(identity.values()):
         raise Invalid("record.unknown", library=library_name)
     keys = [record[spec.key] for record in records]
     is_now = known_at is None and as_of is None
@@ -107,7 +108,8 @@ def explain(
         "library": library_name,
         "name": spec.name,
         "kind": spec.kind,
-        "subject": records[0]["subject"],
+        "subject": records[0]["subject"] if records else subject,
+        "identity": identity,
         "known_at": plain(known_at),
         "as_of": plain(as_of),
         "records": [
