@@ -22,7 +22,7 @@ from schemas.library import Library
 
 SEED = 20_260_101
 MEMORY = "1GB"
-SAMPLED_PAIRS, LABELLED_PAIRS = 2_000_000, 200_000
+SAMPLED_PAIRS, LABELLED_PAIRS = 500_000, 200_000
 _PRIOR_WEIGHT = 200  # pairs that the declared expectations count for
 _KEY_BY_CHANCE = 1e-6
 _RECORDS, _ROWS, _SAID = "records", "held", "said"
@@ -82,11 +82,14 @@ class Workshop:
     def learn(self) -> str:
         """Learn how often values agree; return the model's digest."""
         count = self._count(_RECORDS)
-        model = self._linker("dedupe_only", {}, 2 * _DUPLICATES / max(count, 2))
+        sampled: dict[str, Any] = {}
         if count > 1:
-            model.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=SEED)
-        sampled = {one["output_column_name"]: one for one in model.misc.save_model_to_json()["comparisons"]}
-        self._model = {one.column: self._learnt(one, sampled[one.column]) for one in self._features}
+            model = self._linker("dedupe_only", {}, 2 * _DUPLICATES / count)
+            model.training.estimate_u_using_random_sampling(SAMPLED_PAIRS, SEED, None, num_chunks=1)
+            sampled = {one["output_column_name"]: one for one in model.misc.save_model_to_json()["comparisons"]}
+        # what the sample never showed is rarer than the sample could show
+        rarest = 0.5 / min(SAMPLED_PAIRS, max(count * (count - 1) // 2, 1))
+        self._model = {one.column: self._learnt(one, sampled.get(one.column), rarest) for one in self._features}
         return hashlib.sha256(json.dumps(self._model, sort_keys=True).encode()).hexdigest()[:16]
 
     def pairs(self, threshold: float) -> Iterator[Pair]:
@@ -109,9 +112,10 @@ class Workshop:
     def _linker(self, kind: Any, model: dict[str, Any], prior: float) -> Any:
         from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
+        known = [one for one in self._features if model or one.column != KEY]  # how keys agree is not sampled
         settings = SettingsCreator(
             link_type=kind,
-            comparisons=[_comparison(one, model.get(one.column, {})) for one in self._features],
+            comparisons=[_comparison(one, model.get(one.column, {})) for one in known],
             blocking_rules_to_generate_predictions=[block_on(*columns) for columns in features.blocks_of(self._spec)],
             probability_two_random_records_match=prior,
             retain_matching_columns=False,
@@ -119,27 +123,36 @@ class Workshop:
         )
         api = DuckDBAPI(self._con)
         names = (_RECORDS,) if kind == "dedupe_only" else (_ROWS, _RECORDS)
-        return Linker([api.register(name, table_name=f"{kind}_{name}") for name in names], settings, log_level=None)
+        return Linker(
+            [api.register(name, table_name=f"{kind}_{name}") for name in names],
+            settings,
+            log_level=None,
+            validate_settings=False,
+        )
 
-    def _learnt(self, feature: Feature, sampled: dict[str, Any]) -> dict[str, tuple[float, float]]:
-        """Return per level how often it holds of one subject and of two; neither is ever certain."""
+    def _learnt(
+        self, feature: Feature, sampled: dict[str, Any] | None, rarest: float
+    ) -> dict[str, tuple[float, float]]:
+        """Return per level how often it holds of one subject and of two; neither is ever certain. sampled: the feature in Splink's settings."""
+        if feature.column == KEY:
+            return {
+                one.name: (one.prior, 1 - _KEY_BY_CHANCE if one.name == DIFFERS else _KEY_BY_CHANCE)
+                for one in _levels(feature)
+            }
         counts = self._labelled(feature)
         total = sum(counts.values())
-        by_label = {level["label_for_charts"]: level.get("u_probability") for level in sampled["comparison_levels"]}
+        levels = sampled["comparison_levels"] if sampled else ()
+        chance = {level["label_for_charts"]: level.get("u_probability") for level in levels}
         found = {}
         for level in _levels(feature):
             m = (counts.get(level.name, 0) + level.prior * _PRIOR_WEIGHT) / (total + _PRIOR_WEIGHT)
-            u = by_label.get(level.name)
-            u = float(u) if isinstance(u, float) else 0.0
-            if feature.column == KEY:
-                m, u = level.prior, (1 - _KEY_BY_CHANCE if level.name == DIFFERS else _KEY_BY_CHANCE)
-            found[level.name] = (round(min(max(m, 1e-4), 0.9999), 6), round(min(max(u, 1e-7), 0.9999999), 9))
+            u = chance.get(level.name)
+            u = float(u) if isinstance(u, float) else 0.0  # Splink says in words that it never saw a level
+            found[level.name] = (round(min(max(m, 1e-4), 0.9999), 6), round(min(max(u, rarest), 1 - rarest), 9))
         return found
 
     def _labelled(self, feature: Feature) -> dict[str, int]:
         """Count how two sources' words about one subject agree."""
-        if feature.column == KEY:
-            return {}
         own = {feature.column, features.sound_of(feature.column)} & set(self._columns)
         sides = ", ".join(f"{side}.{column} AS {column}_{side}" for column in sorted(own) for side in "lr")
         query = f"""
