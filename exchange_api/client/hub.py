@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from exchange_api.client.shelf import ReceiptShelf
 from exchange_api.client.wire import Answer, Wire
@@ -56,8 +57,33 @@ class HutongClient:
         question = {"grant": grant, "purpose": dict(purpose), "claims": [dict(claim) for claim in claims]}
         return self.ask("POST", f"/v1/libraries/{library}/verify", question)
 
+    def recalls(self, recall: str | None = None, after: str | None = None) -> Answer:
+        """List what was called back of the values received, or read one recall: its signed notice and the affected receipts, a page at a time.
+
+        `after`: the `next` of the page before.
+        """
+        path = f"/v1/recalls/{recall}" if recall else "/v1/recalls"
+        return self.ask("GET", f"{path}?after={quote(after)}" if after else path)
+
+    def acknowledge(self, recall: str, outcome: str = "asking_again") -> Answer:
+        """Acknowledge a recall: `asking_again`, or `not_kept` when nothing of the values is kept or was used; again changes nothing."""
+        return self.ask("POST", f"/v1/recalls/{recall}/acknowledgement", {"outcome": outcome})
+
+    def object_to(self, receipt: str, subject: str, attribute: str, reason: str, **more: str) -> Answer:
+        """Doubt a value of a receipt; `more`: `claimed` (what it should be), `evidence`, `entry` (where a register has several).
+
+        While an objection over it is open, that one comes back.
+        """
+        form = {"receipt": receipt, "subject": subject, "attribute": attribute, "reason": reason, **more}
+        return self.ask("POST", "/v1/objections", form)
+
+    def objections(self, objection: str | None = None, after: str | None = None) -> Answer:
+        """List this application's objections, or read where one stands."""
+        path = f"/v1/objections/{objection}" if objection else "/v1/objections"
+        return self.ask("GET", f"{path}?after={quote(after)}" if after else path)
+
     def ask(self, method: str, path: str, document: Any = None) -> Answer:
-        """Ask any question of the protocol and put its exchange on the shelf."""
+        """Ask any question of the protocol and put its exchange on the shelf; `path` may carry a query string."""
         answer = self.wire.ask(method, path, document)
         if self.shelf is not None and answer.receipt_id is not None:
             self.shelf.keep(answer.request, answer.response)

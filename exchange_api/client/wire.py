@@ -65,12 +65,13 @@ class Wire:
         """Ask until the hub answers; raises Transient client.unreachable, Terminal client.unverified."""
         body = b"" if document is None else json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         request_id, unverified = str(uuid4()), None
+        place, _, query = path.partition("?")
         for attempt in range(self.attempts):
             if attempt:
                 time.sleep(self.pause_s * 2 ** (attempt - 1))
             try:
                 answer = self._ask_once(
-                    Request(method, self._authority(), path, "", {"x-request-id": request_id}, body)
+                    Request(method, self._authority(), place, query, {"x-request-id": request_id}, body)
                 )
             except requests.RequestException:
                 continue
@@ -102,7 +103,7 @@ class Wire:
         sent = {**headers, "host": bare.authority, "accept-encoding": "identity"}
         reply = self._session.request(
             bare.method,
-            self.base_url.rstrip("/") + bare.path,
+            self.base_url.rstrip("/") + bare.path + (f"?{bare.query}" if bare.query else ""),
             data=bare.body,
             headers=sent,
             timeout=self.timeout_s,

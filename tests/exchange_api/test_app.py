@@ -15,6 +15,7 @@ from http_message_signatures import algorithms
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from exchange_api import counter
 from exchange_api.answering import DIRECT
 from exchange_api.app import create_app
 from exchange_api.client import HutongClient
@@ -24,6 +25,7 @@ from exchange_api.evidence.receipt import verify_receipt
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.keys import active_signer
 from exchange_api.recording import RECORD
+from exchange_api.routers import desks
 from exchange_api.routers.machine import described
 from schemas.library import LIBRARIES
 
@@ -207,6 +209,19 @@ def test_the_reference_describes_exactly_what_is_answered_directly() -> None:
     assert "RecordsQuestion" in json.dumps(query["requestBody"])
     assert {"200", "401", "403", "503"} <= set(query["responses"])
     assert "Signature-Input" in json.dumps(query["parameters"])
+
+
+def test_the_reference_describes_every_question_to_a_desk() -> None:
+    described = {
+        (method, route.path.replace("{recall}", "ZH-2026-000001").replace("{objection}", "YY-2026-000001"))
+        for route in desks.described.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    assert {(method, path) for method, path in described if method in (counter.find(path) or {})} == described
+    assert len(described) == len(counter.ROUTES)
+    form = create_app().openapi()["components"]["schemas"]["ObjectionForm"]["properties"]
+    assert form["reason"]["examples"]
 
 
 def test_entries_of_one_moment_share_one_statement(exchange_site: Any) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from exchange_api import recall, recall_upkeep
+from exchange_api.client import HutongClient
 from exchange_api.evidence.canonical import canonical_json
 from exchange_api.recall_upkeep import SETTLING, Followed
 from exchange_api.signing import public_key_from_jwk
@@ -236,3 +237,19 @@ def test_receipts_come_a_page_at_a_time(hub: Hub, monkeypatch: pytest.MonkeyPatc
     assert seen == receipts
     with Session(hub.site.engine) as session:
         assert session.get(RecallReceipt, (opened.id, "housing.desk", UUID(receipts[0]))) is not None
+
+
+def test_the_client_reads_acknowledges_and_objects(hub: Hub) -> None:
+    client = HutongClient(hub.site.url, hub.site.signer.keyid, hub.site.signer, hub.site.jwks)
+    person = hub.site.people[24]
+    batch = hub.wrong_batch([person])
+    told = client.query("population", HOUSING, hub.site.purpose, [person])
+    opened = hub.open(hub.retract(batch, [person], "name"))
+    assert client.recalls().document["recalls"][0]["recall"] == opened.id
+    first = client.recalls(opened.id).document
+    assert [one["receipt"] for one in first["receipts"]] == [told.receipt_id]
+    assert client.recalls(opened.id, after=str(told.receipt_id)).document["receipts"] == []
+    assert client.acknowledge(opened.id).document["state"] == "acknowledged"
+    doubted = client.object_to(str(told.receipt_id), person, "name", "姓名有误", claimed="王五").document
+    assert client.objections(doubted["objection"]).document["state"] == "open"
+    assert client.objections(after=doubted["objection"]).ok
