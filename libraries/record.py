@@ -99,8 +99,7 @@ def explain(
     if not records and not any(identity.values()):
         raise Invalid("record.unknown", library=library_name)
     keys = [record[spec.key] for record in records]
-    is_now = known_at is None and as_of is None
-    conflicts = _by_key(_conflicts(session, library_name, keys), "record_key") if is_now else {}
+    conflicts = _by_key(_conflicts(session, library_name, keys), "record_key") if not (known_at or as_of) else {}
     said = timeline.read_said(session, library_name, keys, known_at)
     told = _Told(spec, said, as_of, _names(session, said.versions, conflicts))
     past = _past_versions(session, spec, keys)

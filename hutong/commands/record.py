@@ -34,12 +34,14 @@ WORDS = {
     "zh": {
         "attribute": "信息项", "value": "值", "department": "来源", "batches": "批次", "why": "理由", "others": "其他来源的值",
         "version": "版本", "past": "历史版本", "conflicts": "来源不一致", "closed": "已消除",
+        "replaced_by": "现标识", "replaces": "原标识",
         ONLY_SOURCE: "唯一来源", MOST_RECENT: "时间最近", HIGHEST_AUTHORITY: "权威来源", RULED: "管理员裁定",
         "as_of": "当日为真", "known_at": "截至当时所知", TOOK_BACK: "起改报空值", LEFT_OUT: "起不再报送",
     },
     "en": {
         "attribute": "item", "value": "value", "department": "source", "batches": "batches", "why": "why", "others": "others say",
         "version": "version", "past": "past versions", "conflicts": "sources disagree", "closed": "settled",
+        "replaced_by": "replaced by", "replaces": "replaces",
         ONLY_SOURCE: ONLY_SOURCE, MOST_RECENT: MOST_RECENT, HIGHEST_AUTHORITY: HIGHEST_AUTHORITY, RULED: RULED,
         "as_of": "true on", "known_at": "as known at", TOOK_BACK: "said nothing since", LEFT_OUT: "left it out since",
     },
@@ -73,6 +75,7 @@ def show(  # noqa: PLR0913 - each is an option of the command
     console = Console(highlight=False)
     for record in found["records"]:
         _print(console, found, record, WORDS.get(lang, WORDS["zh"]), explained)
+    _print_identity(console, found["identity"], WORDS.get(lang, WORDS["zh"]))
 
 
 @app.command()
@@ -158,6 +161,13 @@ def _print_silences(console: Console, record: dict[str, Any], words: dict[str, s
 def _time(found: dict[str, Any], words: dict[str, str]) -> str:
     day = f" · {words['as_of']} {found['as_of']}" if found["as_of"] else ""
     return f"{day} · {words['known_at']} {_local(found['known_at'])}" if found["known_at"] else day
+
+
+def _print_identity(console: Console, identity: dict[str, Any], words: dict[str, str]) -> None:
+    """Say which keys followed the one asked for, and which it followed; no record is shown for another."""
+    for way, links in identity.items():
+        for link in links:
+            console.print(f"[yellow]{words[way]}[/] {link['key']} ({link['kind']}) · {link['reason']}", soft_wrap=True)
 
 
 def _local(moment: str) -> str:
