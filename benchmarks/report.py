@@ -29,6 +29,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "dags": ("--resources", "1000"),
     "query": ("--rows", "{rows}"),
     "directory": (),
+    "matching": (),
 }
 _FIRST = ("bench", "peer", "rows", "rows_per_s", "seconds", "peak_rss_mb", "is_met")
 _NOT_SHOWN = ("bar",)

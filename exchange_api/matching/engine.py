@@ -1,156 +1,142 @@
-"""Why: ranking. A candidate's score is what its names say, lifted by how well its resource fits the demand as a whole; every part of it is a reason in words.
-
-Identity items (name, number) occur everywhere, so a name alone never decides: the resource that serves the purpose and covers more of the demand wins.
+"""Why: who has it. The whole way of a demand on one screen: taken apart into wishes (`asking`), every resource judged by purpose and by what it answers
+(`relevance`), the items of those that may serve compared exactly (`likeness`), ranked, each score the sum of its reasons. Desks and commands call it.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from math import log
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
 
-from exchange_api.matching.words import core, folded, grams, pairs
+import numpy as np
 
-NOTHING_FITS = 0.45  # below: said clearly that nobody has it
-_FIT, _COVER = 0.12, 0.08  # how much purpose and coverage may lift a name's score
+from exchange_api.matching import likeness, reasons, relevance
+from exchange_api.matching.asking import Asked, ask
+from exchange_api.matching.corpus import Corpus, Floats
+from exchange_api.matching.found import Answer, Candidate, Found, Wanted
+from exchange_api.matching.likeness import Chosen
 
+MOST_WISHES = 64  # of one demand that are compared; a form has no more
+NOTHING_FITS = 0.2  # an item below is not offered
+_NO_RESOURCE, _BESIDE_THE_BEST = 0.12, 0.15  # a resource below, or so far below the best, does not serve
+_BY_NAME, _BY_RESOURCE = 0.35, 0.65  # what an item's rank hangs on
+_OFF_TOPIC, _ALWAYS, _STRONG = (
+    0.6,
+    0.12,
+    0.8,
+)  # what a missing topic costs; all of it only where the resource is not strong
 
-@dataclass(frozen=True)
-class Wanted:
-    """One wanted item in the demander's own words."""
-
-    name: str
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One catalogued item with all that speaks for it: its names, its element's names, its resource's words."""
-
-    version_id: str
-    resource_id: str
-    resource_name: str
-    department_id: str
-    department_name: str
-    item_id: str
-    item_name: str
-    sharing_type: int
-    library: str | None = None
-    attribute: str | None = None
-    element_name: str | None = None
-    synonyms: tuple[str, ...] = ()
-    context: str = ""
-    rank_in_authority: int = 99
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a candidate ranks: `key` names the words, `facts` fill them, `points` is what it gave."""
-
-    key: str
-    points: float
-    facts: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Found:
-    """One ranked candidate, best first, with its reasons."""
-
-    candidate: Candidate
-    score: float
-    reasons: tuple[Reason, ...]
-
-
-class _Corpus:
-    """Rare character pairs say more than common ones: 参保 tells, 名称 does not."""
-
-    def __init__(self, known: Sequence[Candidate]) -> None:
-        self._known = known
-
-    @cached_property
-    def weights(self) -> dict[str, float]:
-        """Inverse document frequency by character pair."""
-        counts: Counter[str] = Counter()
-        for candidate in self._known:
-            counts.update(grams(candidate.item_name))
-        total = len(self._known) + 1
-        return {gram: log(1 + total / (1 + count)) for gram, count in counts.items()}
-
-    def alike(self, one: str, other: str) -> float:
-        """Return the weighted Dice similarity of two names, 0 to 1."""
-        a, b = grams(one), grams(other)
-        whole = self._weight(a) + self._weight(b)
-        return 2 * self._weight(a & b) / whole if whole else 0.0
-
-    def _weight(self, found: frozenset[str]) -> float:
-        rare = log(len(self._known) + 2)  # a pair nobody uses is the most telling
-        return sum(self.weights.get(gram, rare) for gram in found)
+_held: list[Any] = []
 
 
 def find_matches(
     wanted: Sequence[Wanted], known: Sequence[Candidate], *, context: str = "", limit: int = 5
 ) -> list[list[Found]]:
     """Rank `known` for each wanted item; an empty list says that nothing fits. `context` is purpose and service item in words."""
-    corpus = _Corpus(known)
-    by_name = [[(candidate, _name_reason(item, candidate, corpus)) for candidate in known] for item in wanted]
-    covered = _coverage(by_name)
-    fit = {candidate.version_id: _fit(context, candidate.context) for candidate in known}
-    return [_ranked(scores, covered, fit, len(wanted), limit) for scores in by_name]
+    return [list(found) for found in match(corpus_of(known), wanted, context, limit=limit).items]
 
 
-def _name_reason(item: Wanted, candidate: Candidate, corpus: _Corpus) -> Reason:
-    want = folded(item.name)
-    if want == folded(candidate.item_name):
-        return Reason("same_name", 1.0, {"name": candidate.item_name})
-    if candidate.element_name and want == folded(candidate.element_name):
-        return Reason("same_element", 0.97, {"element": candidate.element_name})
-    for synonym in candidate.synonyms:
-        if core(item.name) == core(synonym):
-            return Reason("synonym", 0.93, {"synonym": synonym, "name": candidate.item_name})
-    if core(item.name) == core(candidate.item_name):
-        return Reason("same_core", 0.9, {"name": candidate.item_name})
-    names = (candidate.item_name, *candidate.synonyms, *((candidate.element_name,) if candidate.element_name else ()))
-    closest = max(names, key=lambda name: corpus.alike(item.name, name))
-    return Reason("similar_name", 0.85 * corpus.alike(item.name, closest), {"name": closest})
+def corpus_of(known: Sequence[Candidate]) -> Corpus:
+    """Return the candidates ready to be searched; those asked for last are kept, since a directory is asked again and again."""
+    if not _held or _held[0] is not known:
+        _held[:] = [known, Corpus(known)]
+    corpus: Corpus = _held[1]
+    return corpus
 
 
-def _coverage(by_name: Iterable[list[tuple[Candidate, Reason]]]) -> Counter[str]:
-    covered: Counter[str] = Counter()
-    for scores in by_name:
-        covered.update({c.version_id for c, reason in scores if reason.points >= NOTHING_FITS})
-    return covered
+def match(corpus: Corpus, wanted: Sequence[Wanted], purpose: str, service_item: str = "", *, limit: int = 8) -> Answer:
+    """Match a demand with the directory: resources that serve it, and per wanted item what supplies it, best first; nothing where nothing fits."""
+    asked = ask(corpus, wanted[:MOST_WISHES], purpose, service_item)
+    if not corpus.known or not asked.wishes:
+        return Answer((), tuple(() for _ in wanted))
+    served = _Served(corpus, asked)
+    ranked = [served.ranked(n, limit) for n in range(len(wanted))]
+    return Answer(served.resources() if any(ranked) else (), tuple(map(tuple, ranked)))
 
 
-def _fit(context: str, resource_words: str) -> float:
-    wanted, offered = pairs(context), pairs(resource_words)
-    return len(wanted & offered) / min(len(wanted), len(offered)) if wanted and offered else 0.0
+class _Served:
+    """The resources that may serve one demand, with how well each of their rows answers each wish."""
 
+    def __init__(self, corpus: Corpus, asked: Asked) -> None:
+        self.corpus, self.asked = corpus, asked
+        scores = relevance.judge(corpus, asked)
+        rough = [likeness.roughly(corpus, wish) for wish in asked.wishes]
+        self.told = relevance.weights_of(asked, rough, corpus.count)
+        self.whole = max(float(self.told.sum()), 1.0)
+        answered = sum((t * relevance.worth(r) for t, r in zip(self.told, rough, strict=True)), np.zeros(corpus.count))
+        first = np.argsort(-scores.total(np.asarray(answered / self.whole, np.float32)), kind="stable")
+        self.chosen: Chosen = likeness.choose(corpus, first[: relevance.LOOKED_AT].astype(np.int64))
+        self.alike = [likeness.exactly(corpus, self.chosen, wish) for wish in asked.wishes]
+        self._rank(scores)
 
-def _ranked(
-    scores: list[tuple[Candidate, Reason]], covered: Counter[str], fit: dict[str, float], count: int, limit: int
-) -> list[Found]:
-    found = []
-    for candidate, name in scores:
-        if name.points < NOTHING_FITS:
-            continue
-        reasons = [name]
-        if fit[candidate.version_id] > 0:
-            reasons.append(
-                Reason(
-                    "fits_purpose",
-                    _FIT * min(1.0, 2 * fit[candidate.version_id]),
-                    {"resource": candidate.resource_name},
-                )
-            )
-        if count > 1 and covered[candidate.version_id] > 1:
-            share = covered[candidate.version_id] / count
-            reasons.append(
-                Reason("covers", _COVER * share, {"covered": str(covered[candidate.version_id]), "count": str(count)})
-            )
-        if candidate.rank_in_authority == 0:
-            reasons.append(Reason("lead_source", 0.05, {"department": candidate.department_name}))
-        found.append(Found(candidate, round(sum(reason.points for reason in reasons), 4), tuple(reasons)))
-    found.sort(
-        key=lambda one: (-one.score, one.candidate.rank_in_authority, one.candidate.resource_id, one.candidate.item_id)
-    )
-    return found[:limit]
+    def _rank(self, scores: relevance.Scores) -> None:
+        resources = self.chosen.resources
+        best = np.stack([self._best(alike) for alike in self.alike])
+        answers = relevance.worth(best)
+        self.covered = (best >= 0.5).sum(0)
+        of = relevance.Scores(scores.purpose[resources], scores.called_for[resources], scores.subject[resources])
+        self.answered = (self.told[:, None] * answers).sum(0) / self.whole
+        total = of.total(np.asarray(self.answered, np.float32))
+        self.order, self.score = relevance.put_together(total, answers, self.told, of.called_for)
+        self.top = max(float(total.max(initial=0.0)), 1e-6)
+        least = max(_NO_RESOURCE, _BESIDE_THE_BEST * self.top)
+        if not self.told.any():  # only identifying wishes: names decide, purpose only ranks
+            self.score, self.top, least = (self.score / self.top if self.top > 1e-6 else np.ones_like(total)), 1.0, 0.0
+        self.serves = self.score >= least
+
+    def _best(self, alike: Floats) -> Floats:
+        best = np.zeros(len(self.chosen.resources), np.float32)
+        np.maximum.at(best, self.chosen.place, alike)
+        return best
+
+    def resources(self) -> tuple[tuple[str, float], ...]:
+        """Return the resources that serve, in the order in which they help, with their scores."""
+        begins = self.corpus.resources.begins
+        rows = self.corpus.row_item
+        return tuple(
+            (self.corpus.known[rows[begins[self.chosen.resources[n]]]].resource_id, round(float(self.score[n]), 4))
+            for n in self.order
+            if self.serves[n]
+        )
+
+    def ranked(self, item: int, limit: int) -> list[Found]:
+        """Return what supplies one wanted item; of a composite one the best of each wish in turn."""
+        wishes = [n for n, wish in enumerate(self.asked.wishes) if wish.item == item]
+        turns = zip_longest(*(self._of_wish(n, limit) for n in wishes))
+        found: dict[tuple[str, str], Found] = {}
+        for one in (one for turn in turns for one in turn if one is not None):
+            found.setdefault((one.candidate.version_id, one.candidate.item_id), one)
+        return (
+            sorted(found.values(), key=lambda one: -one.score)[:limit]
+            if len(wishes) == 1
+            else list(found.values())[:limit]
+        )
+
+    def _of_wish(self, n: int, limit: int) -> list[Found]:
+        wish, strong = self.asked.wishes[n], np.minimum(1, self.score / _STRONG)[self.chosen.place]
+        off = 1 - likeness.on_topic(self.corpus, self.chosen, wish)
+        alike = np.where(self.alike[n] < 0.999, self.alike[n] * (1 - off * (_OFF_TOPIC * (1 - strong) + _ALWAYS)), 1.0)
+        rank = alike * (_BY_NAME + _BY_RESOURCE * np.minimum(1, self.score / self.top)[self.chosen.place])
+        rank = np.where(self.serves[self.chosen.place] & (alike >= NOTHING_FITS), rank, 0)
+        found: dict[int, Found] = {}
+        for row in np.argsort(-rank, kind="stable"):
+            if rank[row] <= 0 or len(found) >= limit:
+                break
+            number = int(self.corpus.row_item[self.chosen.rows[row]])
+            if number not in found:
+                found[number] = self._found(n, int(row), float(alike[row]))
+        return list(found.values())
+
+    def _found(self, n: int, row: int, alike: float) -> Found:
+        candidate = self.corpus.known[self.corpus.row_item[self.chosen.rows[row]]]
+        place = self.chosen.place[row]
+        said = [
+            reasons.by_name(
+                self.asked.wishes[n], candidate, str(self.corpus.names.texts[self.chosen.names[row]]), _BY_NAME * alike
+            ),
+            *reasons.by_resource(
+                candidate,
+                float(min(1, self.score[place] / self.top)) * _BY_RESOURCE * alike,
+                (int(self.covered[place]), len(self.alike)),
+            ),
+        ]
+        kept = tuple(reason for reason in said if reason.points or reason.key == "lead_source")
+        return Found(candidate, round(sum(reason.points for reason in kept), 4), kept)

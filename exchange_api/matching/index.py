@@ -6,7 +6,7 @@ It is read once per process and state of the directory: a question asks for the 
 from sqlalchemy.orm import Session
 
 from catalog import departments, directory, elements, snapshot
-from exchange_api.matching.engine import Candidate
+from exchange_api.matching.found import Candidate
 from schemas.bound import is_attribute
 from schemas.library import library
 from schemas.resource import Item, ResourceDocument

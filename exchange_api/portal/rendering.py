@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pydantic import Field
 
-from exchange_api.matching.engine import Reason
+from exchange_api.matching.found import Reason
 from exchange_api.portal import assets, words
 from exchange_api.portal.language import LANGUAGES, translations
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie

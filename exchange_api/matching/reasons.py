@@ -1,0 +1,34 @@
+"""Why: a score that cannot be explained convinces nobody. What each part of a score is for, as keys of words that the pages say in either language."""
+
+from exchange_api.matching.asking import Wish
+from exchange_api.matching.found import Candidate, Reason
+from exchange_api.matching.words import canonical, core, folded
+
+
+def by_name(wish: Wish, candidate: Candidate, matched: str, points: float) -> Reason:
+    """Return why a name speaks for a candidate. matched: the canonical text of its name, element or synonym that was closest."""
+    want = folded(wish.text)
+    if want == folded(candidate.item_name):
+        return Reason("same_name", points, {"name": candidate.item_name})
+    if candidate.element_name and want == folded(candidate.element_name):
+        return Reason("same_element", points, {"element": candidate.element_name})
+    for synonym in candidate.synonyms:
+        if core(wish.text) == core(synonym):
+            return Reason("synonym", points, {"synonym": synonym, "name": candidate.item_name})
+    if core(wish.text) == core(candidate.item_name):
+        return Reason("same_core", points, {"name": candidate.item_name})
+    names = [candidate.item_name, *candidate.synonyms, *((candidate.element_name,) if candidate.element_name else ())]
+    closest = next((name for name in names if canonical(name) == matched), candidate.item_name)
+    return Reason("similar_name", points, {"name": closest})
+
+
+def by_resource(candidate: Candidate, points: float, covers: tuple[int, int]) -> list[Reason]:
+    """Return why its resource speaks for a candidate: purpose, how much of the demand it covers, and whether it is the lead source."""
+    covered, count = covers
+    share = 0.3 * points if count > 1 and covered > 1 else 0.0
+    found = [Reason("fits_purpose", points - share, {"resource": candidate.resource_name})]
+    if share:
+        found.append(Reason("covers", share, {"covered": str(covered), "count": str(count)}))
+    if candidate.rank_in_authority == 0:
+        found.append(Reason("lead_source", 0.0, {"department": candidate.department_name}))
+    return found
