@@ -6,6 +6,8 @@ Called by `libraries.judging.screening`. Where the present state is a steward's 
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import String, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -13,7 +15,7 @@ from catalog.rules import Rule
 from libraries.claims import RULING
 from libraries.frames import Frame
 from libraries.states import EXPIRED, MOVES, VALID, may_become
-from libraries.texts import Flags
+from libraries.texts import Flags, flags
 from schemas.database import transaction
 from schemas.errors import Terminal
 from schemas.library import Library, library
@@ -25,12 +27,14 @@ def forbidden(rule: Rule, frame: Frame) -> Flags:
 
     Raises Terminal `quality.bad_rule`.
     """
-    spec = _register_of(rule, frame)
-    delivered = frame.texts(rule.items[0]).to_pylist()
-    keys = _keys(spec, frame)
-    present = _present(spec, [key for key in keys if key is not None])
-    found = [key in present and not _may_become(present[key], delivered[row]) for row, key in enumerate(keys)]
-    return np.array(found, np.bool_)
+    spec, found = _register_of(rule, frame), np.zeros(frame.rows, np.bool_)
+    keys, states = _keys(spec, frame), frame.texts(rule.items[0])
+    present = _present(spec, keys.drop_null().to_pylist())
+    if present:
+        ended = flags(pc.is_in(keys, value_set=pa.array(list(present), pa.string())))
+        for row in np.flatnonzero(ended):
+            found[row] = not _may_become(present[keys[row].as_py()], states[row].as_py())
+    return found
 
 
 def _may_become(before: str, after: str | None) -> bool:
@@ -38,13 +42,14 @@ def _may_become(before: str, after: str | None) -> bool:
     return may_become(before, after) or not (after is None or after in MOVES)
 
 
-def _keys(spec: Library, frame: Frame) -> list[str | None]:
+def _keys(spec: Library, frame: Frame) -> Any:
+    """Return the entries' keys; null where a part is missing."""
     fed = {item.attribute: item.id for item in frame.document.items if item.attribute}
-    parts = [frame.texts(fed[name]).to_pylist() for name in (spec.entry.from_ if spec.entry else ())]
-    return [None if None in values else "/".join(values) for values in zip(*parts, strict=True)]
+    parts = [frame.texts(fed[name]) for name in (spec.entry.from_ if spec.entry else ())]
+    return pc.binary_join_element_wise(*parts, "/")
 
 
-def _present(spec: Library, keys: list[str]) -> dict[str | None, str]:
+def _present(spec: Library, keys: list[str]) -> dict[str, str]:
     """Return the states of those entries that are neither valid nor over by date: from all others every move is allowed."""
     golden = golden_table(spec.library).c
     place = spec.attribute_ids.index("state") + 1

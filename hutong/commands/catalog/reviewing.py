@@ -87,10 +87,11 @@ def upkeep_() -> None:
     with transaction() as session:
         done = upkeep.keep_up(session)
     typer.echo(
-        f"{len(done.effective)} in force, {len(done.suspended)} grants suspended, {len(done.reminded)} reminded. "
-        f"生效 {len(done.effective)}，暂停授权 {len(done.suspended)}，催办 {len(done.reminded)}。"
+        f"{len(done.effective)} in force, {len(done.suspended)} grants suspended, {len(done.reminded)} reminded, "
+        f"{len(done.withdrawals)} told to withdraw. "
+        f"生效 {len(done.effective)}，暂停授权 {len(done.suspended)}，催办 {len(done.reminded)}，催办撤回公示 {len(done.withdrawals)}。"
     )
-    for line in (*done.effective, *done.suspended, *done.reminded):
+    for line in (*done.effective, *done.suspended, *done.reminded, *done.withdrawals):
         typer.echo(f"  {line}")
 
 
