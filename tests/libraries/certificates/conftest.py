@@ -1,6 +1,6 @@
 """A hub that holds certificates as the certificate bureau says them, and a folder for its files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def bureau(hub: Any) -> Any:
 @pytest.fixture
 def hold(bureau: Any) -> Hold:
     """Let the library hold a certificate; returns its identifier."""
+    assert bureau.folder.is_dir()
     width = len(library("certificate").attribute_ids)
     trace = {"sources": [1] * width, "batches": [1] * width, "version": 1}
 
@@ -54,10 +55,17 @@ def hold(bureau: Any) -> Hold:
 @pytest.fixture
 def was(bureau: Any) -> Callable[..., None]:
     """Let the library have believed another state of a certificate before."""
+    assert bureau.folder.is_dir()
     width = len(library("certificate").attribute_ids)
 
     def believed(entry: str, state: str) -> None:
-        row = {"entry": entry, "subject": HOLDER, "state": state, "sources": [1] * width, "batches": [1] * width}
+        row: dict[str, Any] = {
+            "entry": entry,
+            "subject": HOLDER,
+            "state": state,
+            "sources": [1] * width,
+            "batches": [1] * width,
+        }
         row |= {"known_from": "2020-01-01T00:00:00Z", "known_to": "2020-06-01T00:00:00Z", "version": 1}
         with transaction("ingest") as session:
             session.execute(insert(history_table("certificate")), [row])
@@ -72,7 +80,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Sealer:
 
 
 @pytest.fixture
-def trusted(office: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sealer]:
+def trusted(office: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sealer:
     """The same, trusted by the hub."""
     monkeypatch.setenv("HUTONG_CERTIFICATE_TRUST", str(office.trust(tmp_path / "trust")))
-    yield office
+    return office

@@ -21,7 +21,8 @@ WORDS = Annotation(
 
 def pages(*boxes: tuple[int, ...], turned: int = 0) -> bytes:
     """A PDF of pages that share their resources and inherit their size, as offices' tools make them; the last one is empty."""
-    writer: Any = PdfFileWriter()
+    new: Any = PdfFileWriter
+    writer = new()
     made = copies._made
     shared = writer.add_object(made({"/Font": {}}))
     for place, box in enumerate(boxes):
@@ -36,7 +37,7 @@ def pages(*boxes: tuple[int, ...], turned: int = 0) -> bytes:
 
 def drawn(content: bytes) -> list[str]:
     """The content streams of every page, joined."""
-    reader = PdfFileReader(BytesIO(content))
+    reader: Any = PdfFileReader(BytesIO(content))
     found = []
     for place in range(int(reader.root["/Pages"]["/Count"])):
         page = reader.find_page_for_modification(place)[0].get_object()
@@ -81,7 +82,7 @@ def test_on_a_turned_page_the_words_stand_upright(turned: int, matrix: str) -> N
 
 
 def test_the_first_page_carries_a_note_in_unicode_for_readers_without_the_font() -> None:
-    reader = PdfFileReader(BytesIO(copies.annotate(paper(), WORDS)))
+    reader: Any = PdfFileReader(BytesIO(copies.annotate(paper(), WORDS)))
     page = reader.find_page_for_modification(0)[0].get_object()
     (note,) = page["/Annots"]
     assert str(note.get_object()["/Contents"]).split("\n") == [*WORDS.chinese(), *WORDS.latin()]

@@ -53,12 +53,14 @@ def test_what_the_seal_says_is_kept(bureau: Any, trusted: Sealer) -> None:
     assert found.media_type == "application/pdf"
 
 
-def test_a_seal_of_nobody_known_is_intact_and_not_trusted(bureau: Any, office: Sealer) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_seal_of_nobody_known_is_intact_and_not_trusted(office: Sealer) -> None:
     assert files.add(office.seal(paper())).seal == "intact"
 
 
+@pytest.mark.usefixtures("bureau")
 def test_a_file_brought_again_after_its_root_was_trusted_is_trusted(
-    bureau: Any, office: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Sealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = office.seal(paper())
     files.add(content)
@@ -66,11 +68,13 @@ def test_a_file_brought_again_after_its_root_was_trusted_is_trusted(
     assert files.add(content).seal == "trusted"
 
 
-def test_an_unsigned_file_is_stored_as_such(bureau: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_an_unsigned_file_is_stored_as_such() -> None:
     assert files.add(paper()).seal == "unsigned"
 
 
-def test_a_file_nobody_can_read_is_still_kept(bureau: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_file_nobody_can_read_is_still_kept() -> None:
     stored = files.add(b"%PDF-1.4 and nothing of it")
     assert stored.seal == "unreadable"
     assert files.read(stored.digest)
@@ -121,7 +125,8 @@ def test_a_file_that_is_not_the_one_its_record_names_is_stored_and_reported(hold
         assert reports.find(session) == []
 
 
-def test_a_broken_file_is_settled_by_another_one_and_not_by_itself(hold: Hold, bureau: Any, trusted: Sealer) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_broken_file_is_settled_by_another_one_and_not_by_itself(hold: Hold, trusted: Sealer) -> None:
     broken, whole = trusted.seal(paper()).replace(b"/F1 20 Tf", b"/F1 30 Tf"), trusted.seal(paper())
     entry = hold(file_digest=digest_of(broken))
     files.add(broken)
@@ -142,7 +147,8 @@ def test_a_file_of_no_certificate_at_all_is_refused_before_anything_is_stored(bu
     assert refusal(files.read, "0" * 64) == "certificate.no_file"
 
 
-def test_a_stored_file_that_changed_is_not_handed_out(bureau: Any, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_stored_file_that_changed_is_not_handed_out(tmp_path: Path) -> None:
     stored = files.add(paper())
     (tmp_path / "landing" / files.path_of(stored.digest)).write_bytes(paper("XH9"))
     with pytest.raises(Terminal) as caught:
@@ -150,14 +156,16 @@ def test_a_stored_file_that_changed_is_not_handed_out(bureau: Any, tmp_path: Pat
     assert caught.value.code == "certificate.file_damaged"
 
 
+@pytest.mark.usefixtures("bureau")
 def test_a_trust_folder_without_certificates_is_said_and_not_taken_for_no_trust(
-    bureau: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("HUTONG_CERTIFICATE_TRUST", str(tmp_path / "empty"))
     assert refusal(files.add, paper()) == "certificate.trust_unreadable"
 
 
-def test_an_entry_that_is_not_there_has_no_standing(bureau: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_an_entry_that_is_not_there_has_no_standing() -> None:
     with transaction("reader") as session, pytest.raises(Invalid):
         standing.read(session, "1.2.156.3005.2.NONE")

@@ -49,7 +49,8 @@ def flags_of(entry: str) -> set[str]:
 # --- types ------------------------------------------------------------------------------------------------------
 
 
-def test_types_are_taken_in_changed_and_left_alone(bureau: Any, listed: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_types_are_taken_in_changed_and_left_alone(listed: Any) -> None:
     assert (done := listed(LIST)).added == 1
     assert (done.changed, done.unchanged, len(done.findings)) == (0, 0, 0)
     assert listed(LIST).unchanged == 1
@@ -59,7 +60,8 @@ def test_types_are_taken_in_changed_and_left_alone(bureau: Any, listed: Any) -> 
     assert (one.code, one.authority_code, one.validity, one.fields) == (TYPE, ISSUER, "70Y", ["坐落", "面积"])
 
 
-def test_a_row_that_is_wrong_is_told_and_left_out(bureau: Any, listed: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_row_that_is_wrong_is_told_and_left_out(listed: Any) -> None:
     rows = [
         f"{TYPE[:-1]},短代码,,,,",
         f"{ISSUER}002,,,,,",
@@ -219,7 +221,8 @@ def test_what_is_there_is_not_missing_but_another_number_is(hold: Hold, known_as
     assert report(certificate_type=known_as, number="XH2").state == "open"
 
 
-def test_a_report_is_closed_with_a_reason_and_then_stays_so(bureau: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_report_is_closed_with_a_reason_and_then_stays_so() -> None:
     found = report()
     with transaction("ingest") as session:
         assert refusal(reports.close, session, found.id, "refused", " ") == "certificate.report_end"
@@ -242,8 +245,9 @@ def test_nobody_is_asked_for_a_holder_or_by_a_department_that_is_none(bureau: An
 # --- stock ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("bureau")
 def test_progress_counts_certificates_once_and_only_those_of_five_years(
-    hold: Hold, bureau: Any, tmp_path: Path, listed: Any
+    hold: Hold, tmp_path: Path, listed: Any
 ) -> None:
     listed(LIST)
     for entry in (IDENTIFIER, SECOND):
@@ -268,7 +272,8 @@ def test_what_nobody_declared_has_no_share(hold: Hold) -> None:
     assert (one.declared, one.entries, one.share, one.file_share) == (None, 1, None, None)
 
 
-def test_a_file_that_is_stored_counts(hold: Hold, bureau: Any) -> None:
+@pytest.mark.usefixtures("bureau")
+def test_a_file_that_is_stored_counts(hold: Hold) -> None:
     hold(file_digest="a" * 64)
     with transaction("ingest") as session:
         row = {"d": "a" * 64, "t": TYPE, "i": ISSUER}
