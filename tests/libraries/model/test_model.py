@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from libraries import rulings
+from libraries.auditing import check as audit
 from libraries.history import read_known_at
 from libraries.merging import units
 from libraries.merging.merge import merge_batch
@@ -195,6 +196,7 @@ class Story:
 
     def remember(self) -> None:
         """Every past belief can be read again, whatever was taken back since; periods neither overlap nor lie in the future."""
+        assert [found for found in audit.check("population") if found.violations] == []
         with transaction("reader") as session:
             for moment, belief in self.beliefs:
                 then = read_known_at(session, "population", list(KEYS), moment)
