@@ -3,7 +3,6 @@ speak: all residents, then a second department of a tenth of them. `python -m be
 """
 
 import argparse
-import importlib
 import random
 import time
 from pathlib import Path
@@ -90,9 +89,10 @@ def check(rows: int, when: str) -> None:
 
 def retract(batch_id: str, rows: int) -> None:
     """Take the second department's batch back."""
-    retracting = importlib.import_module("libraries.retracting.retract")
+    from libraries.retracting import retract as retracting
+
     with stopwatch("libraries.retract", rows // 10, bar=BARS["libraries.retract"]):
-        retracting.retract(batch_id, "benchmark", "bench")
+        retracting.retract(batch_id, reason="benchmark", by="bench")
 
 
 def measure(folder: Path, uri: str, rows: int) -> None:
