@@ -19,6 +19,7 @@ from catalog.workbook.reading import read_workbook, take_in
 from catalog.workbook.selection import newest_drafts
 from catalog.workbook.writing import write_workbook
 from catalog.workbook.xlsx import SheetForm, XlsxWriter, rows_of
+from schemas.library import LIBRARIES, library
 from schemas.resource import Item, ResourceDraft
 
 WHOLE: dict[str, Any] = {
@@ -65,13 +66,19 @@ def test_every_field_of_the_document_has_its_column() -> None:
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [("items.check", Item), ("items.sensitivity", Item), ("library", ResourceDraft), ("grade", ResourceDraft)],
+    [("items.check", Item), ("items.sensitivity", Item), ("grade", ResourceDraft)],
 )
 def test_every_choice_has_a_word(name: str, model: Any) -> None:
     annotation = str(model.model_fields[name.rpartition(".")[2]].annotation)
     known = words()[column_of(name).kind.partition(":")[2]]
     assert all(f"'{value}'" in annotation for value in known)
     assert annotation.count("'") == 2 * len(known)
+
+
+def test_every_declared_library_has_its_words_and_its_name_is_one() -> None:
+    known = words()["library"]
+    assert set(known) == set(LIBRARIES)
+    assert all(library(name).name["zh"] in known[name] for name in LIBRARIES)
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=0, max_size=30)
