@@ -12,6 +12,7 @@ from hutong.commands.library import app
 from libraries import rulings
 from libraries.auditing import check as audit
 from libraries.auditing import invariants, stats
+from libraries.retracting.retract import retract
 from schemas.database import transaction
 from schemas.grounds import Grounds
 from schemas.library import LIBRARIES, library
@@ -200,3 +201,9 @@ def test_an_unknown_library_is_refused() -> None:
     done = CliRunner().invoke(app, ["stats", "weather"])
     assert done.exit_code == 1
     assert getattr(done.exception, "code", "") == "record.unknown_library"
+
+
+def test_a_batch_taken_back_breaks_nothing(told: Any) -> None:
+    batch = told.rows("SELECT max(id) AS id FROM landing.batches WHERE resource_id = 'civil_affairs.marriage'")[0]["id"]
+    retract(batch, reason="误报", by="王")
+    assert broken() == {}
