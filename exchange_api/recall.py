@@ -159,7 +159,8 @@ _TAKE = (
         (recall_id, application_id, receipts, subjects, attributes, first_received_at, last_received_at)
     SELECT :recall, f.application_id, count(*), (SELECT count(*) FROM exchange.recall_subjects s
             WHERE s.recall_id = :recall AND s.application_id = f.application_id),
-        (SELECT array_agg(DISTINCT a ORDER BY a) FROM received n, unnest(n.attributes) a WHERE n.application_id = f.application_id),
+        (SELECT array_agg(DISTINCT a ORDER BY a) FROM (SELECT DISTINCT application_id, wrong, shown FROM received) n, unnest(n.wrong) a
+            WHERE n.application_id = f.application_id AND a = ANY (n.shown)),
         min(f.at), max(f.at)
     FROM exchange.recall_receipts f
     WHERE f.recall_id = :recall AND f.application_id IN (SELECT application_id FROM received) GROUP BY f.application_id

@@ -25,7 +25,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 _PREPARE = """
 CREATE TEMP TABLE affected (subject_hash text COLLATE "C" NOT NULL, attributes text[] NOT NULL) ON COMMIT DROP;
-CREATE TEMP TABLE received (receipt uuid, application_id text, at timestamptz, subject_hash text COLLATE "C", attributes text[]) ON COMMIT DROP
+CREATE TEMP TABLE received (receipt uuid, application_id text, at timestamptz, subject_hash text COLLATE "C", wrong text[], shown text[])
+    ON COMMIT DROP
 """
 # what a grant shows now, and what it showed before items lost their base and were taken out of it
 _SHOWN = """
@@ -43,15 +44,19 @@ _ANSWERS = """
     WHERE e.kind = 'answer' AND (e.code IS NULL OR e.code = 'repeated') AND e.library = :library
       AND e.id >= CAST(:from_id AS uuid)
 """
-_FIND = f"""
+# read apart and told to the planner, who would otherwise pair every affected subject with every grant
+_NAMED = f"""
+CREATE TEMP TABLE named ON COMMIT DROP AS
 WITH shown AS ({_SHOWN}), answers AS ({_ANSWERS} AND position(CAST(:needle AS bytea) IN e.document) > 0
     AND s.attributes && CAST(:attributes AS text[]) AND e.at < :until)
-INSERT INTO received
-SELECT n.id, n.application_id, n.at, a.subject_hash, ARRAY(SELECT unnest(a.attributes) INTERSECT SELECT unnest(n.attributes))
-FROM answers n CROSS JOIN LATERAL jsonb_array_elements_text(n.document -> 'subjects') h (subject_hash)
-JOIN affected a ON a.subject_hash = h.subject_hash AND a.attributes && n.attributes
-WHERE n.document -> 'batches' ? :batch
+    SELECT n.id, n.application_id, n.at, n.attributes, jsonb_array_elements_text(n.document -> 'subjects') COLLATE "C" AS subject_hash
+    FROM answers n WHERE n.document -> 'batches' ? :batch
 """  # noqa: S608 - parts of this module
+_RECEIVED = """
+INSERT INTO received
+SELECT n.id, n.application_id, n.at, n.subject_hash, a.attributes, n.attributes
+FROM named n JOIN affected a ON a.subject_hash = n.subject_hash WHERE a.attributes && n.attributes
+"""
 _WAITING = """
 CREATE TEMP TABLE waiting ON COMMIT DROP AS
     SELECT s.application_id, s.subject_hash, r.notified_at FROM exchange.recall_subjects s
@@ -62,9 +67,8 @@ _ANSWERED = f"""
 CREATE TEMP TABLE answered ON COMMIT DROP AS
 WITH shown AS ({_SHOWN}), answers AS ({_ANSWERS} AND e.at > :notified_at AND s.attributes && CAST(:attributes AS text[])
     AND s.application_id IN (SELECT DISTINCT application_id FROM waiting))
-    SELECT n.application_id, h.subject_hash COLLATE "C" AS subject_hash, n.at
-    FROM answers n CROSS JOIN LATERAL jsonb_array_elements_text(n.document -> 'subjects') h (subject_hash)
-    WHERE :is_kept OR NOT n.document -> 'batches' ? :batch
+    SELECT n.application_id, jsonb_array_elements_text(n.document -> 'subjects') COLLATE "C" AS subject_hash, n.at
+    FROM answers n WHERE :is_kept OR NOT n.document -> 'batches' ? :batch
 """  # noqa: S608 - parts of this module
 _ASKED_AGAIN = """
 UPDATE exchange.recall_subjects s SET asked_again_at = again.at FROM (
@@ -111,10 +115,11 @@ def affect(session: Session, folder: Path, library: str, keys: Iterable[tuple[st
 
 
 def find(session: Session, wrong: Wrong) -> None:
-    """Fill `received` with every answer that handed an affected value out: one row per receipt and subject."""
-    session.execute(
-        text(_FIND), {**_narrowed(wrong), "needle": _needle(wrong.batch_id), "until": wrong.until or _NEVER}
-    )
+    """Fill `received` with every answer that handed an affected value out: per receipt and subject what is wrong of it, and what the grant showed."""
+    values = {**_narrowed(wrong), "needle": _needle(wrong.batch_id), "until": wrong.until or _NEVER}
+    session.execute(text(_NAMED), values)
+    session.execute(text("ANALYZE named"))
+    session.execute(text(_RECEIVED))
 
 
 def find_asked_again(session: Session, recall_id: str, wrong: Wrong) -> None:

@@ -41,14 +41,14 @@ def test_a_recall_is_opened_listed_and_shown(hub: Hub) -> None:
     number = opened.split()[0]
     assert "1 recipients, 1 receipts" in opened
     assert run(recall.app, "open", retraction) == opened
-    assert run(recall.app, "open") == ""
+    assert number not in run(recall.app, "open")
     (line,) = [one for one in run(recall.app, "list").splitlines() if one.startswith(number)]
     assert "来源系统错列" in line
     shown = run(recall.app, "show", number)
     assert "housing.desk" in shown
     assert "已通知 notified" in shown
     assert person not in shown
-    assert "0 opened" in run(recall.app, "follow")
+    assert number not in run(recall.app, "follow")
     with pytest.raises(HutongError, match=r"recall\.unknown"):
         run(recall.app, "show", "ZH-1999-000001")
 
@@ -68,7 +68,7 @@ def test_an_objection_is_answered_from_a_shell(hub: Hub) -> None:
         run(objection.app, "answer", number, "corrected")
     assert number not in run(objection.app, "list")
     assert number in run(objection.app, "list", "--all")
-    assert "0 closed" in run(objection.app, "follow")
+    assert number not in run(objection.app, "follow")
 
 
 def test_only_officers_of_the_source_answer(hub: Hub) -> None:
