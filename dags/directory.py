@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, get_parsing_context, task
 
-from dags import steps
+from dags import hourly
 
 if get_parsing_context().dag_id in (None, "directory"):
     with DAG(
@@ -18,5 +18,5 @@ if get_parsing_context().dag_id in (None, "directory"):
         tags=["hutong"],
         default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     ):
-        task(steps.keep_up)()
-        task(steps.call_back)()
+        task(hourly.keep_up)()
+        task(hourly.call_back)()

@@ -1,6 +1,5 @@
 """Why: what the tasks of a resource's DAG call. Only files of dags/ import this; the heavy rooms are imported inside, so that parsing stays cheap."""
 
-import logging
 from importlib import import_module
 from types import ModuleType
 
@@ -18,9 +17,7 @@ def land(resource_id: str, connection_id: str | None) -> str:
         lend_connection(connection_id)
     batch_id: str = decide(lambda: ingest.plan(resource_id, run_id))
     finishing = decide(lambda: import_module("libraries.finishing"))
-    decide(
-        lambda: finishing.finish_earlier(batch_id)
-    )  # one run of a resource at a time: what is unfinished has nobody left
+    decide(lambda: finishing.finish_earlier(batch_id))  # one run at a time: what is unfinished has nobody left
     decide(lambda: ingest.land(batch_id))
     return batch_id
 
@@ -38,28 +35,6 @@ def merge(batch_id: str) -> str:
     decide(lambda: ingest.merge(batch_id))
     decide(lambda: ingest.publish(batch_id))
     return batch_id
-
-
-def keep_up() -> None:
-    """Let due versions and reforms of the directory take effect, bring grants along, and remind of reviews."""
-
-    def work() -> None:
-        upkeep, database = import_module("exchange_api.upkeep"), import_module("schemas.database")
-        with database.transaction() as session:
-            logging.getLogger(__name__).info("%s", upkeep.keep_up(session))
-
-    decide(work)
-
-
-def call_back() -> None:
-    """Close objections that were corrected or ruled on, open and follow recalls, and remind whoever is late."""
-
-    def work() -> None:
-        settled = import_module("exchange_api.objection_upkeep").keep_objections()
-        followed = import_module("exchange_api.recall_upkeep").keep_recalls()
-        logging.getLogger(__name__).info("%s %s", settled, followed)
-
-    decide(work)
 
 
 def open_ingest() -> ModuleType:

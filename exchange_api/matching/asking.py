@@ -29,7 +29,9 @@ _CERTIFICATE_OR_ID = re.compile("(身份)?证件号码?")
 
 @dataclass(frozen=True)
 class Wish:
-    """One single wish: which wanted item it belongs to, its text, features (numbers, those the directory has), what all of them weigh, kind and topic."""
+    """One single wish: which wanted item it belongs to, its text, features (numbers, those the directory has), what all of them weigh, kind and topic;
+    whether it only identifies the subject: 地址 does, 户籍地址 does not where an item has just that name.
+    """
 
     item: int
     text: str
@@ -38,11 +40,7 @@ class Wish:
     weight: float
     kind: str
     topic: tuple[str, ...]
-
-    @property
-    def is_identity(self) -> bool:
-        """Tell whether it only identifies the subject."""
-        return self.kind in kinds.identity()
+    is_identity: bool
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,10 @@ def _plainly(text: str, known: list[str]) -> str:
 
 
 def _wish(corpus: Corpus, item: int, text: str) -> Wish:
-    found = features(text)
+    found, plain, kind, about = features(text), canonical(text), kinds.kind_of(text), tuple(sorted(topic(text)))
+    is_own = bool(about) and plain in corpus.named
     return Wish(
-        item, text, canonical(text), corpus.numbers_of(found), corpus.weight_of(found) or 1.0, kinds.kind_of(text), tuple(sorted(topic(text)))
+        item, text, plain, corpus.numbers_of(found), corpus.weight_of(found) or 1.0, kind, about, kind in kinds.identity() and not is_own,
     )  # fmt: skip
 
 

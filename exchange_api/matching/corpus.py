@@ -141,6 +141,11 @@ class Corpus:
         """Tell of each feature whether it is a pair of characters."""
         return np.array([len(one) > 1 for one in self._number], np.bool_)
 
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Return every canonical name of an item."""
+        return frozenset(self.names.texts.tolist())
+
     def _lists(self, texts: Iterable[str]) -> Lists:
         return Lists.made(
             sorted(self._number.setdefault(one, len(self._number)) for one in features(text)) if text else []

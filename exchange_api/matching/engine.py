@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exchange_api.matching import likeness, reasons, relevance
 from exchange_api.matching.asking import Asked, ask
@@ -18,6 +19,7 @@ MOST_WISHES = 64  # of one demand that are compared; a form has no more
 NOTHING_FITS = 0.2  # an item below is not offered
 _NO_RESOURCE, _BESIDE_THE_BEST = 0.12, 0.15  # a resource below, or so far below the best, does not serve
 _BY_NAME, _BY_RESOURCE = 0.35, 0.65  # what an item's rank hangs on
+_LEAD = 0.02  # how far the lead source goes before the next
 _OFF_TOPIC, _ALWAYS, _STRONG = (
     0.6,
     0.12,
@@ -65,6 +67,7 @@ class _Served:
         first = np.argsort(-scores.total(np.asarray(answered / self.whole, np.float32)), kind="stable")
         self.chosen: Chosen = likeness.choose(corpus, first[: relevance.LOOKED_AT].astype(np.int64))
         self.alike = [likeness.exactly(corpus, self.chosen, wish) for wish in asked.wishes]
+        self._items = self.corpus.row_item[self.chosen.rows]
         self._rank(scores)
 
     def _rank(self, scores: relevance.Scores) -> None:
@@ -115,28 +118,43 @@ class _Served:
         off = 1 - likeness.on_topic(self.corpus, self.chosen, wish)
         alike = np.where(self.alike[n] < 0.999, self.alike[n] * (1 - off * (_OFF_TOPIC * (1 - strong) + _ALWAYS)), 1.0)
         rank = alike * (_BY_NAME + _BY_RESOURCE * np.minimum(1, self.score / self.top)[self.chosen.place])
-        rank = np.where(self.serves[self.chosen.place] & (alike >= NOTHING_FITS), rank, 0)
+        offered = np.where(self.serves[self.chosen.place] & (alike >= NOTHING_FITS), rank, 0)
+        leads = self._leads(offered, np.where(alike >= NOTHING_FITS, rank, 0))
         found: dict[int, Found] = {}
-        for row in np.argsort(-rank, kind="stable"):
-            if rank[row] <= 0 or len(found) >= limit:
+        for row in np.argsort(-(offered + leads), kind="stable"):
+            if offered[row] + leads[row] <= 0 or len(found) >= limit:
                 break
-            number = int(self.corpus.row_item[self.chosen.rows[row]])
+            number = int(self._items[row])
             if number not in found:
-                found[number] = self._found(n, int(row), float(alike[row]))
+                found[number] = self._found(n, int(row), (float(alike[row]), float(leads[row])))
         return list(found.values())
 
-    def _found(self, n: int, row: int, alike: float) -> Found:
-        candidate = self.corpus.known[self.corpus.row_item[self.chosen.rows[row]]]
-        place = self.chosen.place[row]
+    def _leads(self, offered: NDArray[np.float64], alike: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what being the lead source (一数一源) adds: of items that are one attribute of a base library, its own word goes before all others."""
+        same: dict[tuple[str, str], list[int]] = {}
+        for row in np.flatnonzero(alike):
+            one = self.corpus.known[self._items[row]]
+            if one.library and one.attribute and one.attribute != "subject":
+                same.setdefault((one.library, one.attribute), []).append(int(row))
+        leads = np.zeros(len(offered))
+        for rows in same.values():
+            best = max(offered[row] for row in rows)
+            for row in rows:
+                if best > 0 and self.corpus.known[self._items[row]].rank_in_authority == 0:
+                    leads[row] = best - offered[row] + _LEAD
+        return leads
+
+    def _found(self, n: int, row: int, given: tuple[float, float]) -> Found:
+        candidate, place, (alike, lead) = self.corpus.known[self._items[row]], self.chosen.place[row], given
+        by_resource = float(min(1, self.score[place] / self.top)) * _BY_RESOURCE * alike
         said = [
             reasons.by_name(
                 self.asked.wishes[n], candidate, str(self.corpus.names.texts[self.chosen.names[row]]), _BY_NAME * alike
             ),
             *reasons.by_resource(
-                candidate,
-                float(min(1, self.score[place] / self.top)) * _BY_RESOURCE * alike,
-                (int(self.covered[place]), len(self.alike)),
+                candidate, by_resource if self.serves[place] else 0.0, (int(self.covered[place]), len(self.alike))
             ),
+            *reasons.by_lead(candidate, lead - (0 if self.serves[place] else _BY_NAME * alike)),
         ]
-        kept = tuple(reason for reason in said if reason.points or reason.key == "lead_source")
+        kept = tuple(reason for reason in said if reason.points)
         return Found(candidate, round(sum(reason.points for reason in kept), 4), kept)

@@ -23,12 +23,15 @@ def by_name(wish: Wish, candidate: Candidate, matched: str, points: float) -> Re
 
 
 def by_resource(candidate: Candidate, points: float, covers: tuple[int, int]) -> list[Reason]:
-    """Return why its resource speaks for a candidate: purpose, how much of the demand it covers, and whether it is the lead source."""
+    """Return why its resource speaks for a candidate: purpose, and how much of the demand it covers."""
     covered, count = covers
     share = 0.3 * points if count > 1 and covered > 1 else 0.0
     found = [Reason("fits_purpose", points - share, {"resource": candidate.resource_name})]
     if share:
         found.append(Reason("covers", share, {"covered": str(covered), "count": str(count)}))
-    if candidate.rank_in_authority == 0:
-        found.append(Reason("lead_source", 0.0, {"department": candidate.department_name}))
     return found
+
+
+def by_lead(candidate: Candidate, points: float) -> list[Reason]:
+    """Return what being the lead source of the attribute gives a candidate."""
+    return [Reason("lead_source", points, {"department": candidate.department_name})] if points > 0 else []

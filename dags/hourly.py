@@ -1,0 +1,28 @@
+"""Why: what the hourly DAG calls: what time makes due at the desks. Only `dags.directory` imports this; the desks are imported inside: parsing stays cheap."""
+
+import logging
+from importlib import import_module
+
+from dags.failures import decide
+
+
+def keep_up() -> None:
+    """Let due versions and reforms of the directory take effect, bring grants along, and remind of reviews."""
+
+    def work() -> None:
+        upkeep, database = import_module("exchange_api.upkeep"), import_module("schemas.database")
+        with database.transaction() as session:
+            logging.getLogger(__name__).info("%s", upkeep.keep_up(session))
+
+    decide(work)
+
+
+def call_back() -> None:
+    """Close objections that were corrected or ruled on, open and follow recalls, and remind whoever is late."""
+
+    def work() -> None:
+        settled = import_module("exchange_api.objection_upkeep").keep_objections()
+        followed = import_module("exchange_api.recall_upkeep").keep_recalls()
+        logging.getLogger(__name__).info("%s %s", settled, followed)
+
+    decide(work)
