@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from exchange_api import recall
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from libraries import batches
@@ -18,6 +19,7 @@ from libraries.retracting.retract import Report
 from libraries.retracting.retract import retract as take_back
 from schemas.calendar import CHINA
 from schemas.database import transaction
+from schemas.errors import HutongError
 from schemas.masking import mask_of
 from schemas.tables.landing import BATCH_STATES, Batch
 
@@ -105,6 +107,25 @@ def retract(
             progress=lambda step: status.update(STEPS.get(step, f"Hearing 重读 {step}")),
         )  # fmt: skip
     _print(report)
+    if report.retraction is not None and not dry_run:
+        _call_back(report.retraction)
+
+
+def _call_back(retraction: int) -> None:
+    """Tell everyone who received its values; where that cannot be done now, the hourly task does it."""
+    try:
+        with transaction("exchange") as session:
+            opened = recall.open_recall(session, retraction)
+            recipients = len(recall.recipients_of(session, opened.id))
+    except HutongError as error:
+        typer.echo(
+            f"{error.title('zh')} {error.title('en')} 召回未开启 not recalled yet: hutong recall open {retraction}",
+            err=True,
+        )
+        return
+    typer.echo(
+        f"{opened.id}: {recipients} recipients notified 已通知接收方 {recipients} 个 · hutong recall show {opened.id}"
+    )
 
 
 def _print(report: Report) -> None:
