@@ -72,10 +72,14 @@ COMMANDS: dict[str, Entry] = {
     "identity": Entry("hutong.commands.identity:app", "Keys that followed one another. 身份变更"),
     "quality": Entry("hutong.commands.quality:app", "Scores, grades, trends and stewards' rules. 数据质量"),
     "normalise": Entry("hutong.commands.normalise:app", "What was repaired in a batch, before and after. 规范化"),
-    "library": Entry("hutong.commands.library:app", "How the base libraries stand, their rules, their declarations. 基础库"),
+    "library": Entry(
+        "hutong.commands.library:app", "How the base libraries stand, their rules, their declarations. 基础库"
+    ),
     "resolution": Entry("hutong.commands.resolution:app", "Who may be one under two keys; judge it. 实体解析"),
     "record": Entry("hutong.commands.record:app", "Show a record and where each value came from. 查看记录及来源"),
-    "credit": Entry("hutong.commands.credit:app", "One subject's credit over time, orphans, what came late. 社会信用库"),
+    "credit": Entry(
+        "hutong.commands.credit:app", "One subject's credit over time, orphans, what came late. 社会信用库"
+    ),
     "certificate": Entry("hutong.commands.certificate:app", "Certificates: types, files, flags, stock. 电子证照"),
     "recall": Entry("hutong.commands.recall:app", "Call back what was handed out wrong. 召回错误数据"),
     "objection": Entry("hutong.commands.objection:app", "Values that are doubted, and their answers. 异议校核"),

@@ -141,9 +141,15 @@ NOTICE = {
         "%(library)s：%(attributes)s 有 %(count)s 处与其他来源不一致，请于 %(due)s 前核实更正"
     ),
     "credit.orphans": N_("有 %(count)s 条信用条目的主体不在法人库和人口库中，请核实"),
-    "credit.withdrawal_green": N_("处罚决定 %(entry)s 已于 %(changed_on)s 变更或撤销，请于 %(due)s 前撤回公示并说明理由"),
-    "credit.withdrawal_yellow": N_("处罚决定 %(entry)s 的公示信息撤回即将到期，%(due)s 前（决定于 %(changed_on)s 变更或撤销）"),
-    "credit.withdrawal_red": N_("处罚决定 %(entry)s 的公示信息撤回已超期，应于 %(due)s 前（决定于 %(changed_on)s 变更或撤销）"),
+    "credit.withdrawal_green": N_(
+        "处罚决定 %(entry)s 已于 %(changed_on)s 变更或撤销，请于 %(due)s 前撤回公示并说明理由"
+    ),
+    "credit.withdrawal_yellow": N_(
+        "处罚决定 %(entry)s 的公示信息撤回即将到期，%(due)s 前（决定于 %(changed_on)s 变更或撤销）"
+    ),
+    "credit.withdrawal_red": N_(
+        "处罚决定 %(entry)s 的公示信息撤回已超期，应于 %(due)s 前（决定于 %(changed_on)s 变更或撤销）"
+    ),
     "certificate.missing": N_("持证人反映缺失“%(type)s”证照，请于 %(due)s 前核实补录（报告 %(report)s）"),
     "certificate.wrong_file": N_("“%(type)s”证照文件与登记的摘要不符，请于 %(due)s 前核实更正（报告 %(report)s）"),
     "certificate.broken_signature": N_(
@@ -162,7 +168,9 @@ NOTICE = {
     "version.withdrawn": N_("目录已撤销（%(why)s）：%(name)s 第 %(version)s 版"),
     "version.due_yellow": N_("目录审核或知悉即将到期，%(due)s 前：%(name)s 第 %(version)s 版"),
     "version.due_red": N_("目录审核或知悉已超期，应于 %(due)s 前：%(name)s 第 %(version)s 版"),
-    "recall.notified": N_("召回 %(recall)s：“%(resource)s”的数据有误，%(application)s 曾收到 %(receipts)s 次，请于 %(due)s 前确认并重新查询"),
+    "recall.notified": N_(
+        "召回 %(recall)s：“%(resource)s”的数据有误，%(application)s 曾收到 %(receipts)s 次，请于 %(due)s 前确认并重新查询"
+    ),
     "recall.overdue": N_("召回 %(recall)s 已超期未确认（应于 %(due)s 前）：%(application)s"),
     "objection.raised": N_("收到异议 %(objection)s：%(attribute)s，请于 %(due)s 前核实答复"),
     "objection.correcting": N_("异议 %(objection)s（%(attribute)s）：数源部门将更正"),

@@ -34,7 +34,9 @@ class Batch(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     landed_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
-    merging_at: Mapped[datetime | None]  # when its merge first began: by the database's clock, as everything in the libraries
+    merging_at: Mapped[
+        datetime | None
+    ]  # when its merge first began: by the database's clock, as everything in the libraries
     merged_at: Mapped[datetime | None]
     retracted_at: Mapped[datetime | None]
     path: Mapped[str | None]

@@ -23,10 +23,13 @@ from schemas.tables.landing import Batch, QuarantinedRow
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _TYPES = {"text": pa.string(), "date": pa.date32(), "number": pa.decimal128(20, 4)}
-_EMPTY = "TRUNCATE directory.departments, landing.batches, library.conflicts, library.rulings, library.conflict_tickets, " + ", ".join(
-    f"library.{name}{part}"
-    for name in ("population", "legal_entity", "credit", "certificate")
-    for part in ("", "_claims", "_past_claims", "_history")
+_EMPTY = (
+    "TRUNCATE directory.departments, landing.batches, library.conflicts, library.rulings, library.conflict_tickets, "
+    + ", ".join(
+        f"library.{name}{part}"
+        for name in ("population", "legal_entity", "credit", "certificate")
+        for part in ("", "_claims", "_past_claims", "_history")
+    )
 )
 
 
