@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
@@ -199,7 +199,7 @@ def _changed(objection: Objection, since: datetime | None) -> None:
     objection.is_value_changed, objection.corrected_at = True, since or datetime.now(UTC)
 
 
-def _rulings_on(objection: Objection) -> object:
+def _rulings_on(objection: Objection) -> Select[int]:
     return (
         select(Ruling.id)
         .where(

@@ -51,7 +51,7 @@ def find(session: Session, *, live: bool = True, limit: int = 50) -> list[Standi
     if live:
         query = query.where(Recall.closed_at.is_(None))
     rows = session.execute(query.group_by(Recall.id).order_by(Recall.id.desc()).limit(limit))
-    return [Standing(*row) for row in rows]
+    return [Standing(*tuple(row)) for row in rows]
 
 
 def of_recipients(session: Session, recall: Recall) -> list[Progress]:

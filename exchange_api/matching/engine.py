@@ -132,10 +132,10 @@ class _Served:
     def _leads(self, offered: NDArray[np.float64], alike: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what being the lead source (一数一源) adds: of items that are one attribute of a base library, its own word goes before all others."""
         same: dict[tuple[str, str], list[int]] = {}
-        for row in np.flatnonzero(alike):
+        for row in np.flatnonzero(alike).tolist():
             one = self.corpus.known[self._items[row]]
             if one.library and one.attribute and one.attribute != "subject":
-                same.setdefault((one.library, one.attribute), []).append(int(row))
+                same.setdefault((one.library, one.attribute), []).append(row)
         leads = np.zeros(len(offered))
         for rows in same.values():
             best = max(offered[row] for row in rows)
