@@ -10,12 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from exchange_api import certificate_copies, delivery, records
+from exchange_api import certificate_copies, delivery, questions, records
 from exchange_api.answer import Answer
-from exchange_api.auth import authenticate
 from exchange_api.certificate_copies import Wish
 from exchange_api.evidence.ledger import subject_hash
 from exchange_api.hub import Hub
@@ -24,10 +22,8 @@ from exchange_api.permit import (
     Permit,
     check_comparable,
     check_grant,
-    check_purpose,
     choose_items,
 )
-from exchange_api.problems import malformed
 from libraries import serving
 from libraries.certificates import standing
 from schemas.calendar import today
@@ -51,9 +47,9 @@ async def verify(hub: Hub, answer: Answer) -> None:
     if _BY_HOLDER.search(answer.request.body):
         return await delivery.verify(hub, answer, LIBRARY)
     await _know(hub, answer)
-    asked = _read(answer, CertificateVerifyQuestion)
+    asked = questions.read(answer, CertificateVerifyQuestion)
     way = asked.way(asked.claims[0])
-    permit = await _permit(hub, answer, asked)
+    permit = await questions.permit(hub, answer, asked, LIBRARY)
     names = [name for claim in asked.claims for name in claim.values]
     if way == "number":
         names.append("certificate_number")  # whoever may not have it may not try numbers either
@@ -86,8 +82,8 @@ async def promise(hub: Hub, answer: Answer) -> None:
 
     Raises Denied `item.form` unless the file is granted in full, Invalid `certificate.no_file`, and what grants and purposes raise.
     """
-    asked = _read(answer, CertificateFileQuestion)
-    permit = await _permit(hub, answer, asked)
+    asked = questions.read(answer, CertificateFileQuestion)
+    permit = await questions.permit(hub, answer, asked, LIBRARY)
     items = choose_items(permit, ["file_digest"])
     if items[0].form != "full":
         raise Denied("item.form", items="file_digest")
@@ -149,26 +145,7 @@ def _make(session: Session, copy_id: str, request_id: str) -> bytes:
 async def _know(hub: Hub, answer: Answer) -> None:
     if answer.request.query:
         raise Invalid("request.malformed", where="the query string", reason="none is known here")
-    answer.know(await authenticate(answer.request, hub.keys, hub.authorities))
-
-
-def _read(answer: Answer, model: type[Form]) -> Form:
-    if not answer.request.headers.get("content-type", "").lower().startswith("application/json"):
-        raise Invalid("request.media_type")
-    try:
-        return model.model_validate_json(answer.request.body)
-    except ValidationError as wrong:
-        raise malformed(wrong) from None
-
-
-async def _permit(hub: Hub, answer: Answer, asked: Question) -> Permit:
-    answer.grant_id, answer.library = asked.grant, LIBRARY
-    permit = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", LIBRARY)
-    check_purpose(permit, asked.purpose)
-    answer.purpose = {"service_item": asked.purpose.service_item}
-    if asked.purpose.case is not None:
-        answer.purpose["case"] = asked.purpose.case
-    return permit
+    await questions.know(hub, answer)
 
 
 async def _open(hub: Hub, answer: Answer, what: tuple[Permit, Sequence[GrantedItem], tuple[str, ...]]) -> None:

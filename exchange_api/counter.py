@@ -12,15 +12,13 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from exchange_api import objection_counter, recall_counter
+from exchange_api import objection_counter, questions, recall_counter
 from exchange_api.answer import Answer
 from exchange_api.asked import Asked, Told
-from exchange_api.auth import authenticate
 from exchange_api.hub import Hub
-from exchange_api.problems import malformed
 from schemas.database import transaction
 from schemas.errors import Denied, Invalid
 
@@ -55,12 +53,12 @@ async def respond(hub: Hub, answer: Answer, ways: dict[str, tuple[Work, str]]) -
     request = answer.request
     if request.method not in ways:
         raise Invalid("route.method", method=request.method, allowed=", ".join(sorted(ways)))
-    answer.know(await authenticate(request, hub.keys, hub.authorities))
+    await questions.know(hub, answer)
     await _require_new(hub, answer)
     work, case = ways[request.method]
     asked = Asked(
         answer.application_id or "", answer.receipt, answer.request_id, hub.secret, case, _after(request.query),
-        partial(_read, answer),
+        partial(questions.read, answer),
     )  # fmt: skip
     told = await asyncio.to_thread(_do, work, asked)
     answer.document, answer.facts, answer.library = told.document, told.facts, told.library
@@ -84,15 +82,6 @@ async def _require_new(hub: Hub, answer: Answer) -> None:
 def _do(work: Work, asked: Asked) -> Told:
     with transaction("exchange") as session:
         return work(session, asked)
-
-
-def _read(answer: Answer, model: type[Form]) -> Form:
-    if not answer.request.headers.get("content-type", "").lower().startswith("application/json"):
-        raise Invalid("request.media_type")
-    try:
-        return model.model_validate_json(answer.request.body)
-    except ValidationError as wrong:
-        raise malformed(wrong) from None
 
 
 def _after(query: str) -> str:

@@ -10,11 +10,8 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
-
-from exchange_api import records
+from exchange_api import questions, records
 from exchange_api.answer import Answer
-from exchange_api.auth import authenticate
 from exchange_api.evidence.ledger import subject_hash
 from exchange_api.find import By
 from exchange_api.hub import Hub
@@ -23,12 +20,9 @@ from exchange_api.permit import (
     GrantedItem,
     Permit,
     check_comparable,
-    check_grant,
-    check_purpose,
     check_subjects,
     choose_items,
 )
-from exchange_api.problems import malformed
 from exchange_api.recording import Use
 from schemas.errors import Denied, Invalid
 from schemas.library import LIBRARIES, library
@@ -57,15 +51,15 @@ class Found(NamedTuple):
 
 async def query(hub: Hub, answer: Answer, library_name: str) -> None:
     """Answer POST /v1/libraries/{library}/query: the granted items of each subject, in the granted form."""
-    await _authenticate(hub, answer)
+    await questions.know(hub, answer)
     await compose_query(hub, answer, library_name)
 
 
 async def verify(hub: Hub, answer: Answer, library_name: str) -> None:
     """Answer POST /v1/libraries/{library}/verify: yes or no per claimed value."""
-    await _authenticate(hub, answer)
-    asked = _read(answer, VerifyQuestion)
-    permit = await _permit(hub, answer, asked, library_name)
+    await questions.know(hub, answer)
+    asked = questions.read(answer, VerifyQuestion)
+    permit = await questions.permit(hub, answer, asked, library_name)
     claimed = [name for claim in asked.claims for name in claim.values]
     items = choose_items(permit, list(dict.fromkeys(claimed)))
     check_comparable(items)
@@ -77,8 +71,8 @@ async def verify(hub: Hub, answer: Answer, library_name: str) -> None:
 
 async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
     """Answer POST /v1/certificates/query: by holders or by certificate identifiers."""
-    await _authenticate(hub, answer)
-    asked = _read(answer, CertificatesQuestion)
+    await questions.know(hub, answer)
+    asked = questions.read(answer, CertificatesQuestion)
     if bool(asked.subjects) == bool(asked.identifiers):
         raise Invalid("request.malformed", where="subjects, identifiers", reason="exactly one of the two must be given")
     if asked.subjects:
@@ -88,7 +82,7 @@ async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
 
 async def compose_query(hub: Hub, answer: Answer, library_name: str) -> None:
     """Do what `query` does once the caller is known: permit → find → mask."""
-    asked = _read(answer, RecordsQuestion)
+    asked = questions.read(answer, RecordsQuestion)
     await _answer_records(hub, answer, asked, (library_name, asked.subjects, "subject"))
 
 
@@ -96,7 +90,7 @@ async def _answer_records(
     hub: Hub, answer: Answer, asked: RecordsQuestion | CertificatesQuestion, what: tuple[str, tuple[str, ...], By]
 ) -> None:
     library_name, keys, by = what
-    permit = await _permit(hub, answer, asked, library_name)
+    permit = await questions.permit(hub, answer, asked, library_name)
     lookup = Lookup(permit, choose_items(permit, asked.items), keys, by, time_of(asked))
     found = await _find(hub, answer, lookup)
     if found is not None:
@@ -124,30 +118,6 @@ async def _answer_at(hub: Hub, answer: Answer, lookup: Lookup, moment: datetime)
     """Answer once more as of the moment at which the same question was answered before."""
     before = replace(lookup, time=Time(lookup.time.as_of, moment))
     _tell(hub, answer, before, await _look_up(hub, answer, before))
-
-
-async def _authenticate(hub: Hub, answer: Answer) -> None:
-    answer.know(await authenticate(answer.request, hub.keys, hub.authorities))
-
-
-def _read(answer: Answer, model: type[Asked]) -> Asked:
-    if not answer.request.headers.get("content-type", "").lower().startswith("application/json"):
-        raise Invalid("request.media_type")
-    try:
-        return model.model_validate_json(answer.request.body)
-    except ValidationError as wrong:
-        raise malformed(wrong) from None
-
-
-async def _permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -> Permit:
-    """Hold the question's grant and purpose against what was granted; what it names goes into the evidence first."""
-    answer.grant_id, answer.library = asked.grant, library_name
-    permit = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", library_name)
-    check_purpose(permit, asked.purpose)
-    answer.purpose = {"service_item": asked.purpose.service_item}
-    if asked.purpose.case is not None:
-        answer.purpose["case"] = asked.purpose.case
-    return permit
 
 
 async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> Found | None:

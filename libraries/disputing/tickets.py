@@ -3,23 +3,20 @@ while grave contradictions stand to which the department is a party; it counts t
 `libraries.ingest` after publish, by `libraries.rejudging`, and by commands.
 """
 
-import logging
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, notices
-from libraries import batches
-from schemas.calendar import CHINA
+from catalog import notices
+from libraries import batches, clocks
 from schemas.errors import Invalid, Terminal
 from schemas.library import library
 from schemas.settings import HutongSettings
 from schemas.tables.rulings import ConflictTicket
 
-RULE = "correction_verify"  # 政务数据共享条例 art. 26: the period in which a department verifies and corrects
 OPENED = "conflict.ticket_opened"
 _LOCK = 7_311_021
 _COUNT = """
@@ -34,7 +31,6 @@ _CHANGED = """
     SELECT EXISTS (SELECT FROM library.conflicts
                    WHERE library = :library AND changed_at >= CAST(:since AS timestamptz) - interval '1 hour')
 """
-log = logging.getLogger(__name__)
 
 
 class ConflictSettings(HutongSettings):
@@ -102,7 +98,7 @@ def _follow(ticket: ConflictTicket, count: int) -> None:
 
 
 def _open(session: Session, library_name: str, department: str, counts: dict[str, int]) -> None:
-    due, spec = _due(session), library(library_name)
+    due, spec = clocks.verify_by(session), library(library_name)
     session.add_all(
         ConflictTicket(
             library=library_name, department_id=department, attribute=attribute, conflicts=count, due_date=due
@@ -114,12 +110,3 @@ def _open(session: Session, library_name: str, department: str, counts: dict[str
         "count": sum(counts.values()), "due": due.isoformat() if due else "—",
     }  # fmt: skip
     notices.notify(session, department, OPENED, facts)
-
-
-def _due(session: Session) -> date | None:
-    """Return the day by which the department answers; where no rule is in force the ticket stands without one, and the log says so."""
-    try:
-        return deadlines.due_date(session, RULE, batches.now().astimezone(CHINA).date()).date
-    except Terminal as error:
-        log.warning("tickets have no due date: %s", error.code)
-        return None

@@ -2,26 +2,21 @@
 opened when a batch holds them, closed by itself when none is left. Called by `libraries.ingest` after check, publish and replay, and by commands.
 """
 
-import logging
 from collections.abc import Collection
-from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, notices
-from libraries import batches, quarantine
+from catalog import notices
+from libraries import batches, clocks, quarantine
 from libraries.batches import Task
 from libraries.holding import superseding
 from libraries.quarantine import Group
-from schemas.calendar import CHINA
 from schemas.errors import Invalid, Terminal
 from schemas.tables.directory import Resource
 from schemas.tables.landing import Batch, QuarantinedRow, Ticket
 
-RULE = "correction_verify"  # 政务数据共享条例 art. 26: the period in which a department verifies and corrects
 OPENED = "quarantine.ticket_opened"
-log = logging.getLogger(__name__)
 
 
 def after_check(session: Session, batch_id: str) -> None:
@@ -85,7 +80,7 @@ def _follow(ticket: Ticket, group: Group | None) -> None:
 def _open(session: Session, task: Task, groups: list[Group]) -> None:
     resource_id = task.batch.resource_id
     department = session.get_one(Resource, resource_id).department_id
-    due = _due(session)
+    due = clocks.verify_by(session)
     session.add_all(
         Ticket(
             resource_id=resource_id, department_id=department, batch_id=group.batch_id, reason=group.reason, rows=group.rows,
@@ -98,15 +93,6 @@ def _open(session: Session, task: Task, groups: list[Group]) -> None:
         "rows": sum(quarantine.ages(session, resource_id).values()), "due": due.isoformat() if due else "—",
     }  # fmt: skip
     notices.notify(session, department, OPENED, facts)
-
-
-def _due(session: Session) -> date | None:
-    """Return the day by which the department answers; where no rule is in force the ticket stands without one, and the log says so."""
-    try:
-        return deadlines.due_date(session, RULE, batches.now().astimezone(CHINA).date()).date
-    except Terminal as error:
-        log.warning("tickets have no due date: %s", error.code)
-        return None
 
 
 def note_file(session: Session, wrong: Collection[int], name: str) -> None:

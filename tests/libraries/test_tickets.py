@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete
 
 from catalog import deadlines, notices
-from libraries import batches, ingest, quarantine
+from libraries import batches, clocks, ingest, quarantine
 from libraries.holding import tickets
 from schemas.calendar import CHINA
 from schemas.database import transaction
@@ -47,7 +47,7 @@ def test_one_ticket_per_reason_is_opened_followed_and_closed(law: Any, people: A
     assert (key, facts["rows"]) == ("quarantine.ticket_opened", 4)
     today = batches.now().astimezone(CHINA).date()
     with hub.session() as session:
-        due = deadlines.due_date(session, tickets.RULE, today).date
+        due = deadlines.due_date(session, clocks.RULE, today).date
         assert {ticket.due_date for ticket in tickets.find(session)} == {due}
         assert due >= today + timedelta(days=10)
         asked = next(ticket.id for ticket in tickets.find(session) if ticket.reason == "name.required")

@@ -1,5 +1,5 @@
 """More than one machine: the scheduler hands tasks to two Celery workers through Redis. The second has a folder of its own and shares nothing with the
-first but PostgreSQL, Redis, S3 storage and Airflow's API; it is killed -9 in the middle of a batch. The first finishes everything.
+first but PostgreSQL, behind a pool, Redis, S3 storage and Airflow's API; it is killed -9 in the middle of a batch. The first finishes everything.
 """
 
 import json
@@ -30,6 +30,7 @@ from schemas.resource import ResourceDocument
 from tests.connectors.servers import require_program, s3_server
 from tests.house.tree import ROOT
 from tests.hutong.installation import Installation, wait_until
+from tests.scale.pool import Pool, pool_before
 
 pytestmark = pytest.mark.timeout(600)
 ROWS = 20_000
@@ -133,11 +134,11 @@ def _publish(main: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def _far_worker(main: Installation, machine: Installation) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker as a further machine starts it, told nothing but addresses."""
+def _far_worker(main: Installation, machine: Installation, pool: Pool) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker as a further machine starts it, told nothing but addresses; what its tasks do in the hub's database goes through the pool."""
     kept = read_json(main.home.state / "environment.json")
     shared = ("HUTONG_DATABASE_URL", "HUTONG_AIRFLOW_DATABASE_URL", "HUTONG_AIRFLOW_URL", "HUTONG_BROKER_URL")
-    addresses = {name: kept[name] for name in shared}
+    addresses = {name: kept[name] for name in shared} | pool.variables
     with (machine.home.log / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             machine.command("worker", "--name", FAR),
@@ -186,7 +187,8 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_nothing_come
     with _machine(here, connections) as main, _machine(variables, connections) as further:
         main.up("--no-api")
         _publish(main, monkeypatch)
-        with _far_worker(main, further) as worker, main.connect() as database:
+        url = read_json(main.home.state / "environment.json")["HUTONG_DATABASE_URL"]
+        with pool_before(url) as pool, _far_worker(main, further, pool) as worker, main.connect() as database:
             client = _client(main)
             ready = further.home.run / f"{FAR}.ready"
             wait_until(lambda: ready.exists() or worker.poll() is not None, 180)
@@ -199,6 +201,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_nothing_come
             assert {run.dag_id: run.state for run in runs} == dict.fromkeys(dags, "success")
             assert max(_attempts(client, runs).values()) == 2, "the dead worker's task was begun again"
             _hold_against_the_sources(database)
+            assert pool.totals()["total_xact_count"] > 10, "the far worker went through the pool"
         assert not (main.home.var / "landing").exists()
         assert not (further.home.var / "landing").exists()
         assert json.loads((further.home.var / "snapshot.json").read_text("utf-8"))["resources"]
