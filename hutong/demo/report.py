@@ -116,4 +116,5 @@ def _libraries(session: Session) -> dict[str, dict[str, int]]:
             "quarantined": quarantined[name],
         }
         for name in LIBRARIES
+        if name in libraries.values()
     }

@@ -15,7 +15,7 @@ from catalog import departments, directory
 from schemas.migrations import upgrade
 from schemas.resource import ResourceDocument
 
-KEEP_UP = "from dags import steps; steps.keep_up()"
+KEEP_UP = "from dags import hourly; hourly.keep_up()"
 DOCUMENT: dict[str, Any] = {
     "id": "d.r", "name": "登记信息", "department": "d", "code": "301001/1", "category": "部门信息资源", "abstract": "登记",
     "format": {"category": "6", "type": "自描述", "note": "登记簿"}, "sharing": {"type": 1, "mode": "文件"}, "update_cycle": 4,

@@ -249,13 +249,13 @@ def test_a_silent_source_is_reminded_once_and_reported_once(hub: Hub) -> None:
 
 
 def test_an_officer_may_object_without_a_receipt(hub: Hub) -> None:
-    person, officer = hub.site.people[34], Actor("li", "housing", frozenset({"demander"}))
+    person, officer = hub.site.people[6], Actor("li", "housing", frozenset({"demander"}))
     place = ("population", person, None)
     with transaction("exchange") as session:
         first = objections.raise_by_officer(session, officer, place, "name", Doubt(REASON))
         again = objections.raise_by_officer(session, officer, place, "name", Doubt("又"))
     assert first.id == again.id
-    assert (first.source_department_id, first.receipt, first.value) == ("public_security", None, "欧阳小34")
+    assert (first.source_department_id, first.receipt, first.value) == ("public_security", None, "欧阳小6")
     with pytest.raises(Invalid, match=r"item\.unknown"), transaction("exchange") as session:
         objections.raise_by_officer(session, officer, place, "shoe_size", Doubt(REASON))
 

@@ -152,7 +152,7 @@ REFUSALS: dict[str, tuple[int, str, Ask]] = {
     "subject twice": (422, "subject.repeated", _asks(lambda s: s.asking(subjects=s.people[:1] * 2))),
     "mistyped subject": (422, "subject.malformed", _asks(lambda s: s.asking(subjects=[s.people[0][:-1] + "5"]))),
     "quota used up": (429, "quota.exceeded", _quota),
-    "unknown library": (404, "library.unknown", _asks(lambda s: s.asking(), "/v1/libraries/geography/query")),
+    "unknown library": (404, "library.unknown", _asks(lambda s: s.asking(), "/v1/libraries/weather/query")),
     "unknown address": (404, "route.unknown", _asks(None, "/v1/nothing", method="GET")),
     "wrong method": (405, "route.method", _asks(None, QUERY, method="GET")),
     "wrong method behind the layer": (405, "route.method", _asks(None, "/v1/errors", method="DELETE")),

@@ -12,12 +12,14 @@ from sqlalchemy import URL, create_engine, make_url, text
 
 from libraries import ingest
 from libraries.merging import units
+from libraries.merging.partitions import lock_number
 from schemas.errors import Transient
 from tests.faults.conftest import counts, many
 
 ID = "public_security.resident"
-HOLD = "SELECT pg_advisory_lock(7311003, 9)"  # the tenth range of the population
-WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7311003 AND objid = 9 AND NOT granted"
+TENTH = lock_number("population", 9)
+HOLD = f"SELECT pg_advisory_lock(7311003, {TENTH})"
+WAITS = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7311003 AND objid = {TENTH} AND NOT granted"
 
 
 @pytest.fixture(scope="module")

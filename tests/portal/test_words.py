@@ -85,7 +85,7 @@ def test_every_reason_of_a_match_is_said_in_words() -> None:
         )
 
     directory = [
-        offered("婚姻状况"),
+        offered("婚姻状况", library="population", attribute="marital_status"),
         offered("姓名", element_name="公民姓名"),
         offered("性别", synonyms=("男女",)),
         offered("工作单位名称"),
