@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
@@ -159,6 +160,7 @@ def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
     with Shelf(spec, boundaries) as shelf, ThreadPoolExecutor(CONNECTIONS) as pool:
         merge, rows = _shelve(merge, task, (folder, keys, held), shelf), len(keys)
         del keys  # sixteen bytes a row: the units want the room
+        _make_room()
         for counts in pool.map(lambda place: _merge_place(merge, shelf, place), shelf.places()):
             total.update(counts)
     return MergeReport(task.batch.id, rows - total["duplicates"], **total)
@@ -184,7 +186,14 @@ def _merge_place(merge: _Merge, shelf: Shelf, place: int) -> Counter[str]:
     total: Counter[str] = Counter()
     for unit in shelf.units(place):
         total.update(_merge_unit(merge, unit) | {"duplicates": unit.duplicates})
+        del unit
+        _make_room()
     return total
+
+
+def _make_room() -> None:
+    """Give back what Arrow keeps for later: a range's rows are needed once, and the process must stay within its bounds."""
+    pa.default_memory_pool().release_unused()
 
 
 def _merge_unit(merge: _Merge, unit: Unit) -> dict[str, int]:
