@@ -106,14 +106,13 @@ def fill(uri: str, rows: int, second: bool) -> None:
 
 
 def move(uri: str, rows: int, day: int) -> None:
-    """Put a thousand residents with new telephone numbers into the table of what moved, as of one day."""
-    import adbc_driver_postgresql.dbapi as adbc
-    import pyarrow as pa
-
-    some = changed(population(rows).slice(day * INCREMENT_ROWS, INCREMENT_ROWS), share=1.0, seed=day + 10)
-    when = pa.repeat(pa.scalar(date(2026, 1, 1 + day)), some.num_rows)
-    with adbc.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
-        cursor.adbc_ingest("moved", some.append_column("changed_on", when), mode="create_append")
+    """Put a thousand residents from everywhere with new telephone numbers into the table of what moved, as of one day."""
+    step, when = max(rows // (2 * INCREMENT_ROWS), 1), date(2026, 1, 1 + day)
+    columns = ", ".join(f"'199{day}' || right(phone, 7)" if name == "phone" else name for name in COLUMNS)
+    some = f"SELECT {columns}, '{when}'::date FROM residents WHERE abs(hashtext(citizen_id)) % {step} = {day % step} LIMIT {INCREMENT_ROWS}"  # noqa: S608
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS moved ({_TABLE}, changed_on date)".encode())
+        connection.execute(f"INSERT INTO moved {some}".encode())
 
 
 def publish_incremental() -> None:

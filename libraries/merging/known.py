@@ -1,4 +1,4 @@
-"""Why: a full snapshot mostly says what the source said before. Sixteen bytes per current claim, read as a stream, tell which rows need not be touched at
+"""Why: a full snapshot mostly says what the source said before. The source's claims, read as a stream, tell which rows need not be touched at
 all and which records the snapshot no longer holds. Called by `libraries.merging.merge`; `libraries.merging.candidates` asks it.
 """
 
@@ -20,26 +20,31 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Known:
-    """What a source is known to say: hashes of its keys, sorted, with the hashes of their rows; `gone`: keys that the batch does not hold."""
+    """What a source is known to say of a batch's keys. present: hashes of those keys, sorted; is_known, row_hash: beside each, whether the source has a claim
+    on it and the hash of its row; gone: keys that the batch does not hold; is_certain: no two known keys have one hash, so that a row which seems new or
+    changed is.
+    """
 
-    key_hash: Hashes
+    present: Hashes
+    is_known: Flags
     row_hash: NDArray[np.int64]
     gone: Any
-
-    @property
-    def is_certain(self) -> bool:
-        """Tell whether no two known keys have one hash, so that a row which seems new or changed is."""
-        return not bool(np.any(self.key_hash[1:] == self.key_hash[:-1]))
+    is_certain: bool
 
     def says(self, key_hash: Hashes, row_hash: NDArray[np.int64]) -> Flags:
-        """Return for each row whether the source is already known to say exactly this."""
-        if not len(self.key_hash):
-            return np.zeros(len(key_hash), np.bool_)
-        order = np.argsort(key_hash)  # looked up in order, so that neighbours are found in the same stretch of memory
-        place = np.searchsorted(self.key_hash, key_hash[order]).clip(max=len(self.key_hash) - 1)
+        """Return for each row of the batch whether the source is already known to say exactly this."""
+        place, order = places_of(key_hash, self.present)
         alike = np.empty(len(key_hash), np.bool_)
-        alike[order] = (self.key_hash[place] == key_hash[order]) & (self.row_hash[place] == row_hash[order])
+        alike[order] = self.is_known[place] & (self.row_hash[place] == row_hash[order])
         return alike
+
+
+def places_of(hashes: Hashes, present: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where each hash stands among `present`, or would, in the order also returned: looked up in order, neighbours are found in the same stretch of
+    memory.
+    """
+    order = np.argsort(hashes)
+    return np.searchsorted(present, hashes[order]).clip(max=max(len(present) - 1, 0)), order
 
 
 _KNOWN = "SELECT {key}, row_hash FROM {claims} WHERE source = {source}"
@@ -53,33 +58,48 @@ def read_known(assertion: Assertion, present: Hashes, held: list[str]) -> Known:
     import adbc_driver_postgresql.dbapi as adbc  # brings pandas along: 1.5 s that a task without a snapshot to compare need not wait
 
     statement = _KNOWN.format_map(assertion.words)
-    key_hash, row_hash = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-    gone: list[Any] = []
+    found = Gathered(present)
     try:
         with adbc.connect(libpq_uri("ingest"), autocommit=True) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
             for batch in cursor.fetch_record_batch():
-                hashes = hash_column(batch.column(0))
-                key_hash.append(hashes)
-                row_hash.append(np.array(batch.column(1)))
-                gone.append(batch.column(0).filter(pa.array(_absent(hashes, present))))
+                found.take(hash_column(batch.column(0)), batch.column(0), np.array(batch.column(1)))
     except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
         raise Transient(
             "merge.interrupted", table=assertion.words["claims"], state=getattr(error, "sqlstate", None)
         ) from error
-    hashes = np.concatenate(key_hash)
-    order = np.argsort(hashes)
-    left = pa.chunked_array(gone, pa.string()).combine_chunks()
+    left = pa.chunked_array(found.gone, pa.string()).combine_chunks()
     if held:
         left = left.filter(pc.invert(pc.is_in(left, value_set=pa.array(held, pa.string()))))
-    return Known(hashes[order], np.concatenate(row_hash)[order], left)
+    return found.known(left)
 
 
-def _absent(hashes: Hashes, present: Hashes) -> Flags:
-    if not len(present):
-        return np.ones(len(hashes), np.bool_)
-    order = np.argsort(hashes)
-    place = np.searchsorted(present, hashes[order]).clip(max=len(present) - 1)
-    absent = np.empty(len(hashes), np.bool_)
-    absent[order] = present[place] != hashes[order]
-    return absent
+class Gathered:
+    """What is known, gathered beside the batch's keys as it streams in: ten bytes a key of the batch, whatever the library holds."""
+
+    def __init__(self, present: Hashes) -> None:
+        self._present = present
+        self._is_known: Flags = np.zeros(max(len(present), 1), np.bool_)
+        self._clashes = self._is_known.copy()
+        self._row_hash = np.zeros(len(self._is_known), np.int64)
+        self.gone: list[Any] = []
+
+    def take(self, hashes: Hashes, keys: Any, row_hash: NDArray[np.int64]) -> None:
+        """Take a stretch of the source's claims: hashes of their keys, the keys, hashes of their rows."""
+        place, order = places_of(hashes, self._present)
+        is_here = self._present[place] == hashes[order] if len(self._present) else np.zeros(len(hashes), np.bool_)
+        place, here = place[is_here], order[is_here]
+        again = (
+            np.append(False, place[1:] == place[:-1]) | self._is_known[place] if len(place) else np.zeros(0, np.bool_)
+        )
+        self._clashes[place[again]] = True
+        self._is_known[place] = True
+        self._row_hash[place] = row_hash[here]
+        absent = np.ones(len(hashes), np.bool_)
+        absent[here] = False
+        self.gone.append(keys.filter(pa.array(absent)))
+
+    def known(self, gone: Any) -> Known:
+        """Return it. Of two known keys with one hash nothing is known: their rows are looked at again."""
+        is_certain = not bool(self._clashes.any())
+        return Known(self._present, self._is_known & ~self._clashes, self._row_hash, gone, is_certain)
