@@ -109,7 +109,7 @@ def move(uri: str, rows: int, day: int) -> None:
     """Put a thousand residents from everywhere with new telephone numbers into the table of what moved, as of one day."""
     step, when = max(rows // (2 * INCREMENT_ROWS), 1), date(2026, 1, 1 + day)
     columns = ", ".join(f"'199{day}' || right(phone, 7)" if name == "phone" else name for name in COLUMNS)
-    some = f"SELECT {columns}, '{when}'::date FROM residents WHERE abs(hashtext(citizen_id)) % {step} = {day % step} LIMIT {INCREMENT_ROWS}"  # noqa: S608
+    some = f"SELECT {columns}, '{when}'::date FROM residents WHERE abs(hashtext(citizen_id)) % {step} = {day % step} LIMIT {INCREMENT_ROWS}"
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f"CREATE TABLE IF NOT EXISTS moved ({_TABLE}, changed_on date)".encode())
         connection.execute(f"INSERT INTO moved {some}".encode())
