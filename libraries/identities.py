@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from schemas.errors import Invalid, Terminal
@@ -25,6 +25,8 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "uscc": parse_uscc,
     "holder_code": parse_holder_code,
 }
+
+_IN_FORCE = IdentityLink.withdrawn_at.is_(None)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ def unlink(session: Session, link_id: int, grounds: Grounds) -> IdentityLink:
 
 def follow(session: Session, library_name: str, key: str) -> Followed:
     """Return the links in force that lead on from a key and those that led to it, over any number of changes, nearest first."""
+    touching = or_(IdentityLink.from_key == key, IdentityLink.to_key == key)
+    if not session.scalar(select(exists().where(IdentityLink.library == library_name, touching, _IN_FORCE))):
+        return Followed((), ())  # nearly every key: one question instead of two
     return Followed(
         _chain(session, library_name, key, is_onward=True), _chain(session, library_name, key, is_onward=False)
     )
@@ -128,7 +133,7 @@ def _chain(session: Session, library_name: str, key: str, *, is_onward: bool) ->
 
 def _live(session: Session, library_name: str, column: Any, *keys: str) -> list[IdentityLink]:
     query = select(IdentityLink).where(IdentityLink.library == library_name, column.in_(keys))
-    return list(session.scalars(query.where(IdentityLink.withdrawn_at.is_(None)).order_by(IdentityLink.id)))
+    return list(session.scalars(query.where(_IN_FORCE).order_by(IdentityLink.id)))
 
 
 def _library(name: str) -> Library:

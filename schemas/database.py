@@ -37,6 +37,12 @@ class DatabaseSettings(HutongSettings):
 def database_url(role: Role = "owner") -> URL:
     """Return the SQLAlchemy URL for `role`: its own HUTONG_DATABASE_URL_<ROLE> if set, else the owner's with the role put on at connect."""
     own = os.environ.get(f"HUTONG_DATABASE_URL_{role.upper()}")
+    return _url(role, own, os.environ.get("HUTONG_DATABASE_URL"))
+
+
+@cache
+def _url(role: Role, own: str | None, _all: str | None) -> URL:
+    """Return a role's URL under these two settings: asked for at every transaction, so it is made once."""
     if own:
         return make_url(own)
     url = make_url(DatabaseSettings().database_url)
