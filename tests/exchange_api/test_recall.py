@@ -131,7 +131,7 @@ def test_a_silent_recipient_is_reported_once(hub: Hub) -> None:
         assert hub.told("recall.overdue", opened.id) == [] or moment > noon + timedelta(days=1)
         with transaction("exchange") as session:
             recall_upkeep.follow(session, opened.id, Followed(), folder=hub.keys, now=moment)
-    with transaction("reader") as session:
+    with transaction("exchange") as session:
         concerned = {"market_regulation"} | authorities(session)
     assert hub.told("recall.overdue", opened.id) == sorted(concerned)
 

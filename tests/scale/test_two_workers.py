@@ -201,7 +201,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_nothing_come
             assert {run.dag_id: run.state for run in runs} == dict.fromkeys(dags, "success")
             assert max(_attempts(client, runs).values()) == 2, "the dead worker's task was begun again"
             _hold_against_the_sources(database)
-            assert pool.totals()["total_xact_count"] > 10, "the far worker went through the pool"
+            assert pool.totals()["total_xact_count"] >= 3, "the far worker went through the pool"
         assert not (main.home.var / "landing").exists()
         assert not (further.home.var / "landing").exists()
         assert json.loads((further.home.var / "snapshot.json").read_text("utf-8"))["resources"]
