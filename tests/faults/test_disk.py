@@ -48,9 +48,8 @@ def test_each_step_names_the_full_disk_leaves_nothing_there_and_goes_on(hub: Any
     assert counts(hub) == {"": ROWS, "_claims": ROWS, "_past_claims": 0, "_history": 0}
 
 
-@pytest.mark.parametrize("part", ["checked", "landed"])
-def test_files_lost_on_our_side_are_no_loss(hub: Any, part: str) -> None:
-    """A disk comes back empty, or a worker looks at another one: nothing is withdrawn, and the next run takes all again."""
+def _bring_a_file(hub: Any) -> None:
+    """Publish the resource as files taken over one by one, and let its department drop one of twenty rows."""
     source = {"connector": "files", "connection": "drops", "options": {"pattern": "*.csv"}, "mode": "incremental"}
     document = hub.publish(source={**hub.publish().source.model_dump(), **source})
     rows = many(20)
@@ -58,6 +57,12 @@ def test_files_lost_on_our_side_are_no_loss(hub: Any, part: str) -> None:
     hub.drop(
         "a.csv", "\n".join([",".join(names), *(",".join(str(row[name]) for name in names) for row in rows)]) + "\n"
     )
+
+
+@pytest.mark.parametrize("part", ["checked", "landed"])
+def test_files_lost_on_our_side_are_no_loss(hub: Any, part: str) -> None:
+    """A disk comes back empty, or a worker looks at another one: nothing is withdrawn, and the next run takes all again."""
+    _bring_a_file(hub)
     lost = ingest.plan(ID, "1")
     ingest.land(lost)
     if part == "checked":
@@ -75,13 +80,7 @@ def test_files_lost_on_our_side_are_no_loss(hub: Any, part: str) -> None:
 
 @pytest.mark.parametrize("reached", ["landed", "checked"])
 def test_the_next_run_finishes_files_that_an_earlier_one_left_half_way(hub: Any, reached: str) -> None:
-    source = {"connector": "files", "connection": "drops", "options": {"pattern": "*.csv"}, "mode": "incremental"}
-    document = hub.publish(source={**hub.publish().source.model_dump(), **source})
-    rows = many(20)
-    names = [name for name in rows[0] if name in document.source.mapping]
-    hub.drop(
-        "a.csv", "\n".join([",".join(names), *(",".join(str(row[name]) for name in names) for row in rows)]) + "\n"
-    )
+    _bring_a_file(hub)
     left = ingest.plan(ID, "1")
     ingest.land(left)
     if reached == "checked":
