@@ -22,6 +22,7 @@ from schemas.tables.certificates import CertificateCopy
 from schemas.tables.exchange import Grant
 from schemas.tables.library import golden_table
 from tests.exchange_api.conftest import _seed_grant
+from tests.hutong.installation import wait_until
 from tests.libraries.certificates.papers import paper
 
 GRANT, MASKED, OTHERS = "SQ-2026-000041", "SQ-2026-000009", "SQ-2026-000042"
@@ -236,8 +237,10 @@ def test_what_ended_after_the_promise_is_not_handed_out(site: Any) -> None:
     response, _ = fetched(site, said["address"])
     assert json.loads(response.body)["code"] == "certificate.not_valid"
     change(site, FIRST, state="01")
+    later, _ = promised(site)  # a second address, spent after the revocation
     site.change_grant(GRANT, state="revoked")
-    response, _ = fetched(site, said["address"])
+    wait_until(lambda: promised(site)[0].get("code") == "grant.not_active")
+    response, _ = fetched(site, later["address"])
     assert json.loads(response.body)["code"] == "grant.not_active"
 
 
