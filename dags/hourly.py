@@ -21,8 +21,8 @@ def call_back() -> None:
     """Close objections that were corrected or ruled on, open and follow recalls, and remind whoever is late."""
 
     def work() -> None:
-        settled = import_module("exchange_api.objection_upkeep").keep_objections()
-        followed = import_module("exchange_api.recall_upkeep").keep_recalls()
+        settled = import_module("exchange_api.objections.objection_upkeep").keep_objections()
+        followed = import_module("exchange_api.recalls.recall_upkeep").keep_recalls()
         logging.getLogger(__name__).info("%s %s", settled, followed)
 
     decide(work)

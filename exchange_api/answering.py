@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-from exchange_api import certificate_desk, counter, delivery, inbox
+from exchange_api import counter, delivery, inbox
 from exchange_api.answer import Answer, begin
+from exchange_api.certificates import certificate_desk
 from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
 from exchange_api.signing import Request

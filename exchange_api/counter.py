@@ -15,10 +15,12 @@ from urllib.parse import parse_qs
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from exchange_api import objection_counter, questions, recall_counter
+from exchange_api import questions
 from exchange_api.answer import Answer
 from exchange_api.asked import Asked, Told
 from exchange_api.hub import Hub
+from exchange_api.objections import objection_counter
+from exchange_api.recalls import recall_counter
 from schemas.database import transaction
 from schemas.errors import Denied, Invalid
 

@@ -14,7 +14,7 @@ from catalog import notices
 from catalog.reform import reforms
 from catalog.review import reminders, review_steps, reviews
 from catalog.snapshot import write_snapshot
-from exchange_api import grants
+from exchange_api.grant import grants
 from libraries.credit import withdrawals
 from schemas.calendar import CHINA
 from schemas.tables.directory import ResourceVersion

@@ -103,7 +103,7 @@ def withdraw_version(
 ) -> ResourceVersion:
     """Withdraw a version, by default the published one, else the one under way. Raises Invalid `directory.reason_needed`, and as `submit`.
 
-    Grants on a withdrawn resource lose their base: whoever calls this calls `exchange_api.grants.follow` next.
+    Grants on a withdrawn resource lose their base: whoever calls this calls `exchange_api.grant.grants.follow` next.
     """
     steps.lock(session, resource_id)
     row = _chosen(session, resource_id, version)
@@ -119,7 +119,7 @@ def withdraw_version(
 def take_effect(session: Session, now: datetime | None = None) -> list[str]:
     """Publish every scheduled version whose day has come and return their resources; cases that came up meanwhile are asked for.
 
-    Grants follow by `exchange_api.grants.follow` in the same transaction.
+    Grants follow by `exchange_api.grant.grants.follow` in the same transaction.
     """
     moment = now or datetime.now(UTC)
     query = select(ResourceVersion.resource_id).where(ResourceVersion.state == "scheduled")

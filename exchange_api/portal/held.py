@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from exchange_api import grants
+from exchange_api.grant import grants
 from exchange_api.matching import Found
 from schemas import calendar
 

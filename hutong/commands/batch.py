@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from exchange_api import recall
+from exchange_api.recalls import recall
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from libraries import batches

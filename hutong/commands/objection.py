@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from exchange_api import objection_cases, objection_upkeep, objections
 from exchange_api.actors import Actor
-from exchange_api.objections import Doubt
+from exchange_api.objections import objection_cases, objection_upkeep, objections
+from exchange_api.objections.objections import Doubt
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from schemas.calendar import CHINA, today

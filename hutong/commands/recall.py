@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from exchange_api import recall, recall_upkeep
-from exchange_api.recall_progress import Progress, find, of_recipients
+from exchange_api.recalls import recall, recall_upkeep
+from exchange_api.recalls.recall_progress import Progress, find, of_recipients
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from schemas.calendar import CHINA

@@ -10,11 +10,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from exchange_api import applications, demands, grants, supply
+from exchange_api import applications
 from exchange_api.client import Answer, HutongClient
+from exchange_api.demand import demands
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.receipt import read_jwks, verify_receipt
+from exchange_api.grant import grants
 from exchange_api.signing import SoftwareSigner
+from exchange_api.supply import supplies
 from hutong.demo import accounts
 from schemas.database import transaction
 from schemas.errors import Terminal
@@ -133,11 +136,11 @@ def _grant(demand_id: str) -> str:
     """Let every provider confirm item by item, accept, and return the grant on the population library."""
     officers = accounts.providers()
     with transaction("exchange") as session:
-        for task in supply.tasks_of(session, demand_id=demand_id):
-            waiting = [row for row in supply.answers_of(session, task.id) if row.decision is None]
+        for task in supplies.tasks_of(session, demand_id=demand_id):
+            waiting = [row for row in supplies.answers_of(session, task.id) if row.decision is None]
             if task.state == "open":
-                words = [supply.ItemAnswer(demand_item_id=row.demand_item_id, decision="confirm") for row in waiting]
-                supply.answer(session, officers[task.department_id], task.id, words)
+                words = [supplies.ItemAnswer(demand_item_id=row.demand_item_id, decision="confirm") for row in waiting]
+                supplies.answer(session, officers[task.department_id], task.id, words)
     with transaction("exchange") as session:
         if session.get_one(Demand, demand_id).state == "provided":
             demands.accept(session, accounts.actor("housing"), demand_id)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from catalog import deadlines, departments, directory, elements
 from catalog.service import services
 from exchange_api.actors import Actor
-from exchange_api.demands import DemandForm, WantedItem
+from exchange_api.demand.demands import DemandForm, WantedItem
 from schemas.resource import ResourceDocument
 from schemas.tables.exchange import Application
 

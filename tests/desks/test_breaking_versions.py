@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 from catalog import directory, notices
 from catalog.review import acknowledgements, reviews
 from catalog.review.review_steps import CONSOLE, Reviewer
-from exchange_api import cases, demands, grants, supply, upkeep
-from exchange_api.supply import ItemAnswer
+from exchange_api import cases, upkeep
+from exchange_api.demand import demands
+from exchange_api.grant import grants
+from exchange_api.supply import supplies
+from exchange_api.supply.supplies import ItemAnswer
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument
 from schemas.tables.directory import Acknowledgement, ResourceVersion
@@ -50,12 +53,12 @@ def dispatched(session: Session, *wanted: str) -> Demand:
 
 
 def confirm(session: Session, demand: Demand, **more: Any) -> Grant:
-    (task,) = supply.tasks_of(session, demand_id=demand.id)
+    (task,) = supplies.tasks_of(session, demand_id=demand.id)
     answers = [
         ItemAnswer.model_validate({"demand_item_id": row.demand_item_id, "decision": "confirm"} | more)
-        for row in supply.answers_of(session, task.id)
+        for row in supplies.answers_of(session, task.id)
     ]
-    supply.answer(session, POLICE, task.id, answers)
+    supplies.answer(session, POLICE, task.id, answers)
     (grant,) = grants.find(session, demand_id=demand.id)
     return grant
 

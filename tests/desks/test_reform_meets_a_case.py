@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from catalog.reform import reforms
 from catalog.reform.reforms import Act
-from exchange_api import demands, grants, supply
+from exchange_api.demand import demands
+from exchange_api.grant import grants
 from exchange_api.matching.index import candidates
-from exchange_api.supply import ItemAnswer
+from exchange_api.supply import supplies
+from exchange_api.supply.supplies import ItemAnswer
 from exchange_api.upkeep import keep_up
 from schemas.errors import Denied
 from schemas.tables.exchange import Application, Grant
@@ -26,13 +28,13 @@ def test_the_successor_answers_and_holds_what_was_granted(town: Session) -> None
     demands.submit(town, HOUSING, demand.id)
     demands.dispatch(town, BUREAU, demand.id)
     reforms.merge(town, ["public_security"], "civil_affairs", ACT)
-    (task,) = supply.tasks_of(town, demand_id=demand.id)
+    (task,) = supplies.tasks_of(town, demand_id=demand.id)
     answers = [
-        ItemAnswer(demand_item_id=row.demand_item_id, decision="confirm") for row in supply.answers_of(town, task.id)
+        ItemAnswer(demand_item_id=row.demand_item_id, decision="confirm") for row in supplies.answers_of(town, task.id)
     ]
     with pytest.raises(Denied):
-        supply.answer(town, POLICE, task.id, answers)
-    supply.answer(town, CIVIL, task.id, answers)
+        supplies.answer(town, POLICE, task.id, answers)
+    supplies.answer(town, CIVIL, task.id, answers)
     reforms.merge(town, ["housing"], "data_bureau", ACT)
     heir = actor("li", "data_bureau", "demander")
     demands.accept(town, heir, demand.id)

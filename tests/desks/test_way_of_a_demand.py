@@ -8,9 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import notices
-from exchange_api import cases, demands, grants, supply
+from exchange_api import cases
 from exchange_api.cases import TRANSITIONS, Step
-from exchange_api.supply import ItemAnswer
+from exchange_api.demand import demands
+from exchange_api.grant import grants
+from exchange_api.supply import supplies
+from exchange_api.supply.supplies import ItemAnswer
 from schemas.errors import Denied, HutongError, Invalid
 from schemas.tables.exchange import DEMAND_STATES, Demand, DemandItem, Match
 from schemas.tables.operations import Officer
@@ -25,14 +28,14 @@ def _dispatched(town: Session, *wanted: str) -> Demand:
 
 
 def _open_task(town: Session, demand: Demand) -> Any:
-    (task,) = [task for task in supply.tasks_of(town, demand_id=demand.id) if task.state == "open"]
+    (task,) = [task for task in supplies.tasks_of(town, demand_id=demand.id) if task.state == "open"]
     return task
 
 
 def _answers(town: Session, task_id: str, **changes: Any) -> list[ItemAnswer]:
     return [
         ItemAnswer.model_validate({"demand_item_id": row.demand_item_id, "decision": "confirm"} | changes)
-        for row in supply.answers_of(town, task_id)
+        for row in supplies.answers_of(town, task_id)
         if row.decision is None
     ]
 
@@ -41,7 +44,7 @@ def test_a_demand_in_plain_words_becomes_a_grant(town: Session) -> None:
     demand = _dispatched(town, "申请人名字", "户籍地址", "婚姻情况")
     task = _open_task(town, demand)
     assert task.department_id == "public_security"
-    supply.answer(town, POLICE, task.id, _answers(town, task.id, form="masked"))
+    supplies.answer(town, POLICE, task.id, _answers(town, task.id, form="masked"))
     assert demand.state == "provided"
     (grant,) = grants.find(town, demand_id=demand.id)
     assert {item.attribute: item.form for item in grants.items(town, grant.id)} == {
@@ -57,8 +60,8 @@ def test_a_demand_in_plain_words_becomes_a_grant(town: Session) -> None:
 def test_unconditional_items_are_granted_without_a_human(town: Session) -> None:
     demand = _dispatched(town, "婚姻状况")
     assert demand.state == "provided"
-    (task,) = supply.tasks_of(town, demand_id=demand.id)
-    assert [row.answered_by for row in supply.answers_of(town, task.id)] == ["system"]
+    (task,) = supplies.tasks_of(town, demand_id=demand.id)
+    assert [row.answered_by for row in supplies.answers_of(town, task.id)] == ["system"]
 
 
 def test_every_match_says_why_in_reasons(town: Session) -> None:
@@ -105,7 +108,7 @@ def test_a_provider_cannot_invent_conditions_or_items(town: Session, changes: di
     demand = _dispatched(town, "户籍地址")
     task = _open_task(town, demand)
     with pytest.raises(HutongError) as refused:
-        supply.answer(town, POLICE, task.id, _answers(town, task.id, **changes))
+        supplies.answer(town, POLICE, task.id, _answers(town, task.id, **changes))
     assert refused.value.code == code
 
 
@@ -113,7 +116,7 @@ def test_a_provider_cannot_invent_conditions_or_items(town: Session, changes: di
 def test_a_refusal_on_a_catalogued_ground_or_a_cited_law_ends_the_case(town: Session, ground: str) -> None:
     demand = _dispatched(town, "户籍地址")
     task = _open_task(town, demand)
-    supply.answer(town, POLICE, task.id, _answers(town, task.id, decision="refuse", reason=ground))
+    supplies.answer(town, POLICE, task.id, _answers(town, task.id, decision="refuse", reason=ground))
     assert demand.state == "refused"
     assert grants.find(town, demand_id=demand.id) == []
 
@@ -122,19 +125,19 @@ def test_an_answer_must_cover_every_item(town: Session) -> None:
     demand = _dispatched(town, "户籍地址", "姓名")
     task = _open_task(town, demand)
     with pytest.raises(Invalid, match=r"supply\.answer_missing"):
-        supply.answer(town, POLICE, task.id, _answers(town, task.id)[:1])
+        supplies.answer(town, POLICE, task.id, _answers(town, task.id)[:1])
 
 
 def test_one_department_cannot_answer_for_another(town: Session) -> None:
     task = _open_task(town, _dispatched(town, "户籍地址"))
     with pytest.raises(Denied, match=r"case\.not_yours"):
-        supply.answer(town, CIVIL, task.id, _answers(town, task.id))
+        supplies.answer(town, CIVIL, task.id, _answers(town, task.id))
 
 
 def test_a_withdrawn_demand_cancels_its_tasks(town: Session) -> None:
     demand = _dispatched(town, "户籍地址")
     demands.withdraw(town, HOUSING, demand.id, "不再需要")
-    assert {task.state for task in supply.tasks_of(town, demand_id=demand.id)} == {"cancelled"}
+    assert {task.state for task in supplies.tasks_of(town, demand_id=demand.id)} == {"cancelled"}
 
 
 def test_everybody_concerned_is_told(town: Session) -> None:
@@ -143,7 +146,7 @@ def test_everybody_concerned_is_told(town: Session) -> None:
     assert {notice.key for notice in notices.find(town, "data_bureau")} == {"demand.submitted"}
     assert {notice.key for notice in notices.find(town, "public_security")} == {"task.opened"}
     task = _open_task(town, demand)
-    supply.answer(town, POLICE, task.id, _answers(town, task.id))
+    supplies.answer(town, POLICE, task.id, _answers(town, task.id))
     assert "demand.provided" in {notice.key for notice in notices.find(town, "housing")}
 
 

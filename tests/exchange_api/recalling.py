@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from exchange_api import recall
-from exchange_api.recall_upkeep import Followed, keep_recalls
+from exchange_api.recalls import recall
+from exchange_api.recalls.recall_upkeep import Followed, keep_recalls
 from schemas.database import transaction
 from schemas.library import library
 from schemas.tables.evidence import Entry

@@ -12,10 +12,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from catalog.review.review_steps import authorities
-from exchange_api import recall, recall_upkeep
 from exchange_api.client import HutongClient
 from exchange_api.evidence.canonical import canonical_json
-from exchange_api.recall_upkeep import SETTLING, Followed
+from exchange_api.recalls import recall, recall_upkeep
+from exchange_api.recalls.recall_upkeep import SETTLING, Followed
 from exchange_api.signing import public_key_from_jwk
 from schemas.calendar import CHINA
 from schemas.database import transaction
@@ -221,8 +221,8 @@ def test_without_its_secret_the_hub_does_not_find_nobody_in_silence(hub: Hub, tm
 def test_receipts_come_a_page_at_a_time(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     from uuid import UUID
 
-    from exchange_api import recall_counter
     from exchange_api.asked import Asked
+    from exchange_api.recalls import recall_counter
 
     person = hub.site.people[23:24]
     batch = hub.wrong_batch(person)

@@ -21,14 +21,16 @@ from sqlalchemy import URL
 
 from catalog import directory
 from catalog.folder import import_folder
-from exchange_api import demands, officers, portal, supply
+from exchange_api import officers, portal
 from exchange_api.actors import Actor
 from exchange_api.app import create_app
+from exchange_api.demand import demands
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
 from exchange_api.evidence.receipts import build_receipt
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.signing import Request, Response, SoftwareSigner, sign_request, sign_response, verify_request
+from exchange_api.supply import supplies
 from schemas.database import transaction
 from schemas.migrations import upgrade
 from schemas.tables.exchange import Application
@@ -117,7 +119,7 @@ def dispatched(submitted: str) -> tuple[str, str]:
     """The same, dispatched; its number and that of the police's task."""
     with transaction("exchange") as session:
         demands.dispatch(session, actor("qiming"), submitted)
-        (task,) = supply.tasks_of(session, demand_id=submitted)
+        (task,) = supplies.tasks_of(session, demand_id=submitted)
         return submitted, task.id
 
 

@@ -9,7 +9,8 @@ import openpyxl
 import pytest
 from fastapi import FastAPI
 
-from exchange_api import cases, demands
+from exchange_api import cases
+from exchange_api.demand import demands
 from exchange_api.portal import mounting
 from exchange_api.portal.headers import CONTENT_SECURITY_POLICY
 from schemas.database import transaction

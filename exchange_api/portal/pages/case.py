@@ -12,13 +12,16 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from exchange_api import cases, demands, grants, supply
+from exchange_api import cases
 from exchange_api.actors import Actor
+from exchange_api.demand import demands
+from exchange_api.grant import grants
 from exchange_api.portal import reading
 from exchange_api.portal.pages import demand_form
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import leads_to, page
 from exchange_api.portal.visit import DemanderVisit, Form, OfficerVisit, Visit, text_of
+from exchange_api.supply import supplies
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.tables.directory import ResourceVersion
@@ -79,12 +82,12 @@ def possible(actor: Actor, demand: Demand) -> frozenset[str]:
 
 
 def _facts(visit: Visit, demand: Demand) -> dict[str, Any]:
-    tasks, clocks = supply.tasks_of(visit.session, demand_id=demand.id), Clocks(visit.session, visit.today)
+    tasks, clocks = supplies.tasks_of(visit.session, demand_id=demand.id), Clocks(visit.session, visit.today)
     return {
         "steps": _steps(visit, demand),
         "timeline": _timeline(visit, demand.id),
         "wanted": _wanted(visit, demand.id, tasks),
-        "tasks": [(task, clocks.of(task), supply.answers_of(visit.session, task.id)) for task in tasks],
+        "tasks": [(task, clocks.of(task), supplies.answers_of(visit.session, task.id)) for task in tasks],
         "grants": [(grant, _granted(visit, grant)) for grant in grants.find(visit.session, demand_id=demand.id)],
         "documents": _documents(visit, demand.id),
         "names": reading.names(visit.session),
@@ -130,7 +133,7 @@ def _timeline(visit: Visit, demand_id: str) -> list[Happened]:
 
 
 def _wanted(visit: Visit, demand_id: str, tasks: list[SupplyTask]) -> list[Wanted]:
-    answers = [row for task in tasks for row in supply.answers_of(visit.session, task.id)]
+    answers = [row for task in tasks for row in supplies.answers_of(visit.session, task.id)]
     return [
         Wanted(item, demands.matches(visit.session, item.id), [row for row in answers if row.demand_item_id == item.id])
         for item in demands.items(visit.session, demand_id)

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from catalog.service import services
-from exchange_api import applications, demands
-from exchange_api.demands import DemandForm
+from exchange_api import applications
+from exchange_api.demand import demands
+from exchange_api.demand.demands import DemandForm
 from exchange_api.matching import Found
 from exchange_api.portal import held, reading
 from exchange_api.portal.language import translations

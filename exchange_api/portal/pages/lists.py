@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from exchange_api import supply
 from exchange_api.portal import reading
 from exchange_api.portal.language import N_, translations
 from exchange_api.portal.listing import Asked, Column, listed, workbook
@@ -13,6 +12,7 @@ from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import page, shown_time
 from exchange_api.portal.visit import OfficerVisit, ProviderVisit, Visit
 from exchange_api.portal.words import word
+from exchange_api.supply import supplies
 
 router = APIRouter()
 
@@ -66,7 +66,7 @@ def _task_rows(visit: Visit) -> list[dict[str, Any]]:
             "state": _say(visit, "task_state", one.state), "due": one.due_date.isoformat(), "_clock": clocks.of(one),
             "_address": f"/portal/tasks/{one.id}", "_tone": "submitted" if one.state == "open" else "closed",
         }
-        for one in supply.tasks_of(visit.session, department_id=visit.actor.department_id)
+        for one in supplies.tasks_of(visit.session, department_id=visit.actor.department_id)
     ]  # fmt: skip
 
 

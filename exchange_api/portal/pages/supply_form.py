@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from catalog import directory
-from exchange_api import demands, supply
+from exchange_api.demand import demands
 from exchange_api.portal import reading
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import in_words, leads_to, page
 from exchange_api.portal.visit import Form, OfficerVisit, ProviderVisit, Visit, text_of
-from exchange_api.supply import ItemAnswer
+from exchange_api.supply import supplies
+from exchange_api.supply.supplies import ItemAnswer
 from schemas.bound import is_attribute
 from schemas.errors import HutongError, Invalid
 from schemas.library import library
@@ -66,7 +67,7 @@ class Asked:
 @router.get("/tasks/{task_id}")
 def show(visit: OfficerVisit, task_id: str) -> Response:
     """Show a task; its department's provider may answer it, everybody else whom the case concerns may look."""
-    task = supply.get_task(visit.session, task_id)
+    task = supplies.get_task(visit.session, task_id)
     reading.concerned_demand(visit.session, visit.actor, task.demand_id)
     return _page(visit, task, _asked(visit, task, {}))
 
@@ -74,7 +75,7 @@ def show(visit: OfficerVisit, task_id: str) -> Response:
 @router.post("/tasks/{task_id}")
 def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
     """Answer the whole task, or choose "confirm" for everything still open and look again."""
-    task = supply.get_task(visit.session, task_id)
+    task = supplies.get_task(visit.session, task_id)
     visit.actor.require_department(task.department_id, task_id)
     chosen = _read(form)
     if text_of(form, "do") == "confirm_rest":
@@ -88,7 +89,7 @@ def _keep(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> Invalid 
     """Give the answers to the desk; half an answer is no answer, and what is wrong comes back."""
     try:
         with visit.session.begin_nested():
-            supply.answer(visit.session, visit.actor, task.id, _answers(_asked(visit, task, chosen)))
+            supplies.answer(visit.session, visit.actor, task.id, _answers(_asked(visit, task, chosen)))
     except Invalid as error:
         visit.session.expire_all()
         return error
@@ -97,7 +98,7 @@ def _keep(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> Invalid 
 
 def _asked(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> list[Asked]:
     found = []
-    for row in supply.answers_of(visit.session, task.id):
+    for row in supplies.answers_of(visit.session, task.id):
         item = visit.session.get_one(DemandItem, row.demand_item_id)
         version = visit.session.get_one(ResourceVersion, row.resource_version_id)
         document = ResourceDocument.model_validate(version.document)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from catalog import directory
 from catalog.review.changes import diff
 from catalog.snapshot import write_snapshot
-from exchange_api import grants
+from exchange_api.grant import grants
 from hutong.commands.catalog.naming import ResourceName, resource_id
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table

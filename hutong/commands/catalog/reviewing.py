@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from catalog.review import acknowledgements, reviews
 from catalog.review.review_steps import Reviewer
 from catalog.snapshot import write_snapshot
-from exchange_api import grants
+from exchange_api.grant import grants
 from hutong.commands.catalog.naming import Acting, ResourceName, resource_id, reviewer
 from schemas.calendar import CHINA
 from schemas.database import transaction

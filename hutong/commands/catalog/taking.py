@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from catalog import directory
 from catalog.findings import Finding, Outcome
 from catalog.snapshot import write_snapshot
-from exchange_api import grants
+from exchange_api.grant import grants
 from schemas.database import transaction
 from schemas.errors import Invalid
 

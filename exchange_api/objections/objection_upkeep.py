@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from catalog import deadlines
 from catalog.deadlines import Lamp
 from catalog.review.review_steps import authorities
-from exchange_api import objection_cases, objections
+from exchange_api.objections import objection_cases, objections
 from schemas.calendar import today
 from schemas.database import transaction
 from schemas.tables.objections import LIVE_STATES, Objection

@@ -14,11 +14,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog import deadlines, notices
-from exchange_api import recipients
 from exchange_api.cases import next_number
 from exchange_api.keys import active_signer, keys_folder
-from exchange_api.recall_notices import sign_notice
-from exchange_api.recipients import Wrong
+from exchange_api.recalls import recipients
+from exchange_api.recalls.recall_notices import sign_notice
+from exchange_api.recalls.recipients import Wrong
 from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.tables.directory import Resource

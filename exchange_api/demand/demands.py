@@ -9,10 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.service import services
-from exchange_api import cases, supply
+from exchange_api import cases
 from exchange_api.actors import Actor
 from exchange_api.cases import Step
 from exchange_api.matching import Found, Wanted, candidates, find_matches
+from exchange_api.supply import supplies
 from schemas.errors import Denied, Invalid
 from schemas.resource import Strict
 from schemas.tables.directory import ResourceVersion
@@ -94,7 +95,7 @@ def withdraw(session: Session, actor: Actor, demand_id: str, why: str | None = N
     """Withdraw a demand that was not provided yet; open supply tasks are cancelled."""
     demand = _own(session, actor, demand_id)
     cases.move(session, actor, demand, Step("withdraw", why))
-    supply.cancel_open(session, demand_id)
+    supplies.cancel_open(session, demand_id)
 
 
 def accept(session: Session, actor: Actor, demand_id: str) -> None:
@@ -124,7 +125,7 @@ def dispatch(session: Session, actor: Actor, demand_id: str) -> None:
         cases.move(session, actor, demand, Step("refuse", "没有部门可提供 / nobody has it", {"unmatched": unmatched}))
         return
     cases.move(session, actor, demand, Step("dispatch", facts={"unmatched": unmatched} if unmatched else None))
-    supply.open_tasks(session, actor, demand)
+    supplies.open_tasks(session, actor, demand)
 
 
 def items(session: Session, demand_id: str) -> list[DemandItem]:

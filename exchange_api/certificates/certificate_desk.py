@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from exchange_api import certificate_copies, delivery, questions, records
+from exchange_api import delivery, questions, records
 from exchange_api.answer import Answer
-from exchange_api.certificate_copies import Wish
+from exchange_api.certificates import certificate_copies
+from exchange_api.certificates.certificate_copies import Wish
 from exchange_api.evidence.ledger import subject_hash
 from exchange_api.hub import Hub
 from exchange_api.permit import (

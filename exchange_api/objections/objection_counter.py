@@ -10,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange_api import doubted, objections
 from exchange_api.actors import Actor
 from exchange_api.asked import Asked, Told
 from exchange_api.evidence.ledger import subject_hash
-from exchange_api.objections import Doubt, Over
+from exchange_api.objections import doubted, objections
+from exchange_api.objections.objections import Doubt, Over
 from schemas.errors import Denied
 from schemas.library import library
 from schemas.messages.exchange import ObjectionForm

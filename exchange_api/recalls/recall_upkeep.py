@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from catalog.review.review_steps import authorities
-from exchange_api import recall, recipients
 from exchange_api.keys import keys_folder
+from exchange_api.recalls import recall, recipients
 from schemas.calendar import CHINA
 from schemas.database import transaction
 from schemas.tables.objections import Objection

@@ -11,11 +11,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
-from exchange_api import doubted, objection_cases
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step, next_number
-from exchange_api.doubted import Doubted
-from exchange_api.objection_cases import get, move
+from exchange_api.objections import doubted, objection_cases
+from exchange_api.objections.doubted import Doubted
+from exchange_api.objections.objection_cases import get, move
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.tables.landing import Batch

@@ -11,9 +11,9 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange_api import bases
 from exchange_api.actors import Actor
 from exchange_api.cases import next_number
+from exchange_api.grant import bases
 from schemas.bound import is_attribute
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from exchange_api import recall
 from exchange_api.asked import Asked, Told
+from exchange_api.recalls import recall
 from schemas.errors import Denied, Invalid
 from schemas.messages.exchange import Acknowledgement
 from schemas.tables.recall import Recall, RecallReceipt, RecallRecipient, RecallSubject

@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines, directory, notices
-from exchange_api import cases, grants
+from exchange_api import cases
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step
+from exchange_api.grant import grants
 from schemas.bound import EFFECTIVE_FROM
 from schemas.calendar import today
 from schemas.errors import Invalid
