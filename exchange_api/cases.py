@@ -1,4 +1,4 @@
-"""Why: a demand's way is a table, not a tangle of ifs. Here are its states and transitions, the one function that moves a demand, and its timeline.
+"""Why: the one function that moves a demand by its table (`states.DEMAND`), and the timeline every step of its cases leaves.
 
 Only the desks of exchange_api move cases; each move leaves who, when, why, and a notice to those concerned.
 """
@@ -12,22 +12,10 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api.actors import Actor
+from exchange_api.states import DEMAND
 from schemas.errors import Invalid
-from schemas.tables.exchange import CaseEvent, Demand, SupplyTask
+from schemas.tables.exchange import CaseEvent, Demand, SupplyTask, TaskDemand
 from schemas.tables.operations import Officer
-
-# action → {from state: to state}
-TRANSITIONS: dict[str, dict[str, str]] = {
-    "submit": {"draft": "submitted", "returned": "submitted"},
-    "return": {"submitted": "returned"},
-    "withdraw": {"draft": "withdrawn", "submitted": "withdrawn", "returned": "withdrawn", "dispatched": "withdrawn"},
-    "dispatch": {"submitted": "dispatched"},
-    "answer": {"dispatched": "answered"},
-    "refuse": {"dispatched": "refused", "submitted": "refused"},
-    "provide": {"answered": "provided"},
-    "accept": {"provided": "accepted"},
-    "close": {"accepted": "closed"},
-}
 
 
 @dataclass(frozen=True)
@@ -40,8 +28,8 @@ class Step:
 
 
 def possible(state: str) -> tuple[str, ...]:
-    """Return the actions the table allows from a state."""
-    return tuple(action for action, ways in TRANSITIONS.items() if state in ways)
+    """Return the actions the table allows from a demand's state."""
+    return DEMAND.possible(state)
 
 
 def get(session: Session, demand_id: str) -> Demand:
@@ -54,15 +42,10 @@ def get(session: Session, demand_id: str) -> Demand:
 
 def move(session: Session, actor: Actor, demand: Demand, step: Step) -> None:
     """Take one step of the table and leave its trace. Raises Invalid `case.wrong_state`."""
-    to_state = TRANSITIONS[step.action].get(demand.state)
-    if to_state is None:
-        raise Invalid(
-            "case.wrong_state", case=demand.id, state=demand.state, action=step.action,
-            possible=", ".join(possible(demand.state)) or "-",
-        )  # fmt: skip
+    to_state = DEMAND.after(demand.id, demand.state, step.action)
     from_state, demand.state = demand.state, to_state
     note_event(session, actor, demand, step, states=(from_state, to_state))
-    for department_id in _concerned(session, demand) - {actor.department_id}:
+    for department_id in concerned(session, demand) - {actor.department_id}:
         notices.notify(
             session, department_id, f"demand.{to_state}", {"demand": demand.id, "purpose": demand.purpose}, demand.id
         )
@@ -97,8 +80,10 @@ def next_number(session: Session, prefix: str, table: str) -> str:
     return f"{prefix}-{year}-{int(last[-6:]) + 1 if last else 1:06d}"
 
 
-def _concerned(session: Session, demand: Demand) -> set[str]:
-    providers = session.scalars(select(SupplyTask.department_id).where(SupplyTask.demand_id == demand.id))
+def concerned(session: Session, demand: Demand) -> set[str]:
+    """Return the departments a step of a demand concerns: its own, those asked to supply it, and the authority where it decides."""
+    asked = select(SupplyTask.department_id).join(TaskDemand, TaskDemand.task_id == SupplyTask.id)
+    providers = session.scalars(asked.where(TaskDemand.demand_id == demand.id))
     deciding = select(Officer.department_id).where(Officer.roles.contains(["authority"])).distinct()
     authority = session.scalars(deciding) if demand.state == "submitted" else ()
     return {demand.department_id, *providers, *authority}

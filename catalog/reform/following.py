@@ -39,7 +39,8 @@ _LEFT: tuple[tuple[InstrumentedAttribute[Any], ColumnElement[bool]], ...] = (
 _JOIN_TASKS = """
 WITH meeting AS (
     SELECT ours.id AS ours, theirs.id AS theirs, ours.state, ours.due_date FROM exchange.supply_tasks ours
-    JOIN exchange.supply_tasks theirs ON theirs.demand_id = ours.demand_id AND theirs.department_id = :into
+    JOIN exchange.supply_tasks theirs ON theirs.department_id = :into AND EXISTS (
+        SELECT FROM exchange.task_demands a JOIN exchange.task_demands b USING (demand_id) WHERE a.task_id = ours.id AND b.task_id = theirs.id)
     WHERE ours.department_id = :former AND ours.id = ANY(:tasks)
 ), moved AS (
     UPDATE exchange.supply_answers answer SET task_id = meeting.theirs FROM meeting
@@ -54,7 +55,8 @@ UPDATE exchange.supply_tasks task SET state = CASE WHEN task.state = 'open' THEN
 """
 _MOVE_TASKS = """
 UPDATE exchange.supply_tasks task SET department_id = :into WHERE department_id = :former AND id = ANY(:tasks) AND NOT EXISTS (
-    SELECT FROM exchange.supply_tasks other WHERE other.demand_id = task.demand_id AND other.department_id = :into)
+    SELECT FROM exchange.supply_tasks other JOIN exchange.task_demands a ON a.task_id = other.id
+    JOIN exchange.task_demands b ON b.demand_id = a.demand_id AND b.task_id = task.id WHERE other.department_id = :into)
 """
 _TASK_OWNERS = """
 SELECT task.id, task.state, array_remove(array_agg(DISTINCT resource.department_id), NULL) AS owners FROM exchange.supply_tasks task

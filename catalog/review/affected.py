@@ -13,7 +13,7 @@ from catalog.review.changes import WHOLE, Change, Diff
 from schemas.errors import Language
 from schemas.resource import ResourceDraft
 from schemas.tables.directory import Resource, ResourceVersion
-from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, Match, SupplyAnswer, SupplyTask
+from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, Match, SupplyAnswer
 
 CaseKind = Literal["grant", "demand", "pipeline"]
 LIVING_GRANTS = ("draft", "active")
@@ -101,8 +101,8 @@ def _demands(session: Session, resource_id: str) -> Iterator[tuple[CaseKind, str
     )
     answered = (
         select(Demand.id, Demand.department_id, SupplyAnswer.item_id)
-        .join(SupplyTask, SupplyTask.demand_id == Demand.id)
-        .join(SupplyAnswer, SupplyAnswer.task_id == SupplyTask.id)
+        .join(DemandItem, DemandItem.demand_id == Demand.id)
+        .join(SupplyAnswer, SupplyAnswer.demand_item_id == DemandItem.id)
         .join(ResourceVersion, ResourceVersion.id == SupplyAnswer.resource_version_id)
         .where(ResourceVersion.resource_id == resource_id, Demand.state.in_(OPEN_DEMANDS))
         .where(SupplyAnswer.decision.is_distinct_from("refuse"), SupplyAnswer.item_id.is_not(None))

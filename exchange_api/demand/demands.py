@@ -95,7 +95,7 @@ def withdraw(session: Session, actor: Actor, demand_id: str, why: str | None = N
     """Withdraw a demand that was not provided yet; open supply tasks are cancelled."""
     demand = _own(session, actor, demand_id)
     cases.move(session, actor, demand, Step("withdraw", why))
-    supplies.cancel_open(session, demand_id)
+    supplies.cancel_open(session, actor, demand_id)
 
 
 def accept(session: Session, actor: Actor, demand_id: str) -> None:

@@ -19,7 +19,7 @@ from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.resource import ResourceDocument
 from schemas.tables.directory import ResourceVersion
-from schemas.tables.exchange import Application, Demand, Grant, GrantItem, SupplyAnswer, SupplyTask
+from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, SupplyAnswer, SupplyTask
 
 Side = Literal["consumer", "provider", "platform"]
 YEAR = timedelta(days=365)
@@ -29,9 +29,9 @@ def release(session: Session, demand: Demand) -> list[Grant]:
     """Make the grants of an answered demand: one per library, with every confirmed item in its confirmed form."""
     confirmed = session.execute(
         select(SupplyAnswer, ResourceVersion)
-        .join(SupplyTask, SupplyTask.id == SupplyAnswer.task_id)
+        .join(DemandItem, DemandItem.id == SupplyAnswer.demand_item_id)
         .join(ResourceVersion, ResourceVersion.id == SupplyAnswer.resource_version_id)
-        .where(SupplyTask.demand_id == demand.id, SupplyAnswer.decision == "confirm")
+        .where(DemandItem.demand_id == demand.id, SupplyAnswer.state == "confirmed")
         .order_by(SupplyAnswer.id)
     ).all()
     made: dict[str, Grant] = {}

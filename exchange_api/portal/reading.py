@@ -14,7 +14,7 @@ from exchange_api import cases, officers
 from exchange_api.actors import Actor
 from schemas.calendar import WorkingCalendar
 from schemas.errors import Denied
-from schemas.tables.exchange import Demand, SupplyTask
+from schemas.tables.exchange import Demand, SupplyTask, TaskDemand
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,21 @@ def open_tasks(session: Session, department_id: str | None = None) -> list[Suppl
     return list(session.scalars(query.where(SupplyTask.department_id == department_id) if department_id else query))
 
 
+def cases_of(session: Session, tasks: Iterable[SupplyTask]) -> list[tuple[SupplyTask, str]]:
+    """Return each task with each demand that shares it, in the order of the tasks."""
+    wanted = [task.id for task in tasks]
+    shares: dict[str, list[str]] = {}
+    for share in session.scalars(
+        select(TaskDemand).where(TaskDemand.task_id.in_(wanted)).order_by(TaskDemand.demand_id)
+    ):
+        shares.setdefault(share.task_id, []).append(share.demand_id)
+    return [(task, demand_id) for task in tasks for demand_id in shares.get(task.id, [])]
+
+
 def _concerns(actor: Actor) -> ColumnElement[bool]:
     own = Demand.department_id == actor.department_id
-    asked = Demand.id.in_(select(SupplyTask.demand_id).where(SupplyTask.department_id == actor.department_id))
+    shares = select(TaskDemand.demand_id).join(SupplyTask, SupplyTask.id == TaskDemand.task_id)
+    asked = Demand.id.in_(shares.where(SupplyTask.department_id == actor.department_id))
     if actor.roles & {"authority", "auditor"}:
         return or_(own, Demand.state != "draft")
     return or_(own, asked) if "provider" in actor.roles else own

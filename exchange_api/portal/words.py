@@ -14,6 +14,8 @@ STATE = {
     "submitted": N_("待分派"),
     "returned": N_("已退回补正"),
     "dispatched": N_("待数源确认"),
+    "needs_information": N_("待补充说明"),
+    "offered": N_("待回复替代方案"),
     "answered": N_("已答复"),
     "provided": N_("待验收"),
     "accepted": N_("已验收"),
@@ -31,8 +33,8 @@ VERSION_STATE = {
     "withdrawn": N_("已撤销"),
 }
 STATE_TONE = {
-    "draft": "grey", "submitted": "blue", "returned": "amber", "dispatched": "blue", "answered": "blue", "provided": "green",
-    "accepted": "green", "closed": "grey", "withdrawn": "grey", "refused": "red",
+    "draft": "grey", "submitted": "blue", "returned": "amber", "dispatched": "blue", "needs_information": "amber", "offered": "amber",
+    "answered": "blue", "provided": "green", "accepted": "green", "closed": "grey", "withdrawn": "grey", "refused": "red",
 }  # fmt: skip
 FIELD = {
     "service_item_id": N_("政务服务事项"), "application_id": N_("应用系统"), "purpose": N_("使用目的"), "basis": N_("使用依据"),
@@ -55,6 +57,10 @@ ACTION = {
     "dispatch": N_("分派"),
     "open_task": N_("建立供给任务"),
     "answer_task": N_("数源部门答复"),
+    "ask": N_("要求补充说明"),
+    "inform": N_("补充说明"),
+    "offer": N_("提出替代方案"),
+    "reopen": N_("重新办理"),
     "answer": N_("全部答复"),
     "refuse": N_("不予提供"),
     "provide": N_("生成授权"),
@@ -131,6 +137,8 @@ NOTICE = {
     "demand.returned": N_("需求被退回补正：%(purpose)s"),
     "demand.withdrawn": N_("需求方撤回了需求：%(purpose)s"),
     "demand.dispatched": N_("需求已分派到数源部门：%(purpose)s"),
+    "demand.needs_information": N_("需求待补充说明：%(purpose)s"),
+    "demand.offered": N_("数源部门提出了替代方案：%(purpose)s"),
     "demand.answered": N_("数源部门已全部答复：%(purpose)s"),
     "demand.refused": N_("需求不予提供：%(purpose)s"),
     "demand.provided": N_("授权已生成：%(purpose)s"),

@@ -9,17 +9,19 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, directory, notices
+from catalog import directory, notices
 from exchange_api import cases
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step
+from exchange_api.clocks import clocks
 from exchange_api.grant import grants
+from exchange_api.states import ANSWER, SHARE, TASK
 from schemas.bound import EFFECTIVE_FROM
 from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, Strict
 from schemas.tables.directory import ResourceVersion
-from schemas.tables.exchange import Demand, DemandItem, Match, SupplyAnswer, SupplyTask
+from schemas.tables.exchange import Demand, DemandItem, Match, SupplyAnswer, SupplyTask, TaskDemand
 
 SERVED = ("published", "scheduled")  # while a breaking version waits for its day, both may be confirmed
 
@@ -51,16 +53,14 @@ def open_tasks(session: Session, actor: Actor, demand: Demand) -> None:
         own = {
             version_id: document for version_id, document in documents.items() if document.department == department_id
         }
-        task = _open_task(session, demand, department_id, own)
+        task = _open_task(session, actor, demand, own)
         for item, match in mine:
             session.add(
                 SupplyAnswer(
-                    task_id=task.id,
-                    demand_item_id=item.id,
-                    resource_version_id=match.resource_version_id,
-                    item_id=match.item_id,
+                    task_id=task.id, demand_item_id=item.id, resource_version_id=match.resource_version_id, item_id=match.item_id,
+                    state="waiting",
                 )
-            )
+            )  # fmt: skip
         session.flush()
         cases.note_event(
             session, actor, demand, Step("open_task", facts={"task": task.id, "department": department_id})
@@ -76,7 +76,6 @@ def answer(session: Session, actor: Actor, task_id: str, answers: list[ItemAnswe
     """
     actor.require("provider")
     task = get_task(session, task_id)
-    demand = cases.get(session, task.demand_id)
     actor.require_department(task.department_id, task_id)
     if task.state != "open":
         raise Invalid("case.wrong_state", case=task_id, state=task.state, action="answer", possible="-")
@@ -86,10 +85,12 @@ def answer(session: Session, actor: Actor, task_id: str, answers: list[ItemAnswe
         raise Invalid("supply.answer_missing", items="、".join(left))
     for item_id, row in waiting.items():
         _decide(session, actor, row, given[item_id])
-    task.state, task.answered_at = "answered", datetime.now(UTC)
     refused = [wanted_name(session, i) for i, one in given.items() if one.decision == "refuse"]
-    cases.note_event(session, actor, demand, Step("answer_task", facts={"task": task_id, "refused": refused}))
-    _finish(session, actor, demand)
+    _close(session, actor, task)
+    for share in shares(session, task_id):
+        demand = cases.get(session, share.demand_id)
+        cases.note_event(session, actor, demand, Step("answer_task", facts={"task": task_id, "refused": refused}))
+        _finish(session, actor, demand)
     return task
 
 
@@ -110,17 +111,25 @@ def tasks_of(session: Session, *, demand_id: str | None = None, department_id: s
     """Return tasks of one demand or one department, the most urgent first."""
     query = select(SupplyTask).order_by(SupplyTask.due_date, SupplyTask.id)
     if demand_id:
-        query = query.where(SupplyTask.demand_id == demand_id)
+        query = query.join(TaskDemand, TaskDemand.task_id == SupplyTask.id).where(TaskDemand.demand_id == demand_id)
     if department_id:
         query = query.where(SupplyTask.department_id == department_id)
     return list(session.scalars(query))
 
 
-def cancel_open(session: Session, demand_id: str) -> None:
+def shares(session: Session, task_id: str) -> list[TaskDemand]:
+    """Return the demands that share a task, in the order they joined."""
+    query = select(TaskDemand).where(TaskDemand.task_id == task_id)
+    return list(session.scalars(query.order_by(TaskDemand.joined_at, TaskDemand.demand_id)))
+
+
+def cancel_open(session: Session, actor: Actor, demand_id: str) -> None:
     """Cancel the open tasks of a withdrawn demand."""
     for task in tasks_of(session, demand_id=demand_id):
         if task.state == "open":
-            task.state = "cancelled"
+            task.state = TASK.after(task.id, task.state, "cancel")
+            session.get_one(TaskDemand, (task.id, demand_id)).state = "withdrawn"
+            clocks.stop(session, actor, task.id, demand_id, is_met=False)
 
 
 def grounds(document: ResourceDocument) -> tuple[str, ...]:
@@ -135,21 +144,22 @@ def wanted_name(session: Session, demand_item_id: int) -> str:
     return item.name if item else str(demand_item_id)
 
 
-def _open_task(
-    session: Session, demand: Demand, department_id: str, documents: dict[str, ResourceDocument]
-) -> SupplyTask:
+def _open_task(session: Session, actor: Actor, demand: Demand, documents: dict[str, ResourceDocument]) -> SupplyTask:
+    (department_id,) = {document.department for document in documents.values()}
     conditional = any(document.sharing.type == 2 for document in documents.values())
     key = "reply_conditional" if conditional else "reply_unconditional"
-    due = deadlines.due_date(session, key, today())
-    task = SupplyTask(
-        id=cases.next_number(session, "GJ", "supply_tasks"), demand_id=demand.id, department_id=department_id,
-        state="open", due_date=due.date, is_provisional=due.provisional, rule_key=key,
-    )  # fmt: skip
-    session.add(task)
-    session.flush()
-    notices.notify(
-        session, department_id, "task.opened", {"purpose": demand.purpose, "due": due.date.isoformat()}, demand.id
+    task_id = cases.next_number(session, "GJ", "supply_tasks")
+    session.add(
+        SupplyTask(id=task_id, department_id=department_id, need=task_id, state="open", due_date=today(), rule_key=key)
     )
+    session.flush()
+    session.add(TaskDemand(task_id=task_id, demand_id=demand.id, state="open"))
+    session.flush()
+    clock = clocks.start(session, actor, key, (task_id, demand.id, department_id))
+    facts = {"purpose": demand.purpose, "due": clock.due_date.isoformat()}
+    notices.notify(session, department_id, "task.opened", facts, demand.id)
+    task = session.get_one(SupplyTask, task_id)
+    session.refresh(task)
     return task
 
 
@@ -161,9 +171,17 @@ def _confirm_unconditional(session: Session, task: SupplyTask, documents: dict[s
         item = document.item(str(row.item_id))
         if (item.share_type or document.sharing.type) == 1 and item.attribute:
             row.decision, row.answered_by, row.answered_at = "confirm", hub.id, datetime.now(UTC)
+            row.state = ANSWER.after(task.id, row.state, "confirm")
     session.flush()
     if all(row.decision for row in answers_of(session, task.id)):
-        task.state, task.answered_at = "answered", datetime.now(UTC)
+        _close(session, hub, task)
+
+
+def _close(session: Session, actor: Actor, task: SupplyTask) -> None:
+    task.state, task.answered_at = TASK.after(task.id, task.state, "answer"), datetime.now(UTC)
+    for share in shares(session, task.id):
+        share.state = SHARE.after(task.id, share.state, "answer")
+    clocks.stop(session, actor, task.id)
 
 
 def _decide(session: Session, actor: Actor, row: SupplyAnswer, given: ItemAnswer) -> None:
@@ -172,6 +190,7 @@ def _decide(session: Session, actor: Actor, row: SupplyAnswer, given: ItemAnswer
         row.resource_version_id, row.item_id, row.form = version.id, item_id, given.form
     else:
         _require_ground(session, row, given)
+    row.state = ANSWER.after(row.task_id, row.state, given.decision)
     row.decision, row.reason = given.decision, given.reason
     row.answered_by, row.answered_at = actor.id, datetime.now(UTC)
     session.flush()

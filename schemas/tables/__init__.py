@@ -2,6 +2,7 @@
 
 from schemas.tables import (
     certificates,
+    clocks,
     credit,
     deadlines,
     departments,
@@ -27,6 +28,7 @@ __all__ = [
     "SCHEMAS",
     "Base",
     "certificates",
+    "clocks",
     "credit",
     "deadlines",
     "departments",

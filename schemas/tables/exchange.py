@@ -13,6 +13,8 @@ DEMAND_STATES = (
     "draft",
     "submitted",
     "dispatched",
+    "needs_information",
+    "offered",
     "answered",
     "provided",
     "accepted",
@@ -22,7 +24,11 @@ DEMAND_STATES = (
     "refused",
 )
 DECISIONS = ("confirm", "will_provide", "counter_offer", "refuse")
+ANSWER_STATES = ("waiting", "confirmed", "promised", "offered", "refused", "declined", "cancelled")
+TASK_STATES = ("open", "answered", "cancelled")
+SHARE_STATES = ("open", "needs_information", "answered", "withdrawn")
 FORMS = ("full", "masked", "yes_no")
+MODES = ("query", "verify", "changes", "export")
 GRANT_STATES = ("draft", "active", "expired", "revoked", "closed")
 
 
@@ -57,7 +63,11 @@ class Demand(Base):
     """需求: what one department needs from others for one service item, and where the case stands."""
 
     __tablename__ = "demands"
-    __table_args__ = (CheckConstraint(f"state in {DEMAND_STATES}", name="state"), _SCHEMA)
+    __table_args__ = (
+        CheckConstraint(f"state in {DEMAND_STATES}", name="state"),
+        CheckConstraint(f"mode in {MODES}", name="mode"),
+        _SCHEMA,
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # XQ-<year>-<six digits>
     department_id: Mapped[str] = mapped_column(ForeignKey("directory.departments.id"), index=True)
@@ -69,7 +79,9 @@ class Demand(Base):
     scope: Mapped[str] = mapped_column(server_default="")
     mode: Mapped[str] = mapped_column(server_default="query")
     volume_per_day: Mapped[int] = mapped_column(server_default="1000")
+    hours: Mapped[str | None]  # declared daily hours of use in China's time, "08-18"
     valid_until: Mapped[date | None]
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))  # of the conformity check
     state: Mapped[str] = mapped_column(server_default="draft")
     created_by: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -87,6 +99,7 @@ class DemandItem(Base):
     position: Mapped[int]
     name: Mapped[str]
     note: Mapped[str | None]
+    form: Mapped[str] = mapped_column(server_default="full")  # the form that is enough for the demander
 
 
 class Match(Base):
@@ -105,18 +118,20 @@ class Match(Base):
 
 
 class SupplyTask(Base):
-    """供给任务: what one provider department is asked to confirm, until when, by which rule."""
+    """供给任务: what one provider department is asked to confirm. Equal needs of several demands share one (`TaskDemand`). The due date is the nearest
+    of its clocks', kept by `exchange_api.clocks` alone.
+    """
 
     __tablename__ = "supply_tasks"
     __table_args__ = (
-        UniqueConstraint("demand_id", "department_id"),
-        CheckConstraint("state in ('open', 'answered', 'cancelled')", name="state"),
+        CheckConstraint(f"state in {TASK_STATES}", name="state"),
+        Index("uq_supply_tasks_need", "department_id", "need", unique=True, postgresql_where=text("state = 'open'")),
         _SCHEMA,
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # GJ-<year>-<six digits>
-    demand_id: Mapped[str] = mapped_column(ForeignKey("exchange.demands.id"))
     department_id: Mapped[str] = mapped_column(ForeignKey("directory.departments.id"), index=True)
+    need: Mapped[str]  # what equal needs have in common: the items asked for, sorted, as a digest
     state: Mapped[str] = mapped_column(server_default="open")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     due_date: Mapped[date]
@@ -125,20 +140,39 @@ class SupplyTask(Base):
     answered_at: Mapped[datetime | None]
 
 
+class TaskDemand(Base):
+    """One demand's share in a supply task, with the terms the provider sets for it (`exchange_api.grant.terms.Terms`)."""
+
+    __tablename__ = "task_demands"
+    __table_args__ = (
+        CheckConstraint(f"state in {SHARE_STATES}", name="state"),
+        Index("ix_task_demands_demand_id", "demand_id"),
+        _SCHEMA,
+    )
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("exchange.supply_tasks.id"), primary_key=True)
+    demand_id: Mapped[str] = mapped_column(ForeignKey("exchange.demands.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(server_default="open")
+    terms: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    joined_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class SupplyAnswer(Base):
-    """供给意见: a provider's word on one wanted item; one per task and item."""
+    """供给意见: a provider's word on one wanted item; one per task and item. `decision`: what was said; `state`: what has become of it."""
 
     __tablename__ = "supply_answers"
     __table_args__ = (
         UniqueConstraint("task_id", "demand_item_id"),
         CheckConstraint(f"decision in {DECISIONS}", name="decision"),
+        CheckConstraint(f"state in {ANSWER_STATES}", name="state"),
         CheckConstraint(f"form in {FORMS}", name="form"),
         _SCHEMA,
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     task_id: Mapped[str] = mapped_column(ForeignKey("exchange.supply_tasks.id"))
-    demand_item_id: Mapped[int] = mapped_column(ForeignKey("exchange.demand_items.id"))
+    demand_item_id: Mapped[int] = mapped_column(ForeignKey("exchange.demand_items.id"), index=True)
+    state: Mapped[str] = mapped_column(server_default="waiting")
     decision: Mapped[str | None]  # None: waits for an answer
     resource_version_id: Mapped[str | None] = mapped_column(ForeignKey("directory.resource_versions.id"))
     item_id: Mapped[str | None]
@@ -182,12 +216,18 @@ class Grant(Base):
     suspended_by_consumer: Mapped[bool] = mapped_column(server_default=text("false"))
     suspended_by_provider: Mapped[bool] = mapped_column(server_default=text("false"))
     suspended_by_platform: Mapped[bool] = mapped_column(server_default=text("false"))
+    rows: Mapped[list[dict[str, Any]]] = mapped_column(
+        server_default=text("'[]'")
+    )  # every one must hold: grant.terms.RowRule
+    hours: Mapped[str | None]  # daily hours of use in China's time, "08-18"; none: any
     is_case_required: Mapped[bool] = mapped_column(server_default=text("true"))
     is_source_shown: Mapped[bool] = mapped_column(server_default=text("true"))
     quota_per_day: Mapped[int] = mapped_column(server_default="1000")
     subjects_per_call: Mapped[int] = mapped_column(server_default="100")
+    burst_per_minute: Mapped[int | None]
     valid_from: Mapped[date]
     valid_until: Mapped[date]
+    certified_until: Mapped[date | None]  # the authority or the provider must have looked at it again by then
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -19,7 +19,7 @@ from schemas.resource import ResourceDocument, ResourceDraft
 from schemas.tables.departments import Department
 from schemas.tables.directory import Resource, ResourceVersion
 from schemas.tables.elements import DataElement
-from schemas.tables.exchange import Application, Demand, DemandItem, SupplyAnswer, SupplyTask
+from schemas.tables.exchange import Application, Demand, DemandItem, SupplyAnswer, SupplyTask, TaskDemand
 from schemas.tables.operations import Notice, Officer
 from schemas.tables.services import ServiceItem
 from tests.catalog.conftest import resource
@@ -60,9 +60,9 @@ def town(directory_session: Session, tmp_path: Any, monkeypatch: pytest.MonkeyPa
 
 def ask(session: Session, department_id: str, task: str, *wanted: str, state: str = "open") -> None:
     """Let a department be asked on XQ-2 for the published resident list, once for each wanted item."""
-    session.add(
-        SupplyTask(id=task, demand_id="XQ-2", department_id=department_id, due_date=ACT.on, rule_key="x", state=state)
-    )
+    session.add(SupplyTask(id=task, need=task, department_id=department_id, due_date=ACT.on, rule_key="x", state=state))
+    session.flush()
+    session.add(TaskDemand(task_id=task, demand_id="XQ-2"))
     session.flush()
     for name in wanted:
         item = session.scalar(select(DemandItem).where(DemandItem.name == name))

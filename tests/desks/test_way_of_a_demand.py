@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
-from exchange_api.cases import TRANSITIONS, Step
+from exchange_api.cases import Step
 from exchange_api.demand import demands
 from exchange_api.grant import grants
+from exchange_api.states import DEMAND
 from exchange_api.supply import supplies
 from exchange_api.supply.supplies import ItemAnswer
 from schemas.errors import Denied, HutongError, Invalid
@@ -150,13 +151,13 @@ def test_everybody_concerned_is_told(town: Session) -> None:
     assert "demand.provided" in {notice.key for notice in notices.find(town, "housing")}
 
 
-@pytest.mark.parametrize(("state", "action"), list(itertools.product(DEMAND_STATES, TRANSITIONS)))
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(DEMAND_STATES, DEMAND.ways)))
 def test_the_table_alone_decides_what_is_possible(town: Session, state: str, action: str) -> None:
     demand = demands.register(town, HOUSING, form("姓名"))
     demand.state = state
-    if state in TRANSITIONS[action]:
+    if state in DEMAND.ways[action]:
         cases.move(town, HOUSING, demand, Step(action))
-        assert demand.state == TRANSITIONS[action][state]
+        assert demand.state == DEMAND.ways[action][state]
     else:
         with pytest.raises(Invalid, match=r"case\.wrong_state"):
             cases.move(town, HOUSING, demand, Step(action))

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from exchange_api import cases, officers
+from exchange_api import officers, states
 from exchange_api.evidence import receipt_checks
 from exchange_api.matching import Candidate, Wanted, find_matches
 from exchange_api.portal import language, words
@@ -51,7 +51,7 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
         ("grant_state", GRANT_STATES),
         (
             "action",
-            [*cases.TRANSITIONS, "register", "revise", "open_task", "answer_task", "suspend_grant", "narrow_grant"],
+            [*states.DEMAND.ways, "register", "revise", "open_task", "answer_task", "suspend_grant", "narrow_grant"],
         ),
         ("decision", DECISIONS),
         ("form", FORMS),

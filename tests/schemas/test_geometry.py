@@ -92,7 +92,7 @@ boxes = st.tuples(degrees, st.floats(0.001, 5), st.floats(0.001, 5)).filter(
 shapes = st.one_of(
     degrees.map(lambda at: shapely.Point(*at)),
     st.lists(degrees, min_size=2, max_size=6, unique=True).map(shapely.LineString),
-    boxes.map(lambda box: shapely.box(*box[0], box[0][0] + box[1], box[0][1] + box[2])),
+    boxes.map(lambda box: shapely.box(*box[0], round(box[0][0] + box[1], 9), round(box[0][1] + box[2], 9))),
 ).filter(lambda shape: bool(shapely.is_valid(shape)))
 
 

@@ -60,13 +60,14 @@ def tasks(visit: ProviderVisit, asked: AskedDep, file: Format = "") -> Response:
 def _task_rows(visit: Visit) -> list[dict[str, Any]]:
     names, clocks = reading.names(visit.session), Clocks(visit.session, visit.today)
     demands = {one.id: one for one in reading.demands_of(visit.session, visit.actor)}
+    tasks = supplies.tasks_of(visit.session, department_id=visit.actor.department_id)
     return [
         {
-            "id": one.id, "purpose": demands[one.demand_id].purpose, "department": names.departments[demands[one.demand_id].department_id],
+            "id": one.id, "purpose": demands[demand_id].purpose, "department": names.departments[demands[demand_id].department_id],
             "state": _say(visit, "task_state", one.state), "due": one.due_date.isoformat(), "_clock": clocks.of(one),
             "_address": f"/portal/tasks/{one.id}", "_tone": "submitted" if one.state == "open" else "closed",
         }
-        for one in supplies.tasks_of(visit.session, department_id=visit.actor.department_id)
+        for one, demand_id in reading.cases_of(visit.session, tasks)
     ]  # fmt: skip
 
 

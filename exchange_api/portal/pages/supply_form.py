@@ -68,7 +68,7 @@ class Asked:
 def show(visit: OfficerVisit, task_id: str) -> Response:
     """Show a task; its department's provider may answer it, everybody else whom the case concerns may look."""
     task = supplies.get_task(visit.session, task_id)
-    reading.concerned_demand(visit.session, visit.actor, task.demand_id)
+    reading.concerned_demand(visit.session, visit.actor, _case(visit, task))
     return _page(visit, task, _asked(visit, task, {}))
 
 
@@ -82,7 +82,7 @@ def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
         return _page(visit, task, [_confirmed(one) for one in _asked(visit, task, chosen)])
     if error := _keep(visit, task, chosen):
         return _page(visit, task, _asked(visit, task, chosen), error)
-    return leads_to(f"/portal/demands/{task.demand_id}")
+    return leads_to(f"/portal/demands/{_case(visit, task)}")
 
 
 def _keep(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> Invalid | None:
@@ -145,7 +145,7 @@ def _item_answer(asked: Asked) -> ItemAnswer:
 
 
 def _page(visit: Visit, task: SupplyTask, asked: list[Asked], error: HutongError | None = None) -> Response:
-    demand = reading.concerned_demand(visit.session, visit.actor, task.demand_id)
+    demand = reading.concerned_demand(visit.session, visit.actor, _case(visit, task))
     is_mine = visit.has("provider") and task.department_id == visit.actor.department_id
     facts = {
         "task": task,
@@ -171,3 +171,8 @@ def _offers(visit: Visit, department_id: str) -> list[tuple[str, list[tuple[str,
         for row in directory.find(visit.session, department_id=department_id)
         if row.document["library"]
     ]
+
+
+def _case(visit: Visit, task: SupplyTask) -> str:
+    """The first of the demands that share the task."""
+    return supplies.shares(visit.session, task.id)[0].demand_id

@@ -49,7 +49,8 @@ def _tasks_for_me(visit: Visit, demands: dict[str, Demand]) -> list[Line]:
     clocks = Clocks(visit.session, visit.today)
     tasks = reading.open_tasks(visit.session, visit.actor.department_id)
     return [
-        Line(demands[task.demand_id], N_("逐项确认供给"), f"/portal/tasks/{task.id}", clocks.of(task)) for task in tasks
+        Line(demands[demand_id], N_("逐项确认供给"), f"/portal/tasks/{task.id}", clocks.of(task))
+        for task, demand_id in reading.cases_of(visit.session, tasks)
     ]
 
 
@@ -74,8 +75,8 @@ def _waiting(visit: Visit, demands: dict[str, Demand]) -> list[Line]:
         if visit.has("authority") or one.department_id == visit.actor.department_id
     }
     clocks, by_case = Clocks(visit.session, visit.today), dict[str, list[SupplyTask]]()
-    for task in reading.open_tasks(visit.session):
-        by_case.setdefault(task.demand_id, []).append(task)
+    for task, demand_id in reading.cases_of(visit.session, reading.open_tasks(visit.session)):
+        by_case.setdefault(demand_id, []).append(task)
     lines = [
         Line(
             whose[case],

@@ -1,0 +1,48 @@
+"""Why: what a provider sets beside its yes: which rows, which hours, how often, until when. Several providers' terms for one grant hold together: the strictest
+of each. Called by supply, which keeps them, and by grants, which compiles them.
+"""
+
+import re
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from schemas.errors import Invalid
+from schemas.resource import Strict
+
+HOURS = re.compile(r"([01]\d|2[0-3])-([01]\d|2[0-4])")
+
+
+class RowRule(Strict):
+    """Only rows whose attribute is one of the values (`in`) or begins with one of them (`prefix`) may be answered."""
+
+    attribute: str
+    kind: Literal["in", "prefix"] = "in"
+    values: tuple[str, ...] = Field(min_length=1, max_length=200)
+
+
+class Terms(Strict):
+    """A provider's terms for one demand; None: no wish of its own."""
+
+    rows: tuple[RowRule, ...] = ()
+    hours: str | None = Field(default=None, description='Daily hours of use in China\'s time, "08-18".')
+    is_case_required: bool | None = None
+    quota_per_day: int | None = Field(default=None, gt=0, le=10_000_000)
+    burst_per_minute: int | None = Field(default=None, gt=0, le=1_000_000)
+    valid_until: date | None = None
+
+    @field_validator("hours")
+    @classmethod
+    def _is_span(cls, hours: str | None) -> str | None:
+        if hours is not None:
+            parse_hours(hours)
+        return hours
+
+
+def parse_hours(hours: str) -> tuple[int, int]:
+    """Return first and last hour of "08-18": from 08:00 until before 18:00. Raises Invalid `grant.hours`."""
+    found = HOURS.fullmatch(hours)
+    if found is None or int(found[1]) >= int(found[2]):
+        raise Invalid("grant.hours", hours=hours)
+    return int(found[1]), int(found[2])
