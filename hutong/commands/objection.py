@@ -5,11 +5,10 @@ exchange_api.objections. What was claimed and why is printed only by `show --rev
 from typing import Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor
 from exchange_api.objections import objection_cases, objection_upkeep, objections
 from exchange_api.objections.objections import Doubt
+from hutong.commands.acting import Acting, actor_of
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from schemas.calendar import CHINA, today
@@ -17,7 +16,6 @@ from schemas.database import transaction
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.tables.objections import LIVE_STATES, REFUSAL_REASONS, Objection
-from schemas.tables.operations import Officer
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Values that are doubted, and their answers. 异议校核"
@@ -28,10 +26,6 @@ STATES = {
 }  # fmt: skip
 REASONS = " | ".join(REFUSAL_REASONS)
 ObjectionId = Annotated[str, typer.Argument(metavar="OBJECTION", help="Number, e.g. YY-2026-000001. 异议编号")]
-Acting = Annotated[
-    str | None,
-    typer.Option("--as", help="Act as this officer; default the operator at the console. 经办人，缺省为控制台操作员"),
-]
 Note = Annotated[str | None, typer.Option("--note", help="Words beside it. 说明")]
 
 
@@ -96,7 +90,7 @@ def raise_(
     """Object to a value as an officer; while one is open over it, that one is named. 提出异议"""
     library_name, _, attribute = what.partition(".")
     with transaction("exchange") as session:
-        actor = _actor(session, officer, "")
+        actor = actor_of(session, officer, "")
         place = (library_name, subject.strip(), None)
         found = objections.raise_by_officer(session, actor, place, attribute, Doubt(reason, claimed))
     typer.echo(f"{found.id}  {found.source_department_id}  期限 due {found.due_date}")
@@ -116,7 +110,7 @@ def answer(
 ) -> None:
     """Answer as the value's source: corrected (by a batch, or to come), or refused on a catalogued ground. 数源部门答复"""
     with transaction("exchange") as session:
-        actor = _actor(session, acting, objection_cases.get(session, objection_id).source_department_id)
+        actor = actor_of(session, acting, objection_cases.get(session, objection_id).source_department_id, "provider")
         if outcome != "corrected":
             found = objections.refuse(session, actor, objection_id, outcome, note)
         elif batch is not None:
@@ -130,7 +124,7 @@ def answer(
 def withdraw(objection_id: ObjectionId, acting: Acting = None) -> None:
     """Take an objection back, as the department that raised it. 撤回异议"""
     with transaction("exchange") as session:
-        actor = _actor(session, acting, objection_cases.get(session, objection_id).department_id)
+        actor = actor_of(session, acting, objection_cases.get(session, objection_id).department_id, "provider")
         found = objections.withdraw(session, actor, objection_id)
     typer.echo(f"{found.id}  {STATES[found.state]}")
 
@@ -149,13 +143,3 @@ def follow() -> None:
 
 def _item(one: Objection) -> str:
     return f"{library(one.library).attribute(one.attribute).name} {one.library}.{one.attribute}"
-
-
-def _actor(session: Session, officer_id: str | None, department_id: str) -> Actor:
-    """Return the officer to act as; the operator at the console, for the department concerned, when none is named. Raises Invalid `officer.unknown`."""
-    if officer_id is None:
-        return Actor("console", department_id, frozenset({"provider"}))
-    officer = session.get(Officer, officer_id)
-    if officer is None:
-        raise Invalid("officer.unknown", officer=officer_id)
-    return Actor(officer.id, officer.department_id, frozenset(officer.roles))
