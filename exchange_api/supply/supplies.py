@@ -2,6 +2,7 @@
 each wanted item gets its answer, refusals only on a catalogued ground.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -38,15 +39,19 @@ class ItemAnswer(Strict):
     reason: str | None = Field(default=None, max_length=500)
 
 
-def open_tasks(session: Session, actor: Actor, demand: Demand) -> None:
-    """Open one task per department that matched best, due by the rule of its resources; unconditional items are confirmed at once."""
-    best = session.execute(
+def open_tasks(session: Session, actor: Actor, demand: Demand, items: Collection[int] | None = None) -> None:
+    """Open one task per department that matched best, due by the rule of its resources; unconditional items are confirmed at once.
+
+    items: ids of wanted items that are asked for (again); None: all of the demand.
+    """
+    query = (
         select(DemandItem, Match, ResourceVersion)
         .join(Match, (Match.demand_item_id == DemandItem.id) & (Match.rank == 0))
         .join(ResourceVersion, ResourceVersion.id == Match.resource_version_id)
         .where(DemandItem.demand_id == demand.id)
         .order_by(DemandItem.position)
-    ).all()
+    )
+    best = session.execute(query if items is None else query.where(DemandItem.id.in_(items))).all()
     documents = {version.id: directory.document_of(version) for _, _, version in best}
     for department_id in sorted({document.department for document in documents.values()}):
         mine = [(item, match) for item, match, version in best if documents[version.id].department == department_id]
@@ -66,7 +71,7 @@ def open_tasks(session: Session, actor: Actor, demand: Demand) -> None:
             session, actor, demand, Step("open_task", facts={"task": task.id, "department": department_id})
         )
         _confirm_unconditional(session, task, own)
-    _finish(session, actor, demand)
+    settle(session, actor, demand)
 
 
 def answer(session: Session, actor: Actor, task_id: str, answers: list[ItemAnswer]) -> SupplyTask:
@@ -90,8 +95,40 @@ def answer(session: Session, actor: Actor, task_id: str, answers: list[ItemAnswe
     for share in shares(session, task_id):
         demand = cases.get(session, share.demand_id)
         cases.note_event(session, actor, demand, Step("answer_task", facts={"task": task_id, "refused": refused}))
-        _finish(session, actor, demand)
+        settle(session, actor, demand)
     return task
+
+
+def settle(session: Session, actor: Actor, demand: Demand) -> None:
+    """Decide what becomes of a demand after anything of it changed; doing it again changes nothing.
+
+    While a task is open, nothing. Any counter-offer that waits: `offered`. Nothing confirmed or promised: `refused`. Else `answered`, the grants of what is
+    confirmed follow, and with nothing left to wait for `provided`. The newest word on each wanted item counts.
+    """
+    session.flush()
+    if any(share.state in ("open", "needs_information") for share in _shares_of(session, demand.id)):
+        return
+    if demand.state not in ("dispatched", "offered", "answered"):
+        return
+    states = {row.state for row in answers_of_demand(session, demand.id).values()}
+    if "offered" in states:
+        if demand.state == "dispatched":
+            cases.move(session, actor, demand, Step("offer"))
+        return
+    if not states & {"confirmed", "promised"}:
+        cases.move(session, actor, demand, Step("refuse"))
+        return
+    if demand.state != "answered":
+        cases.move(session, actor, demand, Step("answer"))
+    made = grants.release(session, demand)
+    if "promised" not in states:
+        cases.move(session, actor, demand, Step("provide", facts={"grants": [grant.id for grant in made]}))
+
+
+def answers_of_demand(session: Session, demand_id: str) -> dict[int, SupplyAnswer]:
+    """Return the newest answer, given or waited for, on each wanted item of a demand that anybody was asked for, in the order of the items."""
+    query = select(SupplyAnswer).join(DemandItem).where(DemandItem.demand_id == demand_id)
+    return {row.demand_item_id: row for row in session.scalars(query.order_by(DemandItem.position, SupplyAnswer.id))}
 
 
 def get_task(session: Session, task_id: str) -> SupplyTask:
@@ -142,6 +179,10 @@ def wanted_name(session: Session, demand_item_id: int) -> str:
     """Return a wanted item's name."""
     item = session.get(DemandItem, demand_item_id)
     return item.name if item else str(demand_item_id)
+
+
+def _shares_of(session: Session, demand_id: str) -> list[TaskDemand]:
+    return list(session.scalars(select(TaskDemand).where(TaskDemand.demand_id == demand_id)))
 
 
 def _open_task(session: Session, actor: Actor, demand: Demand, documents: dict[str, ResourceDocument]) -> SupplyTask:
@@ -221,18 +262,3 @@ def _require_ground(session: Session, row: SupplyAnswer, given: ItemAnswer) -> N
         raise Invalid(
             "supply.reason_needed", item=wanted_name(session, row.demand_item_id), grounds="；".join(grounds(document))
         )
-
-
-def _finish(session: Session, actor: Actor, demand: Demand) -> None:
-    """When every task is answered: all refused ends the case, anything confirmed becomes grants."""
-    session.flush()
-    tasks = tasks_of(session, demand_id=demand.id)
-    if any(task.state == "open" for task in tasks):
-        return
-    decisions = {row.decision for task in tasks for row in answers_of(session, task.id)}
-    if decisions == {"refuse"}:
-        cases.move(session, actor, demand, Step("refuse"))
-        return
-    cases.move(session, actor, demand, Step("answer"))
-    made = grants.release(session, demand)
-    cases.move(session, actor, demand, Step("provide", facts={"grants": [grant.id for grant in made]}))
