@@ -68,6 +68,13 @@ ACTION = {
     "close": N_("办结"),
     "suspend_grant": N_("授权失去来源，平台暂停"),
     "narrow_grant": N_("授权去除失去来源的信息项"),
+    "dispute_raise": N_("提出争议"),
+    "dispute_settle": N_("争议协商一致"),
+    "dispute_refer": N_("提请主管部门裁定"),
+    "dispute_uphold": N_("裁定维持拒绝"),
+    "dispute_send_back": N_("裁定退回重新办理"),
+    "dispute_escalate": N_("提请共同上级裁定"),
+    "dispute_withdraw": N_("撤回争议"),
 }
 ROLE = {
     "demander": N_("需求经办"),
@@ -132,7 +139,26 @@ REASON = {
     "covers": N_("同一资源可满足 %(count)s 项中的 %(covered)s 项"),
     "lead_source": N_("%(department)s为该数据的牵头来源"),
 }
+REUSE = {
+    "own_resource": N_("不必申请：本部门《%(resource)s》已有“%(item)s”"),
+    "own_grant": N_("不必申请：授权 %(grant)s 已可使用（%(form)s，%(until)s 止，今日尚余 %(left)s 次）"),
+    "own_grant_form": N_("授权 %(grant)s 已含此项，形式为%(form)s：申请调整形式即可"),
+    "own_grant_purpose": N_("授权 %(grant)s 已含此项，用于“%(service_item)s”：申请扩展用途即可"),
+    "own_grant_suspended": N_("授权 %(grant)s 已含此项但被暂停：先办理恢复"),
+    "own_asked": N_("本部门已在需求 %(demand)s 中申请此项，尚待答复"),
+    "library": N_("%(library)s已归集此项（%(resources)s，最近 %(day)s），无须数源部门另行提供"),
+    "granted_before": N_("%(department)s曾 %(times)s 次授权此项（%(form)s），通常 %(days)s 天内办成"),
+}
 NOTICE = {
+    "dispute.negotiating": N_("需求部门对拒绝提供提出争议 %(dispute)s，请协商"),
+    "dispute.stated": N_("争议 %(dispute)s 有新的陈述意见"),
+    "dispute.settled": N_("争议 %(dispute)s 已协商一致，相关信息项重新办理"),
+    "dispute.adjudicating": N_("争议 %(dispute)s 已提请主管部门裁定"),
+    "dispute.sent_back": N_("争议 %(dispute)s 裁定退回数源部门重新办理"),
+    "dispute.upheld": N_("争议 %(dispute)s 裁定维持拒绝提供"),
+    "dispute.escalated": N_("争议 %(dispute)s 已提请共同上级裁定"),
+    "dispute.finally_upheld": N_("争议 %(dispute)s 终局裁定维持拒绝提供"),
+    "dispute.withdrawn": N_("争议 %(dispute)s 已由需求部门撤回"),
     "demand.submitted": N_("需求已提交：%(purpose)s"),
     "demand.returned": N_("需求被退回补正：%(purpose)s"),
     "demand.withdrawn": N_("需求方撤回了需求：%(purpose)s"),
