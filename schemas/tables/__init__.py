@@ -1,6 +1,7 @@
 """All tables by PostgreSQL schema. Importing this package fills `Base.metadata`."""
 
 from schemas.tables import (
+    case_papers,
     certificates,
     clocks,
     credit,
@@ -11,9 +12,11 @@ from schemas.tables import (
     elements,
     evidence,
     exchange,
+    grant_life,
     identities,
     landing,
     library,
+    notice_ways,
     objections,
     officer_clients,
     operations,
@@ -29,6 +32,7 @@ from schemas.tables.base import SCHEMAS, Base
 __all__ = [
     "SCHEMAS",
     "Base",
+    "case_papers",
     "certificates",
     "clocks",
     "credit",
@@ -39,9 +43,11 @@ __all__ = [
     "elements",
     "evidence",
     "exchange",
+    "grant_life",
     "identities",
     "landing",
     "library",
+    "notice_ways",
     "objections",
     "officer_clients",
     "operations",
