@@ -48,7 +48,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 def _mount_portal(app: FastAPI) -> None:
     """Hang the officers' pages into the application; the machine interface does not depend on them."""
     try:
-        portal = importlib.import_module("exchange_api.portal")
+        portal = importlib.import_module("exchange_api.portal.mounting")
     except ImportError as missing:
         log.warning("the portal is not installed (%s); the machine interface runs without it", missing)
         return

@@ -137,4 +137,10 @@ CLOCK = Machine(
     },
 )  # fmt: skip
 
-MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK)
+DELIVERY = Machine(
+    "notice_delivery", "waiting", frozenset({"sent", "failed", "dropped"}),
+    {"send": _all("waiting", "sent"), "fail": _all("waiting", "failed"), "drop": _all("waiting", "dropped")},
+)  # fmt: skip
+"""One notice on its way to one address outside the portal; in the portal it stands in any case."""
+
+MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY)

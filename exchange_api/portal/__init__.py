@@ -1,5 +1,4 @@
-"""The officers' pages: they call desks inside one transaction per request, never HTTP. `mount(app)` is all that the application needs to know."""
+"""The officers' pages: they call desks inside one transaction per request, never HTTP. `mounting.mount(app)` is all that the application needs to know.
 
-from exchange_api.portal.mounting import mount
-
-__all__ = ["mount"]
+Nothing is imported here: `words` and `language` are read by mail too, in processes that serve no page.
+"""

@@ -42,10 +42,17 @@ class OfficerSession(Base):
 
 
 class Notice(Base):
-    """通知: what a department's officers are told; `key` names the words, `facts` fill them."""
+    """通知: what a department's officers are told; `key` names the words, `facts` fill them. `spread_at`: when it was put into the outbox of the department's
+    ways (`schemas.tables.notice_ways`), at once where it has none.
+    """
 
     __tablename__ = "notices"
-    __table_args__ = (Index("ix_notices_department_id_created_at", "department_id", "created_at"), _SCHEMA)
+    __table_args__ = (
+        Index("ix_notices_department_id_created_at", "department_id", "created_at"),
+        Index("ix_notices_unread", "department_id", postgresql_where=text("read_at IS NULL")),
+        Index("ix_notices_unspread", "id", postgresql_where=text("spread_at IS NULL")),
+        _SCHEMA,
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     department_id: Mapped[str] = mapped_column(ForeignKey("directory.departments.id"))
@@ -54,6 +61,7 @@ class Notice(Base):
     demand_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     read_at: Mapped[datetime | None]
+    spread_at: Mapped[datetime | None]
 
 
 class StewardRule(Base):
