@@ -15,6 +15,7 @@ from schemas.tables import (
     grant_life,
     identities,
     landing,
+    legacy,
     library,
     notice_ways,
     objections,
@@ -26,6 +27,7 @@ from schemas.tables import (
     retractions,
     rulings,
     services,
+    tracing,
 )
 from schemas.tables.base import SCHEMAS, Base
 
@@ -46,6 +48,7 @@ __all__ = [
     "grant_life",
     "identities",
     "landing",
+    "legacy",
     "library",
     "notice_ways",
     "objections",
@@ -57,4 +60,5 @@ __all__ = [
     "retractions",
     "rulings",
     "services",
+    "tracing",
 ]

@@ -34,6 +34,7 @@ GRANT INSERT ON evidence.entries TO hutong_exchange;
 GRANT INSERT, UPDATE ON evidence.tiles TO hutong_sequencer;
 GRANT INSERT ON evidence.leaves, evidence.checkpoints TO hutong_sequencer;
 GRANT INSERT ON evidence.entries TO hutong_sequencer;
+GRANT INSERT, UPDATE ON evidence.paths, evidence.path_entries, evidence.path_mark TO hutong_sequencer;
 GRANT DELETE ON evidence.pending TO hutong_sequencer; -- its inbox, filled by trigger
 
 GRANT SELECT ON operations.notices TO hutong_reader;
