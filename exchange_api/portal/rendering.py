@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pydantic import Field
 
+from exchange_api.demand.reuse import Reuse
 from exchange_api.matching.found import Reason
 from exchange_api.portal import assets, words
 from exchange_api.portal.language import LANGUAGES, translations
@@ -47,6 +48,7 @@ def environment(language: Language) -> Environment:
         "day": _day,
         "word": lambda key, table: translate(words.word(table, key)),
         "reason": lambda reason: _reason(language, reason),
+        "reuse": lambda one: _reuse(language, one),
         "marked": _marked,
         "notice": lambda notice: _notice(language, notice.key, notice.facts),
     }
@@ -108,6 +110,16 @@ def _reason(language: Language, reason: Reason | Mapping[str, Any]) -> str:
     key, facts = (reason.key, reason.facts) if isinstance(reason, Reason) else (str(reason["key"]), reason)
     wording = words.REASON.get(key)
     return translations(language).gettext(wording) % facts if wording else key
+
+
+def _reuse(language: Language, one: Reuse) -> str:
+    """Say what is there already; library and form are keys among its facts."""
+    translate = translations(language).gettext
+    said = {
+        name: translate(words.word(name, key)) if name in ("library", "form") else key
+        for name, key in one.facts.items()
+    }
+    return translate(words.REUSE[one.key]) % said
 
 
 def _marked(text: str, words: Sequence[str]) -> Markup:

@@ -15,10 +15,11 @@ from starlette.datastructures import FormData
 
 from catalog.service import services
 from exchange_api import applications
-from exchange_api.demand import demands
+from exchange_api.demand import demands, reuse
 from exchange_api.demand.demands import DemandForm
+from exchange_api.demand.reuse import Reuse
 from exchange_api.matching import Found
-from exchange_api.portal import held, reading
+from exchange_api.portal import reading
 from exchange_api.portal.language import translations
 from exchange_api.portal.rendering import html, in_words, leads_to, page
 from exchange_api.portal.visit import DemanderVisit, Form, Visit, text_of, texts_of
@@ -58,12 +59,17 @@ class Matched:
     """What the directory says to the wanted items: ranked matches per row, and how much of the demand is covered."""
 
     by_row: dict[int, list[Found]] = field(default_factory=dict)
-    held: dict[int, str] = field(default_factory=dict)
+    reuse: list[Reuse] = field(default_factory=list)
 
     @property
     def found(self) -> int:
         """Return how many wanted items somebody has."""
         return sum(bool(ranked) for ranked in self.by_row.values())
+
+    @property
+    def held(self) -> int:
+        """Return how many wanted items need not be asked for."""
+        return len({one.row for one in self.reuse if one.is_enough})
 
     @property
     def departments(self) -> list[str]:
@@ -178,7 +184,7 @@ def _match(visit: Visit, draft: Draft) -> Matched:
     is_known = service_item in {one.id for one in services.find(visit.session)}
     ranked = demands.suggest(visit.session, service_item if is_known else "", draft.fields["purpose"], draft.wanted)
     by_row = dict(zip(numbers, ranked, strict=True))
-    return Matched(by_row, held.already_held(visit.session, visit.actor.department_id, by_row))
+    return Matched(by_row, reuse.already(visit.session, visit.actor.department_id, by_row, service_item))
 
 
 def _page(visit: Visit, draft: Draft, error: HutongError | None = None) -> Response:
