@@ -143,4 +143,10 @@ DELIVERY = Machine(
 )  # fmt: skip
 """One notice on its way to one address outside the portal; in the portal it stands in any case."""
 
-MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY)
+EXTENSION = Machine(
+    "clock_extension", "asked", frozenset({"granted", "declined", "lapsed"}),
+    {"grant": _all("asked", "granted"), "decline": _all("asked", "declined"), "lapse": _all("asked", "lapsed")},
+)  # fmt: skip
+"""lapsed: the step was done, or its day passed, before anybody decided."""
+
+MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY, EXTENSION)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from schemas.tables.base import Base
 
 CLOCK_STATES = ("running", "paused", "met", "cancelled")
+EXTENSION_STATES = ("asked", "granted", "declined", "lapsed")
 _RUNNING = text("state in ('running', 'paused')")
 
 
@@ -35,8 +36,10 @@ class CaseClock(Base):
     jurisdiction: Mapped[str]
     day_type: Mapped[str]
     days: Mapped[int]
-    extension_days: Mapped[int] = mapped_column(server_default="0")  # granted, not what the rule allows
-    paused_days: Mapped[int] = mapped_column(server_default="0")
+    extension_limit: Mapped[int] = mapped_column(server_default="0")  # what the rule allows
+    extension_approver: Mapped[str | None]  # the role that may consent
+    extension_days: Mapped[int] = mapped_column(server_default="0")  # what was granted
+    paused_days: Mapped[int] = mapped_column(server_default="0")  # the sum of its pauses, in the rule's kind of days
     basis: Mapped[str]
     state: Mapped[str] = mapped_column(server_default="running")
     started_on: Mapped[date]
@@ -44,9 +47,48 @@ class CaseClock(Base):
     due_date: Mapped[date]
     is_provisional: Mapped[bool] = mapped_column(server_default=text("false"))
     stopped_on: Mapped[date | None]
-    reminded: Mapped[str] = mapped_column(
-        server_default="green"
-    )  # the worst lamp somebody was told of; `supervised` last
+    reminded: Mapped[str] = mapped_column(server_default="green")  # worst lamp somebody was told of; `supervised` last
+
+
+class ClockPause(Base):
+    """暂停: one time a clock stood still. Days after `paused_on` up to `resumed_on` are not counted; an open one has no end."""
+
+    __tablename__ = "clock_pauses"
+    __table_args__ = (
+        CheckConstraint("resumed_on >= paused_on", name="order"),
+        Index("uq_clock_pauses_open", "clock_id", unique=True, postgresql_where=text("resumed_on is null")),
+        Index("ix_clock_pauses_clock_id", "clock_id", "id"),
+        {"schema": "exchange"},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    clock_id: Mapped[int] = mapped_column(ForeignKey("exchange.case_clocks.id"))
+    paused_on: Mapped[date]
+    resumed_on: Mapped[date | None]
+    why: Mapped[str | None]
+
+
+class ClockExtension(Base):
+    """延期: more days asked for by whoever owes the step, and what the authority said. At most one is open, at most one is granted."""
+
+    __tablename__ = "clock_extensions"
+    __table_args__ = (
+        CheckConstraint(f"state in {EXTENSION_STATES}", name="state"),
+        CheckConstraint("days > 0", name="days"),
+        Index("uq_clock_extensions_live", "clock_id", unique=True, postgresql_where=text("state in ('asked', 'granted')")),
+        {"schema": "exchange"},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    clock_id: Mapped[int] = mapped_column(ForeignKey("exchange.case_clocks.id"), index=True)
+    days: Mapped[int]
+    why: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="asked")
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None]  # the words with it
 
 
 class ClockEvent(Base):
