@@ -34,7 +34,8 @@ def possible(state: str) -> tuple[str, ...]:
 
 def get(session: Session, demand_id: str) -> Demand:
     """Return the demand, locked for this transaction. Raises Invalid `case.unknown`."""
-    found = session.scalar(select(Demand).where(Demand.id == demand_id).with_for_update())
+    query = select(Demand).where(Demand.id == demand_id).with_for_update()
+    found = session.scalar(query.execution_options(populate_existing=True))  # what was read before the lock may be old
     if found is None:
         raise Invalid("case.unknown", case=demand_id)
     return found

@@ -178,6 +178,7 @@ class SupplyAnswer(Base):
     item_id: Mapped[str | None]
     form: Mapped[str] = mapped_column(server_default="full")
     reason: Mapped[str | None]
+    ground: Mapped[dict[str, Any] | None]  # of a refusal: `exchange_api.supply.grounds`
     promised_date: Mapped[date | None]
     answered_by: Mapped[str | None]
     answered_at: Mapped[datetime | None]
@@ -212,6 +213,8 @@ class Grant(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("exchange.applications.id"), index=True)
     library: Mapped[str]
     service_item_id: Mapped[str] = mapped_column(ForeignKey("directory.service_items.id"))
+    purpose: Mapped[str] = mapped_column(server_default="")
+    modes: Mapped[list[str]] = mapped_column(server_default=text("'{query,verify}'"))  # questions it may be used for
     state: Mapped[str] = mapped_column(server_default="active")
     suspended_by_consumer: Mapped[bool] = mapped_column(server_default=text("false"))
     suspended_by_provider: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -1946,6 +1946,7 @@ CREATE TABLE exchange.supply_answers (
 	item_id TEXT, 
 	form TEXT DEFAULT 'full' NOT NULL, 
 	reason TEXT, 
+	ground JSONB, 
 	promised_date DATE, 
 	answered_by TEXT, 
 	answered_at TIMESTAMP WITH TIME ZONE, 
