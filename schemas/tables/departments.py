@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.tables.base import Base
+from schemas.tables.base import Base, tell_changes
 
 _SCHEMA = {"schema": "directory"}
 DEPARTMENT_STATES = ("active", "proposed", "dissolved")
@@ -90,3 +90,6 @@ class Suggestion(Base):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+tell_changes(Department)  # a grant loses its base when its department is dissolved

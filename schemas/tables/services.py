@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schemas.tables.base import Base
+from schemas.tables.base import Base, tell_changes
 
 _SCHEMA = {"schema": "directory"}
 
@@ -29,3 +29,6 @@ class ServiceItem(Base):
     findings: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
     basis: Mapped[str | None]
     materials: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+
+
+tell_changes(ServiceItem)  # a grant loses its base when its purpose is cancelled
