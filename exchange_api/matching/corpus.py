@@ -23,6 +23,7 @@ _SINGLE = 0.35  # a single character says a third of what a pair says
 _EVERYWHERE = 0.6  # an item of so many resources is one of the platform's own (更新周期), not of the department's
 _NAMELESS = re.compile("信息|名单|公示|（.*?）|奖励|登记|情况|目录")
 _RAREST = 4.36  # what a feature weighs that one resource has, however many there are
+_AT_ONCE = 250_000  # pairs that are sorted together
 _SMALL = 5  # so few resources do not tell what is everywhere
 
 
@@ -40,13 +41,19 @@ class Lists:
         return cls([n for one in found for n in one], [len(one) for one in found])
 
     @classmethod
-    def paired(cls, owners: Ints, values: Any, count: int) -> "Lists":
-        """Return `count` lists from pairs of owner and value in any order, each pair once."""
-        width = int(values.max(initial=0)) + 1
-        pairs = np.unique(owners.astype(np.int64) * width + values)
-        return cls(pairs % width, np.bincount(pairs // width, minlength=count))
+    def paired(cls, owners: Any, values: Any, count: int) -> "Lists":
+        """Return `count` lists from pairs of owner and value in any order, each pair once. Some owners at a time, so that sorting takes little memory."""
+        width, found, sizes = int(values.max(initial=0)) + 1, [np.zeros(0, np.int32)], np.zeros(count, np.int32)
+        step = max(1, _AT_ONCE * count // max(len(owners), 1))
+        for begin in range(0, count, step):
+            is_now = (owners >= begin) & (owners < begin + step) if step < count else slice(None)
+            pairs = np.unique((owners[is_now] - begin).astype(np.int64) * width + values[is_now])
+            found.append((pairs % width).astype(np.int32))
+            there = np.bincount(pairs // width)
+            sizes[begin : begin + len(there)] = there
+        return cls(np.concatenate(found), sizes)
 
-    def of(self, numbers: Ints) -> tuple[Numbers, Ints]:
+    def of(self, numbers: Any) -> tuple[Numbers, Ints]:
         """Return the lists of these numbers one after another, and the size of each."""
         sizes = self.starts[numbers + 1] - self.starts[numbers]
         begins = np.cumsum(sizes) - sizes
@@ -57,14 +64,14 @@ class Lists:
         """Return, list by list, what its values weigh together."""
         return np.bincount(self.owner, weights[self.values], len(self.starts) - 1).astype(np.float32)
 
-    @cached_property
-    def owner(self) -> Ints:
+    @property
+    def owner(self) -> Numbers:
         """Return for each value the number of its list."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
 
     def turned(self, count: int) -> "Lists":
         """Return, for each of `count` values, the numbers of the lists that hold it."""
-        return Lists.paired(self.values.astype(np.int64), self.owner, count)
+        return Lists.paired(self.values, self.owner, count)
 
 
 @dataclass(frozen=True)
@@ -109,15 +116,19 @@ class Corpus:
         self.known = sorted(known, key=lambda one: place[one.version_id])
         self.count = len(place)
         self._number: dict[str, int] = {}
-        rows = [(n, name) for n, one in enumerate(self.known) for name in _names_of(one)]
-        self.row_item = np.array([n for n, _ in rows], np.int32)
-        resource = np.array([place[one.version_id] for one in self.known], np.int64)
-        self.row_resource = resource[self.row_item] if rows else np.zeros(0, np.int64)
+        written, many = list[str](), list[int]()
+        for one in self.known:
+            names = _names_of(one)
+            written += names
+            many.append(len(names))
+        self.row_item = np.repeat(np.arange(len(self.known), dtype=np.int32), many)
+        resource = np.array([place[one.version_id] for one in self.known], np.int32)
+        self.row_resource = resource[self.row_item]
         first = np.searchsorted(resource, np.arange(self.count))
         ones = [self.known[n] for n in first]
         named = self._lists(one.resource_name for one in ones)
         about = self._lists(one.context for one in ones)
-        self.row_name, self.names = self._names([name for _, name in rows])
+        self.row_name, self.names = self._names(written)
         own = ~self.names.platform[self.row_name]
         said = self._joined([(self.row_resource[own], self.row_name[own])], [named, about])
         self.weights = self._weighed(said)
@@ -152,11 +163,11 @@ class Corpus:
             for text in texts
         )
 
-    def _names(self, written: list[str]) -> tuple[Ints, Names]:
+    def _names(self, written: list[str]) -> tuple[Numbers, Names]:
         place = {name: n for n, name in enumerate(dict.fromkeys(written))}
         lists = self._lists(place)
         kind = np.array([kinds.numbers()[kinds.kind_of_offered(name)] for name in place], np.int16)
-        row_name = np.array([place[name] for name in written], np.int64)
+        row_name = np.array([place[name] for name in written], np.int32)
         inside = Lists.paired(row_name, self.row_resource, len(place))
         spread = np.diff(inside.starts)
         platform = (spread >= _EVERYWHERE * self.count) & ~_identifies(kind) & (self.count >= _SMALL)
@@ -164,12 +175,12 @@ class Corpus:
         weight = np.zeros(len(place), np.float32)
         return row_name, Names(texts, lists, lists.turned(len(self._number)), inside, weight, kind, platform)
 
-    def _joined(self, rows: list[tuple[Ints, Ints]], more: list[Lists]) -> Lists:
+    def _joined(self, rows: list[tuple[Numbers, Numbers]], more: list[Lists]) -> Lists:
         """Return, by resource, the features of these rows' names and of further lists by resource."""
         owners, values = [one.owner for one in more], [one.values for one in more]
         for resource, name in rows:
             found, sizes = self.names.features.of(name)
-            owners.append(np.repeat(resource, sizes))
+            owners.append(np.repeat(resource.astype(np.int32), sizes))
             values.append(found)
         return Lists.paired(np.concatenate(owners), np.concatenate(values), self.count)
 

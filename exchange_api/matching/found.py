@@ -11,7 +11,7 @@ class Wanted:
     note: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One catalogued item with all that speaks for it: its names, its element's names, its resource's words."""
 

@@ -16,7 +16,7 @@ _BOTH = re.compile("身份证号?或|或统一社会信用")
 _REMARK = re.compile(r"\([^)]*\)")
 
 
-@lru_cache(maxsize=262144)
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> str:
     """Return the kind of datum that a name stands for, UNKNOWN when it does not tell."""
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", name)).lower()
