@@ -44,12 +44,19 @@ def get(session: Session, demand_id: str) -> Demand:
 def move(session: Session, actor: Actor, demand: Demand, step: Step) -> None:
     """Take one step of the table and leave its trace. Raises Invalid `case.wrong_state`."""
     to_state = DEMAND.after(demand.id, demand.state, step.action)
+    told = concerned(session, demand)  # who had it until now hears that it is gone
     from_state, demand.state = demand.state, to_state
     note_event(session, actor, demand, step, states=(from_state, to_state))
-    for department_id in concerned(session, demand) - {actor.department_id}:
+    for department_id in sorted((told | concerned(session, demand)) - {actor.department_id}):
         notices.notify(
             session, department_id, f"demand.{to_state}", {"demand": demand.id, "purpose": demand.purpose}, demand.id
         )
+
+
+def wrong_state(demand: Demand, action: str) -> Invalid:
+    """Return the error that says what is possible instead of a step that is no transition of the table."""
+    possible = ", ".join(DEMAND.possible(demand.state)) or "-"
+    return Invalid("case.wrong_state", case=demand.id, state=demand.state, action=action, possible=possible)
 
 
 def note_event(
@@ -63,6 +70,12 @@ def note_event(
         )
     )  # fmt: skip
     session.flush()
+
+
+def filers(session: Session, demand: Demand) -> set[str]:
+    """Return who wrote or submitted a demand: none of them may approve it."""
+    filed = select(CaseEvent.actor).where(CaseEvent.demand_id == demand.id)
+    return {demand.created_by, *session.scalars(filed.where(CaseEvent.action.in_(("register", "revise", "submit"))))}
 
 
 def timeline(session: Session, demand_id: str) -> list[CaseEvent]:
@@ -85,6 +98,11 @@ def concerned(session: Session, demand: Demand) -> set[str]:
     """Return the departments a step of a demand concerns: its own, those asked to supply it, and the authority where it decides."""
     asked = select(SupplyTask.department_id).join(TaskDemand, TaskDemand.task_id == SupplyTask.id)
     providers = session.scalars(asked.where(TaskDemand.demand_id == demand.id))
+    deciding = authorities(session) if demand.state == "submitted" else ()
+    return {demand.department_id, *providers, *deciding}
+
+
+def authorities(session: Session) -> list[str]:
+    """Return the departments whose officers review and dispatch, by id."""
     deciding = select(Officer.department_id).where(Officer.roles.contains(["authority"])).distinct()
-    authority = session.scalars(deciding) if demand.state == "submitted" else ()
-    return {demand.department_id, *providers, *authority}
+    return sorted(session.scalars(deciding))
