@@ -1,57 +1,46 @@
-"""Why: the demander's desk. Register a need in plain words, submit it, withdraw it, accept what was provided;
-the authority's desk beside it: return or dispatch.
+"""Why: the demander's desk. Register a need in plain words, revise, submit, withdraw, accept what was provided; the authority's desk beside it: return or
+dispatch. The form is `forms`, what is said of it `conformity`, who has it `ranking`.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from catalog.service import services
-from exchange_api import cases
+from exchange_api import applications, cases
 from exchange_api.actors import Actor
 from exchange_api.cases import Step
-from exchange_api.matching import Found, Wanted, candidates, find_matches
+from exchange_api.clocks import clocks
+from exchange_api.demand import conformity, findings, information
+from exchange_api.demand.findings import Finding
+from exchange_api.demand.forms import DemandForm as DemandForm  # the desk's own form: its callers name it as the desk's
+from exchange_api.demand.forms import WantedItem as WantedItem
+from exchange_api.demand.ranking import forget_matches, is_outdated, save_matches
+from exchange_api.demand.ranking import items as items
+from exchange_api.demand.ranking import matches as matches
+from exchange_api.demand.ranking import suggest as suggest
 from exchange_api.supply import supplies
 from schemas.errors import Denied, Invalid
-from schemas.resource import Strict
-from schemas.tables.directory import ResourceVersion
-from schemas.tables.exchange import Application, Demand, DemandItem, Match
+from schemas.tables.case_papers import Attachment
+from schemas.tables.exchange import CaseEvent, Demand, DemandItem
 
-
-class WantedItem(Strict):
-    """A wanted item as the demander writes it."""
-
-    name: str = Field(min_length=1, max_length=100)
-    note: str | None = Field(default=None, max_length=500)
-
-
-class DemandForm(Strict):
-    """What a demander fills in (政务数据共享条例 art. 20: basis, scenario, scope, mode, period)."""
-
-    service_item_id: str
-    application_id: str | None = None
-    purpose: str = ""
-    basis: str = ""
-    scenario: str = ""
-    scope: str = ""
-    volume_per_day: int = Field(default=1000, gt=0, le=10_000_000)
-    valid_until: date | None = None
-    items: tuple[WantedItem, ...] = ()
+CHECKED_BY = "conformity_check"  # the rule by which the authority looks at what was submitted
 
 
 def register(session: Session, actor: Actor, form: DemandForm) -> Demand:
-    """Keep a new demand as a draft of the actor's department. Raises Invalid `directory.unknown_service_item`, Denied `case.role_needed`."""
+    """Keep a new demand as a draft of the actor's department. Raises Invalid `directory.unknown_service_item`,
+    `application.unknown`, Denied `case.role_needed`.
+    """
     actor.require("demander")
     services.get(session, form.service_item_id)
     demand = Demand(
         id=cases.next_number(session, "XQ", "demands"),
         department_id=actor.department_id,
         created_by=actor.id,
-        mode="query",
         state="draft",
-        **form.model_dump(exclude={"items"}),
+        **_fields(session, form),
     )
     session.add(demand)
     session.flush()
@@ -62,99 +51,123 @@ def register(session: Session, actor: Actor, form: DemandForm) -> Demand:
 
 def revise(session: Session, actor: Actor, demand_id: str, form: DemandForm) -> Demand:
     """Replace what a draft or a returned demand says; former matches go with the former items. Raises Invalid `case.wrong_state`, and as `register`."""
-    demand = _own(session, actor, demand_id)
-    if "submit" not in cases.possible(demand.state):
-        possible = ", ".join(cases.possible(demand.state)) or "-"
-        raise Invalid("case.wrong_state", case=demand_id, state=demand.state, action="revise", possible=possible)
+    demand = get_own(session, actor, demand_id)
+    require_open(demand, "revise")
     services.get(session, form.service_item_id)
-    for name, value in form.model_dump(exclude={"items"}).items():
+    for name, value in _fields(session, form).items():
         setattr(demand, name, value)
-    for item in items(session, demand_id):
-        for match in matches(session, item.id):
-            session.delete(match)
-        session.flush()
-        session.delete(item)
-    session.flush()
+    demand.findings = []  # said of what stood there before
+    _drop_items(session, demand_id)
     _keep_items(session, demand, form)
     cases.note_event(session, actor, demand, Step("revise"))
     return demand
 
 
+def discard(session: Session, actor: Actor, demand_id: str) -> None:
+    """Throw a draft away that nobody but its department has seen; what was submitted once can only be withdrawn. Raises Invalid `case.wrong_state`."""
+    demand = get_own(session, actor, demand_id)
+    if demand.state != "draft":
+        raise cases.wrong_state(demand, "discard")
+    _drop_items(session, demand_id)
+    for belonging in (Attachment, CaseEvent):
+        session.execute(delete(belonging).where(belonging.demand_id == demand_id))
+    session.delete(demand)
+    session.flush()
+
+
 def submit(session: Session, actor: Actor, demand_id: str) -> Demand:
-    """Submit a draft: checked for completeness, everything missing named at once, and matched. Raises Invalid `demand.incomplete`."""
-    demand = _own(session, actor, demand_id)
-    if missing := _missing(session, demand):
-        raise Invalid("demand.incomplete", missing="、".join(missing))
+    """Submit a draft: checked for conformity, everything missing named at once, and matched; the authority's clock starts.
+
+    Raises Invalid `demand.incomplete`, `case.wrong_state`, Denied `case.not_yours`.
+    """
+    demand = get_own(session, actor, demand_id)
+    require_open(demand, "submit")
+    asked = conformity.rank(session, demand)
+    found = conformity.check(session, demand, asked)
+    if wrong := [one for one in found if one.severity == "error"]:
+        raise Invalid("demand.incomplete", missing="、".join(_missing(one) for one in wrong))
+    demand.findings = [one.kept() for one in found]
     demand.submitted_at = datetime.now(UTC)
+    save_matches(session, demand, asked.by_row)
     cases.move(session, actor, demand, Step("submit"))
-    save_matches(session, demand)
+    for department_id in cases.authorities(session)[:1]:  # one owes the step; with nobody to owe it there is no clock
+        clocks.start(session, actor, CHECKED_BY, (demand.id, demand.id, department_id))
     return demand
 
 
 def withdraw(session: Session, actor: Actor, demand_id: str, why: str | None = None) -> None:
-    """Withdraw a demand that was not provided yet; open supply tasks are cancelled."""
-    demand = _own(session, actor, demand_id)
+    """Withdraw a demand that was not provided yet: tasks, counter-offers, questions and clocks end, and everybody asked is told."""
+    demand = get_own(session, actor, demand_id)
     cases.move(session, actor, demand, Step("withdraw", why))
+    information.drop_open(session, actor, demand)
     supplies.cancel_open(session, actor, demand_id)
+    clocks.stop(session, actor, demand_id, demand_id, is_met=False)
 
 
 def accept(session: Session, actor: Actor, demand_id: str) -> None:
     """Accept what was provided; the case is closed."""
-    demand = _own(session, actor, demand_id)
+    demand = get_own(session, actor, demand_id)
     cases.move(session, actor, demand, Step("accept"))
     cases.move(session, actor, demand, Step("close"))
 
 
 def return_to_demander(session: Session, actor: Actor, demand_id: str, why: str) -> None:
-    """Send an unfit demand back to its demander, with what is to be mended."""
+    """Send an unfit demand back to its demander with all that is to be mended, told once (政务数据共享条例: 一次性告知)."""
     actor.require("authority")
-    cases.move(session, actor, cases.get(session, demand_id), Step("return", why))
+    demand = cases.get(session, demand_id)
+    found = conformity.check(session, demand) if demand.state == "submitted" else []
+    kept = [one.kept() for one in found]
+    cases.move(session, actor, demand, Step("return", why, {"findings": kept} if kept else None))
+    demand.findings = kept
+    clocks.stop(session, actor, demand_id, demand_id)
 
 
 def dispatch(session: Session, actor: Actor, demand_id: str) -> None:
-    """Send a submitted demand to the departments that match best: one task each. Raises Denied `case.same_officer`."""
+    """Send a submitted demand to the departments that match best: one task each. What a law forbids is refused with the law, what nobody has is said; with
+    nothing left the demand is refused. Raises Denied `case.same_officer`, `case.role_needed`; Invalid `case.wrong_state`.
+    """
     actor.require("authority")
     demand = cases.get(session, demand_id)
-    if demand.created_by == actor.id:
+    if actor.id in cases.filers(session, demand):
         raise Denied("case.same_officer", case=demand_id)
-    if _is_outdated(session, demand_id):
-        save_matches(session, demand)
-    wanted = items(session, demand_id)
-    unmatched = [item.name for item in wanted if not matches(session, item.id)]
-    if len(unmatched) == len(wanted):
-        cases.move(session, actor, demand, Step("refuse", "没有部门可提供 / nobody has it", {"unmatched": unmatched}))
+    if demand.state != "submitted":
+        raise cases.wrong_state(demand, "dispatch")
+    asked = conformity.rank(session, demand)
+    if is_outdated(session, demand_id):
+        save_matches(session, demand, asked.by_row)
+    clocks.stop(session, actor, demand_id, demand_id)
+    left, said = _sorted_out(session, asked)
+    if not left:
+        cases.move(session, actor, demand, Step("refuse", _why_refused(said), said))
         return
-    cases.move(session, actor, demand, Step("dispatch", facts={"unmatched": unmatched} if unmatched else None))
-    supplies.open_tasks(session, actor, demand)
+    cases.move(session, actor, demand, Step("dispatch", facts=said))
+    supplies.open_tasks(session, actor, demand, items=left)
 
 
-def items(session: Session, demand_id: str) -> list[DemandItem]:
-    """Return the wanted items in their order."""
-    query = select(DemandItem).where(DemandItem.demand_id == demand_id)
-    return list(session.scalars(query.order_by(DemandItem.position)))
+def check(session: Session, demand: Demand) -> list[Finding]:
+    """Return what is said of a demand: of a draft as it stands now, of another one what was said when it was submitted or returned."""
+    return conformity.check(session, demand) if demand.state == "draft" else findings.of(demand.findings)
 
 
-def matches(session: Session, demand_item_id: int) -> list[Match]:
-    """Return the kept matches of one wanted item, best first."""
-    return list(session.scalars(select(Match).where(Match.demand_item_id == demand_item_id).order_by(Match.rank)))
+def get_own(session: Session, actor: Actor, demand_id: str) -> Demand:
+    """Return a demand of the actor's department, locked, for a demander's step. Raises Denied `case.role_needed`, `case.not_yours`, Invalid `case.unknown`."""
+    demand = cases.get(session, demand_id)
+    actor.require("demander")
+    actor.require_department(demand.department_id, demand_id)
+    return demand
 
 
-def suggest(session: Session, service_item_id: str, purpose: str, wanted: list[str]) -> list[list[Found]]:
-    """Return matches for items that are not registered yet: what the form shows while typing."""
-    service_item = services.get(session, service_item_id).name if service_item_id else ""
-    return find_matches([Wanted(name) for name in wanted], candidates(session), context=f"{service_item} {purpose}")
+def require_open(demand: Demand, action: str) -> None:
+    """Raise Invalid `case.wrong_state` unless a demand is still the demander's to write: a draft, or returned."""
+    if "submit" not in cases.possible(demand.state):
+        raise cases.wrong_state(demand, action)
 
 
-def save_matches(session: Session, demand: Demand) -> None:
-    """Keep the ranked matches of every wanted item, replacing earlier ones."""
-    wanted = items(session, demand.id)
-    found = suggest(session, demand.service_item_id, demand.purpose, [item.name for item in wanted])
-    for item, ranked in zip(wanted, found, strict=True):
-        for former in matches(session, item.id):
-            session.delete(former)
-        session.flush()
-        session.add_all(_match(item, rank, one) for rank, one in enumerate(ranked))
-    session.flush()
+def _fields(session: Session, form: DemandForm) -> dict[str, object]:
+    """Return the form's own columns. Raises Invalid `application.unknown`; another department's is kept, and said by the conformity check."""
+    if form.application_id:
+        applications.get(session, form.application_id)
+    return form.model_dump(exclude={"items"})
 
 
 def _keep_items(session: Session, demand: Demand, form: DemandForm) -> None:
@@ -164,38 +177,31 @@ def _keep_items(session: Session, demand: Demand, form: DemandForm) -> None:
     session.flush()
 
 
-def _match(item: DemandItem, rank: int, found: Found) -> Match:
-    reasons = [{"key": reason.key, "points": round(reason.points, 4), **reason.facts} for reason in found.reasons]
-    return Match(
-        demand_item_id=item.id, rank=rank, resource_version_id=found.candidate.version_id,
-        item_id=found.candidate.item_id, score=found.score, reasons=reasons,
-    )  # fmt: skip
+def _drop_items(session: Session, demand_id: str) -> None:
+    for item in items(session, demand_id):
+        forget_matches(session, item)
+        session.delete(item)
+    session.flush()
 
 
-def _is_outdated(session: Session, demand_id: str) -> bool:
-    """Whether a version that was matched has been replaced or withdrawn since: what it said of sharing holds no more."""
-    query = (
-        select(Match.id)
-        .join(DemandItem, DemandItem.id == Match.demand_item_id)
-        .join(ResourceVersion, ResourceVersion.id == Match.resource_version_id)
-        .where(DemandItem.demand_id == demand_id, ResourceVersion.state.in_(("superseded", "withdrawn")))
-    )
-    return session.scalar(query.limit(1)) is not None
+def _missing(one: Finding) -> str:
+    return one.facts["field_zh"] if one.code == "missing" else one.title("zh").rstrip("。")
 
 
-def _missing(session: Session, demand: Demand) -> list[str]:
-    wanted = {"应用系统": demand.application_id, "使用目的": demand.purpose, "使用依据": demand.basis}
-    missing = [name for name, value in wanted.items() if not (value or "").strip()]
-    application = session.get(Application, demand.application_id) if demand.application_id else None
-    if demand.application_id and (application is None or application.department_id != demand.department_id):
-        missing.append("本部门的应用系统")
-    if not items(session, demand.id):
-        missing.append("信息项")
-    return missing
+def _sorted_out(session: Session, asked: conformity.Ranked) -> tuple[list[int], dict[str, Any]]:
+    """Return the wanted items that somebody can be asked for, and what is to be said of the others."""
+    left, said = [], dict[str, Any]()
+    for item in asked.items:
+        if law := asked.forbidden.get(item.position):
+            said.setdefault("forbidden", []).append({"item": item.name, "law": law.law})
+        elif matches(session, item.id):
+            left.append(item.id)
+        else:
+            said.setdefault("unmatched", []).append(item.name)
+    return left, said
 
 
-def _own(session: Session, actor: Actor, demand_id: str) -> Demand:
-    demand = cases.get(session, demand_id)
-    actor.require("demander")
-    actor.require_department(demand.department_id, demand_id)
-    return demand
+def _why_refused(said: dict[str, Any]) -> str:
+    if not (forbidden := said.get("forbidden")):
+        return "没有部门可提供 / nobody has it"
+    return f"依法不予共享 / not to be shared by law: {'；'.join(one['item'] + '：' + one['law'] for one in forbidden)}"

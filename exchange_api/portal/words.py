@@ -59,6 +59,12 @@ ACTION = {
     "answer_task": N_("数源部门答复"),
     "ask": N_("要求补充说明"),
     "inform": N_("补充说明"),
+    "tell": N_("答复补充说明要求"),
+    "drop": N_("不再要求补充说明"),
+    "take": N_("接受替代方案"),
+    "decline": N_("不接受替代方案"),
+    "attach": N_("添加附件"),
+    "detach": N_("删除附件"),
     "offer": N_("提出替代方案"),
     "reopen": N_("重新办理"),
     "answer": N_("全部答复"),
@@ -150,6 +156,11 @@ REUSE = {
     "granted_before": N_("%(department)s曾 %(times)s 次授权此项（%(form)s），通常 %(days)s 天内办成"),
 }
 NOTICE = {
+    "information.asked": N_("需求 %(demand)s 须补充说明（%(request)s），答复期间对方计时暂停"),
+    "information.told": N_("需求 %(demand)s 已补充说明（%(request)s），请继续办理"),
+    "information.dropped": N_("需求 %(demand)s 不再需要补充说明（%(request)s）"),
+    "offer.taken": N_("需求 %(demand)s：对方接受了“%(item)s”的替代方案"),
+    "offer.declined": N_("需求 %(demand)s：对方未接受“%(item)s”的替代方案"),
     "dispute.negotiating": N_("需求部门对拒绝提供提出争议 %(dispute)s，请协商"),
     "dispute.stated": N_("争议 %(dispute)s 有新的陈述意见"),
     "dispute.settled": N_("争议 %(dispute)s 已协商一致，相关信息项重新办理"),
@@ -214,6 +225,10 @@ NOTICE = {
     "objection.withdrawn": N_("异议 %(objection)s（%(attribute)s）：提出方已撤回"),
     "objection.due_soon": N_("异议 %(objection)s（%(attribute)s）即将到期，请于 %(due)s 前答复"),
     "objection.overdue": N_("异议 %(objection)s（%(attribute)s）已超期，应于 %(due)s 前答复"),
+    "notices.failed": N_("%(count)s 条通知未能送达（通知方式 %(way)s，%(channel)s：%(why)s）"),
+    "notices.dropped": N_("%(count)s 条通知等待过久，不再外送（通知方式 %(way)s，%(channel)s）"),
+    "notices.way_paused": N_("通知方式 %(way)s（%(channel)s）连续 %(count)s 次未送达，已暂停；修正后请测试以恢复"),
+    "notices.test": N_("测试通知：通知方式 %(way)s 可以送达"),
     "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
 }
 CHECK = {

@@ -63,6 +63,8 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
         ("notice", [f"version.{key}" for key in ("returned", "affected", "acknowledged", "due_yellow", "due_red")]),
         ("notice", [f"version.{state}" for state in VERSION_STATES if state not in ("draft", "superseded")]),
         ("notice", ["grant.base_lost", "task.opened"]),
+        ("action", ["tell", "drop", "take", "decline", "attach", "detach"]),
+        ("notice", [f"information.{key}" for key in ("asked", "told", "dropped")] + ["offer.taken", "offer.declined"]),
         ("version_state", VERSION_STATES),
     ],
 )
