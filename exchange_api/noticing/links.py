@@ -1,0 +1,38 @@
+"""Why: a notice is answered on a page. Which one, as a path of the portal and as an address for mail. Called by the channels and pages."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+PAGES = (("task", "/portal/tasks/"), ("demand", "/portal/demands/"), ("resource", "/portal/resources/"))
+"""Fact of a notice → where it is shown; the first fact that is there decides."""
+KINDS_WITH_PAGE = (
+    "demand",
+    "task",
+    "answer",
+    "information",
+    "grant",
+    "quota",
+    "clock",
+    "deadline",
+    "dispute",
+    "version",
+)
+HOME = "/portal/"
+
+
+def path_of(key: str, facts: Mapping[str, Any], demand_id: str | None = None) -> str:
+    """Return the portal's page about a notice; the workbench where there is none."""
+    known = {**facts, "demand": demand_id} if demand_id else facts
+    if key.partition(".")[0] in KINDS_WITH_PAGE:
+        for name, page in PAGES:
+            if isinstance(value := known.get(name), str) and value:
+                return page + quote(value, safe=".-_")
+    return HOME
+
+
+def address_of(path: str) -> str:
+    """Return the address of a portal's page as the world outside knows it."""
+    from catalog.dcat.addresses import PublicSettings  # brings rdflib: only whoever writes to the outside pays for it
+
+    return PublicSettings().public_address.rstrip("/") + path
