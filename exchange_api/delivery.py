@@ -19,9 +19,11 @@ from exchange_api.moments import NOW, Time
 from exchange_api.permit import (
     GrantedItem,
     Permit,
+    admitted,
     check_comparable,
     check_subjects,
     choose_items,
+    columns,
 )
 from exchange_api.recording import Use
 from schemas.errors import Denied, Invalid
@@ -110,6 +112,8 @@ def _tell(hub: Hub, answer: Answer, lookup: Lookup, found: Found) -> None:
     if lookup.time.as_of is not None:
         time["as_of"] = lookup.time.as_of.isoformat()
     forms = {item.attribute: item.form for item in lookup.items}
+    if lookup.permit.rows:  # so that a repetition can hold to the same rules
+        answer.document["rows"] = [rule.model_dump() for rule in lookup.permit.rows]
     answer.document |= {"items": forms, **time, "records_digest": records.digest_of(told), "records": told}
     answer.facts |= time
 
@@ -140,8 +144,10 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> Found | None:
 
 
 async def _look_up(hub: Hub, answer: Answer, lookup: Lookup) -> Found:
-    wanted = lookup.permit.library, tuple(item.attribute for item in lookup.items), lookup.by
-    found = Found(*await hub.moments.read(wanted, lookup.keys, lookup.time))
+    permit = lookup.permit
+    wanted = permit.library, columns(permit, lookup.items), lookup.by
+    rows, moment = await hub.moments.read(wanted, lookup.keys, lookup.time)
+    found = Found(admitted(permit, rows), moment)
     answer.batches = await records.batches_of(hub.names, lookup.items, found.rows)
     return found
 

@@ -17,6 +17,7 @@ from exchange_api.evidence.ledger import subject_secret
 from exchange_api.find import Finder, Names
 from exchange_api.keys import KeySettings, active_signer, keys_folder
 from exchange_api.moments import Moments
+from exchange_api.overruns import Overruns
 from exchange_api.permit import Permit, load_permit
 from exchange_api.prepared import Prepared
 from exchange_api.recording import Quota, Recorder
@@ -88,8 +89,13 @@ class Hub:
             raise self.lost() from failure
         self.keys: Remembered[str, RegisteredKey] = Remembered(self._load_key)
         self.permits: Remembered[str, Permit] = Remembered(self._load_permit)
+        self.overruns = Overruns()
         self.prepared = Prepared(self.pool, self.settings.api_pool_size // 2)
-        self.finder, self.names, self.quota = Finder(self.prepared), Names(self.pool), Quota(self.pool)
+        self.finder, self.names, self.quota = (
+            Finder(self.prepared),
+            Names(self.pool),
+            Quota(self.pool, self.overruns.note),
+        )
         self.moments = Moments(self.finder, self.prepared)
         self.recorder = Recorder(self.pool, self.prepared, self.quota)
         await self.load_signer()
@@ -105,6 +111,7 @@ class Hub:
             self._listener.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._listener
+        await self.overruns.close()
         await self.prepared.close()
         await self.pool.close()
 

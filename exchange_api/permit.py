@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from exchange_api.grant.rows import Admits, columns_of, compile_rows
+from exchange_api.grant.terms import RowRule, is_within
 from exchange_api.masking import Form, Masking, compile_mask
-from schemas.calendar import today
+from schemas.calendar import CHINA, today
 from schemas.errors import Denied, Invalid
 from schemas.identifiers import parse_citizen_id, parse_place_code, parse_uscc
 from schemas.library import Library, library
@@ -18,9 +20,20 @@ from schemas.messages.exchange import Purpose
 
 FIND_GRANT = """
 SELECT g.*, (SELECT json_agg(json_build_object('attribute', i.attribute, 'form', i.form, 'version', i.resource_version_id) ORDER BY i.attribute)
-    FROM exchange.grant_items i WHERE i.grant_id = g.id) AS items
-FROM exchange.grants g WHERE g.id = $1
+    FROM exchange.grant_items i WHERE i.grant_id = g.id) AS items,
+    (SELECT json_agg(json_build_array(r.quota, r.day, r.until)) FROM exchange.quota_requests r
+        WHERE r.grant_id = g.id AND r.state = 'approved' AND r.until >= current_date - 1) AS raises,
+    s.state <> '1' OR d.state = 'dissolved' OR EXISTS (
+        SELECT FROM exchange.grant_items i JOIN directory.resource_versions v ON v.id = i.resource_version_id
+        JOIN directory.resources r ON r.id = v.resource_id JOIN directory.departments p ON p.id = r.department_id
+        WHERE i.grant_id = g.id AND p.state = 'dissolved') AS is_baseless
+FROM exchange.grants g JOIN directory.service_items s ON s.id = g.service_item_id
+JOIN exchange.applications a ON a.id = g.application_id JOIN directory.departments d ON d.id = a.department_id WHERE g.id = $1
 """
+_SAME = (
+    "id", "application_id", "library", "service_item_id", "state", "is_case_required", "is_source_shown", "quota_per_day", "subjects_per_call",
+    "valid_from", "valid_until", "hours", "burst_per_minute",
+)  # fmt: skip
 _CITIZEN_ID = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 
 
@@ -52,6 +65,18 @@ class Permit:
     valid_from: date
     valid_until: date
     items: dict[str, GrantedItem]
+    modes: frozenset[str] = frozenset(("query", "verify"))
+    hours: str | None = None
+    burst_per_minute: int | None = None
+    raises: tuple[tuple[int, date, date], ...] = ()
+    """Approved quotas with the first and last day on which each holds."""
+    rows: tuple[RowRule, ...] = ()
+    admits: Admits | None = None
+    """Whether a stored row may be seen; None: all may."""
+
+    def quota_on(self, day: date) -> int:
+        """Return how many subjects may be asked for on a day: the granted quota, or more where that was approved."""
+        return max((quota for quota, first, last in self.raises if first <= day <= last), default=self.quota_per_day)
 
 
 async def load_permit(pool: Any, grant_id: str) -> Permit | None:
@@ -62,12 +87,17 @@ async def load_permit(pool: Any, grant_id: str) -> Permit | None:
     spec = library(row["library"])
     items = [_item(spec, one) for one in json.loads(row["items"] or "[]")]
     flags = {name: row[f"suspended_by_{name}"] for name in ("consumer", "provider", "platform")}
-    same = {name: row[name] for name in Permit.__slots__ if name not in ("items", "suspended_by")}
+    flags["platform"] |= row[
+        "is_baseless"
+    ]  # at once; its notice and its place in the timeline follow (grant.foundations)
+    rules = tuple(RowRule.model_validate(rule) for rule in json.loads(row["rows"]))
     return Permit(
-        **same,
+        **{name: row[name] for name in _SAME},
         suspended_by=tuple(name for name, is_set in flags.items() if is_set),
         items={item.attribute: item for item in sorted(items, key=lambda item: item.position)},
-    )
+        modes=frozenset(row["modes"]), rows=rules, admits=compile_rows(rules),
+        raises=tuple(_raise(*one) for one in json.loads(row["raises"] or "[]")),
+    )  # fmt: skip
 
 
 def check_grant(permit: Permit | None, application_id: str, library_name: str) -> Permit:
@@ -84,7 +114,15 @@ def check_grant(permit: Permit | None, application_id: str, library_name: str) -
         raise Denied(
             "grant.outside_period", grant=permit.id, valid_from=permit.valid_from, valid_until=permit.valid_until
         )
+    if permit.hours is not None and not is_within(permit.hours, datetime.now(CHINA)):
+        raise Denied("grant.outside_hours", grant=permit.id, hours=permit.hours)
     return permit
+
+
+def check_mode(permit: Permit, mode: str) -> None:
+    """Hold the kind of question against those the grant may be used for; raises Denied grant.other_mode."""
+    if mode not in permit.modes:
+        raise Denied("grant.other_mode", grant=permit.id, mode=mode, granted=", ".join(sorted(permit.modes)))
 
 
 def check_purpose(permit: Permit, purpose: Purpose) -> None:
@@ -129,6 +167,21 @@ def check_subjects(permit: Permit, subjects: Sequence[str]) -> None:
             _parse_subject(spec, subject)
         except Invalid as wrong:
             raise Invalid("subject.malformed", position=position, kind=spec.subject.name, cause=wrong.code) from None
+
+
+def admitted(permit: Permit, rows: list[Any]) -> list[Any]:
+    """Return the rows that the grant's rules let through: the others are answered as if there were none."""
+    return rows if permit.admits is None else [row for row in rows if permit.admits(row)]
+
+
+def columns(permit: Permit, items: Sequence[GrantedItem]) -> tuple[str, ...]:
+    """Return the attributes to read for an answer: the items asked for, and those by which the grant's rules judge a row."""
+    wanted = tuple(item.attribute for item in items)
+    return wanted if permit.admits is None else tuple(dict.fromkeys((*wanted, *columns_of(permit.rows))))
+
+
+def _raise(quota: int, first: str, last: str) -> tuple[int, date, date]:
+    return quota, date.fromisoformat(first), date.fromisoformat(last)
 
 
 def _parse_subject(spec: Library, subject: str) -> None:

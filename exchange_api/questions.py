@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from exchange_api.answer import Answer
 from exchange_api.auth import authenticate
 from exchange_api.hub import Hub
-from exchange_api.permit import Permit, check_grant, check_purpose
+from exchange_api.permit import Permit, check_grant, check_mode, check_purpose
 from exchange_api.problems import malformed
 from schemas.errors import Invalid
 from schemas.messages.exchange import Question
@@ -33,11 +33,12 @@ def read(answer: Answer, model: type[Form]) -> Form:
 
 
 async def permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -> Permit:
-    """Hold the question's grant and purpose against what was granted; what it names goes into the evidence first. Raises what `check_grant` and
-    `check_purpose` raise.
+    """Hold the question's grant and purpose against what was granted; what it names goes into the evidence first. Raises what `check_grant`,
+    `check_mode` and `check_purpose` raise.
     """
     answer.grant_id, answer.library = asked.grant, library_name
     granted = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", library_name)
+    check_mode(granted, asked.MODE)
     check_purpose(granted, asked.purpose)
     answer.purpose = {"service_item": asked.purpose.service_item}
     if asked.purpose.case is not None:

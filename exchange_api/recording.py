@@ -2,8 +2,9 @@
 used today. The database judges replays (key and nonce) and repeated questions (key and request id) by unique indexes. Called by sealing.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -61,24 +62,38 @@ class Earlier:
 class Quota:
     """How much each grant used today, as this worker knows it: the database's count at the last commit plus what is under way here.
 
-    Other workers' uses are learnt at each commit, so several workers together may go over by what is under way at one moment.
+    Other workers' uses are learnt at each commit, so several workers together may go over by what is under way at one moment. The burst of a minute each
+    worker counts for itself. on_overrun: told of every refusal over the day's quota; it must return at once and never fail.
     """
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, pool: Any, on_overrun: Callable[[Use], None] = lambda _: None) -> None:
+        self._pool, self._on_overrun = pool, on_overrun
+        self._minutes: dict[str, tuple[int, int]] = {}
         self._used: dict[tuple[str, date], int] = {}
         self._pending: dict[tuple[str, date], int] = defaultdict(int)
 
     async def reserve(self, permit: Permit, subjects: int) -> Use:
-        """Set `subjects` aside for an answer; raises Denied quota.exceeded. The recorder or `release` gives it back."""
+        """Set `subjects` aside for an answer; raises Denied quota.exceeded, quota.burst. The recorder or `release` gives it back."""
         use = Use(permit.id, today(), subjects)
         if use[:2] not in self._used:
             await self._load(use)
         used = self._used[use[:2]] + self._pending[use[:2]]
-        if used + subjects > permit.quota_per_day:
-            raise Denied("quota.exceeded", grant=permit.id, quota=permit.quota_per_day, used=used, asked=subjects)
+        quota = permit.quota_per_day if not permit.raises else permit.quota_on(use.day)
+        if used + subjects > quota:
+            self._on_overrun(use)
+            raise Denied("quota.exceeded", grant=permit.id, quota=quota, used=used, asked=subjects)
+        if permit.burst_per_minute is not None:
+            self._count_minute(permit.id, subjects, permit.burst_per_minute)
         self._pending[use[:2]] += subjects
         return use
+
+    def _count_minute(self, grant_id: str, subjects: int, burst: int) -> None:
+        minute = int(time.monotonic() // 60)
+        before, used = self._minutes.get(grant_id, (minute, 0))
+        used = used if before == minute else 0
+        if used + subjects > burst:
+            raise Denied("quota.burst", grant=grant_id, burst=burst, asked=subjects)
+        self._minutes[grant_id] = minute, used + subjects
 
     def release(self, use: Use) -> None:
         """Give back what was set aside: it was counted by the database or never used."""

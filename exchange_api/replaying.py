@@ -15,9 +15,11 @@ import orjson
 from exchange_api import records
 from exchange_api.evidence.canonical import parse_strict
 from exchange_api.find import By, Finder, Names, Wanted
+from exchange_api.grant.rows import compile_rows
+from exchange_api.grant.terms import RowRule
 from exchange_api.masking import compile_mask
 from exchange_api.moments import Moments, Time
-from exchange_api.permit import GrantedItem, Permit
+from exchange_api.permit import GrantedItem, Permit, admitted, columns
 from exchange_api.prepared import Prepared
 from schemas.database import database_url, libpq_uri
 from schemas.errors import Invalid, Transient
@@ -84,15 +86,16 @@ async def _ask_again(question: Mapping[str, Any], answer: Mapping[str, Any]) -> 
     items = _items(spec, answer["items"])
     by: By = "entry" if question.get("identifiers") else "subject"
     keys = tuple(question["identifiers"] if by == "entry" else question["subjects"])
-    wanted: Wanted = (spec.library, tuple(item.attribute for item in items), by)
+    permit = _permit(spec, answer, items)
+    wanted: Wanted = (spec.library, columns(permit, items), by)
     as_of = date.fromisoformat(answer["as_of"]) if answer.get("as_of") else None
     time = Time(as_of, datetime.fromisoformat(answer["known_at"]))
     async with asyncpg.create_pool(libpq_uri("reader"), min_size=1, max_size=2) as pool:
         names, prepared = Names(pool), Prepared(pool, 1)
-        rows, _ = await Moments(Finder(prepared), prepared).read(wanted, keys, time)
+        rows = admitted(permit, (await Moments(Finder(prepared), prepared).read(wanted, keys, time))[0])
         await records.batches_of(names, items, rows)
         await prepared.close()
-    return records.describe(names, _permit(spec, answer, items), items, (keys, by), rows)
+    return records.describe(names, permit, items, (keys, by), rows)
 
 
 def _items(spec: Library, forms: Mapping[str, Any]) -> tuple[GrantedItem, ...]:
@@ -104,7 +107,8 @@ def _items(spec: Library, forms: Mapping[str, Any]) -> tuple[GrantedItem, ...]:
 
 
 def _permit(spec: Library, answer: Mapping[str, Any], items: Sequence[GrantedItem]) -> Permit:
-    """Return the grant as far as the answer shows it: forms, whether sources were told, whether an entry's key was."""
+    """Return the grant as far as the answer shows it: forms, rules on rows, whether sources were told, whether an entry's key was."""
+    rules = tuple(RowRule.model_validate(rule) for rule in answer.get("rows", ()))
     told = answer["records"]
     granted = {item.attribute: item for item in items}
     if spec.entry and any("entry" in record for record in told):
@@ -112,7 +116,8 @@ def _permit(spec: Library, answer: Mapping[str, Any], items: Sequence[GrantedIte
     return Permit(
         id=answer["grant"], application_id="", library=spec.library, service_item_id="", state="", suspended_by=(),
         is_case_required=False, is_source_shown=any("sources" in record for record in told), quota_per_day=0,
-        subjects_per_call=0, valid_from=date.min, valid_until=date.max, items=granted,
+        subjects_per_call=0, valid_from=date.min, valid_until=date.max, items=granted, rows=rules,
+        admits=compile_rows(rules),
     )  # fmt: skip
 
 

@@ -21,9 +21,12 @@ from exchange_api.hub import Hub
 from exchange_api.permit import (
     GrantedItem,
     Permit,
+    admitted,
     check_comparable,
     check_grant,
+    check_mode,
     choose_items,
+    columns,
 )
 from libraries import serving
 from libraries.certificates import standing
@@ -58,7 +61,7 @@ async def verify(hub: Hub, answer: Answer) -> None:
     check_comparable(items)
     keys = tuple(getattr(claim, way) for claim in asked.claims)
     await _open(hub, answer, (permit, items, keys))
-    found = await _held(hub, way, keys, items)
+    found = await _held(hub, permit, way, (keys, items))
     valid = [row for rows in found.values() for row, status in rows if status == "valid"]
     answer.batches = await records.batches_of(hub.names, items, valid)
     answer.document["verdicts"] = [
@@ -89,12 +92,12 @@ async def promise(hub: Hub, answer: Answer) -> None:
     if items[0].form != "full":
         raise Denied("item.form", items="file_digest")
     await _open(hub, answer, (permit, items, (asked.identifier,)))
-    (row, status), *_ = (await _held(hub, "identifier", (asked.identifier,), items)).get(
+    (row, status), *_ = (await _held(hub, permit, "identifier", ((asked.identifier,), items))).get(
         asked.identifier, [({}, "not_found")]
     )
     answer.document |= {"identifier": asked.identifier, "status": status}
     answer.facts = {"status": status}
-    if status == "superseded" and row["newer"]:
+    if status == "superseded" and row["newer"] and not permit.rows:  # the newer one may lie outside the rows
         answer.document["superseded_by"] = row["newer"]
     if status != "valid":
         return
@@ -129,8 +132,9 @@ async def hand_out(hub: Hub, answer: Answer, address: str) -> None:
     answer.grant_id, answer.library, answer.facts = row.grant_id, LIBRARY, {"copy": row.id}
     answer.purpose = {"service_item": row.service_item_id} | ({"case": row.case_number} if row.case_number else {})
     permit = check_grant(await hub.permits.get(row.grant_id), answer.application_id or "", LIBRARY)
+    check_mode(permit, "query")
     items = choose_items(permit, ["file_digest"])
-    held = (await _held(hub, "identifier", (row.entry,), items)).get(row.entry, [({}, "not_found")])
+    held = (await _held(hub, permit, "identifier", ((row.entry,), items))).get(row.entry, [({}, "not_found")])
     if held[0][1] != "valid" or held[0][0]["file_digest"] != row.file_digest:
         raise Denied("certificate.not_valid", status=held[0][1])
     answer.subjects = [subject_hash(hub.secret, LIBRARY, row.entry)]
@@ -161,13 +165,13 @@ async def _open(hub: Hub, answer: Answer, what: tuple[Permit, Sequence[GrantedIt
 
 
 async def _held(
-    hub: Hub, way: str, keys: Sequence[str], items: Sequence[GrantedItem]
+    hub: Hub, permit: Permit, way: str, what: tuple[Sequence[str], Sequence[GrantedItem]]
 ) -> dict[str, list[tuple[Any, str]]]:
-    """Return the certificates of each key with how they stand, best first."""
-    column, day = _COLUMNS[way], today()
-    rows = await hub.prepared.fetch(_statement(column, tuple(item.attribute for item in items)), list(keys))
+    """Return the certificates of each key with how they stand, best first; those outside the grant's rows are not there. what: keys and items."""
+    column, day, (keys, items) = _COLUMNS[way], today(), what
+    rows = await hub.prepared.fetch(_statement(column, columns(permit, items)), list(keys))
     found: dict[str, list[tuple[Any, str]]] = defaultdict(list)
-    for row in rows:
+    for row in admitted(permit, rows):
         found[row[column]].append((row, standing.judge(row, row["newer"], day)[0]))
     for held in found.values():
         held.sort(key=lambda one: _BEST.index(one[1]))
@@ -176,7 +180,7 @@ async def _held(
 
 def _statement(column: str, attributes: tuple[str, ...]) -> str:
     spec = library(LIBRARY)
-    names = dict.fromkeys((column, "entry", "state", "valid_until", *attributes, "sources", "batches"))
+    names = dict.fromkeys((column, "subject", "entry", "state", "valid_until", *attributes, "sources", "batches"))
     listed = ", ".join(f"c.{name}" for name in names)
     newest = f"SELECT max(newer) FROM ({serving.newer_versions(spec, row='c.')}) AS newest"  # noqa: S608 - names of our own definition only
     return f"SELECT {listed}, ({newest}) AS newer FROM library.{LIBRARY} c WHERE c.{column} = ANY($1::text[]) ORDER BY c.entry"  # noqa: S608

@@ -2,34 +2,62 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step
+from exchange_api.grant import flags
+from exchange_api.grant.life import LIVING
 from schemas.errors import Invalid
 from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Application, Demand, Grant, GrantItem
+from schemas.tables.grant_life import GrantFlag
 
-LIVING = ("draft", "active")
 ENDED = ("superseded", "withdrawn")
 REFUSED = 3  # 不予共享
+RESOURCE = "base.resource"
+"""Code of a suspension because published resources do not offer all that was granted."""
 
 _Lost = dict[str, tuple[Grant, list[tuple[GrantItem, ResourceVersion]]]]
 
 
 def settle(session: Session, which: ColumnElement[bool]) -> list[str]:
-    """Move granted items to the versions now published; suspend grants with items that these do not offer, and return them."""
+    """Move granted items to the versions now published; suspend grants with items that these do not offer, and return them. What was suspended for
+    that and stands on published items again goes on.
+    """
     suspended = []
-    for grant, items in _moved(session, which).values():
-        if not grant.suspended_by_platform:
-            grant.suspended_by_platform = True
+    touched = set(session.scalars(select(Grant.id).where(Grant.id.in_(_touching(which)))))
+    lost = _moved(session, which)
+    for grant, items in lost.values():
+        why = "、".join(sorted(item.attribute for item, _ in items))
+        if flags.put(session, system(items[0][1].department_id), grant, ("platform", RESOURCE), why):
             _tell(session, grant, items)
             suspended.append(grant.id)
+    _let_go_on(session, touched - lost.keys())
     session.flush()
     return suspended
+
+
+def _touching(which: ColumnElement[bool]) -> Select[tuple[str]]:
+    """Return the living grants on items that are meant, flagged for a lost resource."""
+    return (
+        select(Grant.id)
+        .join(GrantItem, GrantItem.grant_id == Grant.id)
+        .join(ResourceVersion, ResourceVersion.id == GrantItem.resource_version_id)
+        .join(GrantFlag, (GrantFlag.grant_id == Grant.id) & (GrantFlag.code == RESOURCE))
+        .where(which, Grant.state.in_(LIVING))
+    )
+
+
+def _let_go_on(session: Session, grant_ids: set[str]) -> None:
+    for grant_id in sorted(grant_ids):
+        if not _moved(session, Grant.id == grant_id):
+            grant = session.get_one(Grant, grant_id)
+            department = session.get_one(Application, grant.application_id).department_id
+            flags.lift(session, system(department), grant, ("platform", {RESOURCE}))
 
 
 def drop_lost(session: Session, actor: Actor, grant: Grant) -> None:

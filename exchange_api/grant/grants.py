@@ -1,56 +1,32 @@
-"""Why: what was agreed is exactly what the API gives. A grant per library comes of a demand's confirmed items;
-three flags suspend it, each lifted only by its owner. What it stands on is kept by `bases`.
+"""Why: the desk of grants: made of what was agreed, suspended and lifted by its sides, ended for good. Behind it: `compiling` what was agreed becomes what the
+API gives, `bases` and `foundations` what it stands on, `flags` why it is suspended, `life` its trace and who hears of it.
 
 The tables announce every change themselves (`schemas.tables.base.tell_changes`), so that all API workers drop what they cached within a second.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
-from exchange_api.cases import next_number
-from exchange_api.grant import bases
-from schemas.bound import is_attribute
-from schemas.calendar import today
-from schemas.errors import Denied, Invalid
-from schemas.resource import ResourceDocument
-from schemas.tables.directory import ResourceVersion
-from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, SupplyAnswer, SupplyTask
-
-Side = Literal["consumer", "provider", "platform"]
-YEAR = timedelta(days=365)
+from exchange_api.cases import Step
+from exchange_api.grant import bases, compiling, flags, foundations, life
+from schemas.errors import Invalid
+from schemas.tables.directory import Resource, ResourceVersion
+from schemas.tables.exchange import Application, Demand, Grant, GrantItem
 
 
 def release(session: Session, demand: Demand) -> list[Grant]:
-    """Make the grants of an answered demand: one per library, with every confirmed item in its confirmed form."""
-    confirmed = session.execute(
-        select(SupplyAnswer, ResourceVersion)
-        .join(DemandItem, DemandItem.id == SupplyAnswer.demand_item_id)
-        .join(ResourceVersion, ResourceVersion.id == SupplyAnswer.resource_version_id)
-        .where(DemandItem.demand_id == demand.id, SupplyAnswer.state == "confirmed")
-        .order_by(SupplyAnswer.id)
-    ).all()
-    made: dict[str, Grant] = {}
-    for answer, version in confirmed:
-        document = ResourceDocument.model_validate(version.document)
-        attribute = document.item(str(answer.item_id)).attribute
-        library = str(document.library)
-        if library not in made:
-            made[library] = _new_grant(session, demand, library)
-        if attribute and is_attribute(attribute):
-            session.merge(
-                GrantItem(
-                    grant_id=made[library].id, attribute=attribute, form=answer.form, resource_version_id=version.id,
-                    item_id=str(answer.item_id), supply_answer_id=answer.id,
-                )
-            )  # fmt: skip
+    """Return the demand's grants, made or widened by every answer confirmed since: one per library, every confirmed item in its confirmed form, under the
+    terms of all its providers and within what the demand declared. Doing it again changes nothing.
+
+    Raises Invalid `grant.hours_disjoint`, `grant.row_unknown`.
+    """
+    made = compiling.compile_grants(session, demand)
     session.flush()
-    bases.settle(session, Grant.id.in_([grant.id for grant in made.values()]))
-    return list(made.values())
+    bases.settle(session, Grant.id.in_([grant.id for grant in made]))
+    return find(session, demand_id=demand.id)
 
 
 def get(session: Session, grant_id: str) -> Grant:
@@ -61,8 +37,10 @@ def get(session: Session, grant_id: str) -> Grant:
     return found
 
 
-def find(session: Session, *, department_id: str | None = None, demand_id: str | None = None) -> list[Grant]:
-    """Return grants that a department uses, or that came of one demand."""
+def find(
+    session: Session, *, department_id: str | None = None, demand_id: str | None = None, provider_id: str | None = None
+) -> list[Grant]:
+    """Return grants that a department uses, that came of one demand, or that stand on a department's resources."""
     query = select(Grant).order_by(Grant.id)
     if department_id:
         query = query.join(Application, Application.id == Grant.application_id).where(
@@ -70,6 +48,10 @@ def find(session: Session, *, department_id: str | None = None, demand_id: str |
         )
     if demand_id:
         query = query.where(Grant.demand_id == demand_id)
+    if provider_id:
+        on = select(GrantItem.grant_id).join(ResourceVersion, ResourceVersion.id == GrantItem.resource_version_id)
+        on = on.join(Resource, Resource.id == ResourceVersion.resource_id)
+        query = query.where(Grant.id.in_(on.where(Resource.department_id == provider_id)))
     return list(session.scalars(query))
 
 
@@ -79,25 +61,45 @@ def items(session: Session, grant_id: str) -> list[GrantItem]:
     return list(session.scalars(query))
 
 
-def suspend(session: Session, actor: Actor, grant_id: str) -> None:
-    """Suspend a grant as the side the actor stands on; effective everywhere within a second. Raises Denied `case.not_yours`."""
-    _flag(session, actor, grant_id, value=True)
+def suspend(session: Session, actor: Actor, grant_id: str, why: str | None = None) -> None:
+    """Suspend a grant as the side the actor stands on; effective everywhere within a second.
+
+    Raises Denied `case.not_yours`, `case.role_needed`; Invalid `grant.unknown`, `case.wrong_state`.
+    """
+    grant = get(session, grant_id)
+    side = life.side_of(session, actor, grant)
+    life.require_living(grant, "suspend")
+    flags.put(session, actor, grant, (side, flags.ORDERED), why)
 
 
-def resume(session: Session, actor: Actor, grant_id: str) -> None:
+def resume(session: Session, actor: Actor, grant_id: str, why: str | None = None) -> None:
     """Lift the suspension of the actor's own side; the others' stay. The platform's grants what still has a base and drops the rest.
 
-    Raises Denied `case.not_yours`, Invalid `grant.no_base` when nothing of it has.
+    Raises Denied `case.not_yours`, `case.role_needed`; Invalid `grant.no_base` when nothing of it has, `grant.base_missing` while a department, the service
+    item or the key it stands on is gone, `case.wrong_state`.
     """
-    if _flag(session, actor, grant_id, value=False) == "platform":
-        bases.drop_lost(session, actor, get(session, grant_id))
+    grant = get(session, grant_id)
+    side = life.side_of(session, actor, grant)
+    life.require_living(grant, "resume")
+    if side == "platform":
+        if missing := foundations.missing_of(session, grant):
+            raise Invalid("grant.base_missing", grant=grant.id, missing=", ".join(sorted(missing)))
+        bases.drop_lost(session, actor, grant)
+    flags.lift(session, actor, grant, (side, [one.code for one in flags.of(session, grant.id, side)]), why)
 
 
-def revoke(session: Session, actor: Actor, grant_id: str) -> None:
-    """End a grant for good; only the authority may. Raises Denied `case.role_needed`."""
+def revoke(session: Session, actor: Actor, grant_id: str, why: str | None = None) -> None:
+    """End a grant for good; only the authority may. Raises Denied `case.role_needed`, Invalid `grant.unknown`, `case.wrong_state`."""
     actor.require("authority")
-    get(session, grant_id).state = "revoked"
-    session.flush()
+    life.move(session, actor, get(session, grant_id), Step("revoke", why))
+
+
+def close(session: Session, actor: Actor, grant_id: str, why: str | None = None) -> None:
+    """Give a grant up as the department that uses it, or as the authority. Raises Denied `case.not_yours`, Invalid `grant.unknown`, `case.wrong_state`."""
+    grant = get(session, grant_id)
+    if life.side_of(session, actor, grant) == "provider":
+        actor.require("authority")
+    life.move(session, actor, grant, Step("close", why))
 
 
 def follow(session: Session, resource_ids: Iterable[str]) -> list[str]:
@@ -107,38 +109,3 @@ def follow(session: Session, resource_ids: Iterable[str]) -> list[str]:
     may no longer be shared loses its base: the platform suspends it with a notice. Doing it again changes nothing.
     """
     return bases.settle(session, ResourceVersion.resource_id.in_(list(resource_ids)))
-
-
-def _flag(session: Session, actor: Actor, grant_id: str, *, value: bool) -> Side:
-    grant = get(session, grant_id)
-    side = _side(session, actor, grant)
-    setattr(grant, f"suspended_by_{side}", value)
-    session.flush()
-    return side
-
-
-def _side(session: Session, actor: Actor, grant: Grant) -> Side:
-    if "authority" in actor.roles:
-        return "platform"
-    if session.get_one(Application, grant.application_id).department_id == actor.department_id:
-        return "consumer"
-    providers = session.scalars(
-        select(SupplyTask.department_id)
-        .join(SupplyAnswer, SupplyAnswer.task_id == SupplyTask.id)
-        .join(GrantItem, GrantItem.supply_answer_id == SupplyAnswer.id)
-        .where(GrantItem.grant_id == grant.id)
-    )
-    if actor.department_id in set(providers):
-        return "provider"
-    raise Denied("case.not_yours", case=grant.id)
-
-
-def _new_grant(session: Session, demand: Demand, library: str) -> Grant:
-    grant = Grant(
-        id=next_number(session, "SQ", "grants"), demand_id=demand.id, application_id=str(demand.application_id),
-        library=library, service_item_id=demand.service_item_id, state="active", quota_per_day=demand.volume_per_day,
-        valid_from=today(), valid_until=demand.valid_until or today() + YEAR,
-    )  # fmt: skip
-    session.add(grant)
-    session.flush()
-    return grant

@@ -3,11 +3,12 @@ of each. Called by supply, which keeps them, and by grants, which compiles them.
 """
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field, field_validator
 
+from schemas.calendar import CHINA
 from schemas.errors import Invalid
 from schemas.resource import Strict
 
@@ -17,6 +18,9 @@ HOURS = re.compile(r"([01]\d|2[0-3])-([01]\d|2[0-4])")
 class RowRule(Strict):
     """Only rows whose attribute is one of the values (`in`) or begins with one of them (`prefix`) may be answered."""
 
+    library: str | None = Field(
+        default=None, description="Library it is for; none: every library the provider feeds here."
+    )
     attribute: str
     kind: Literal["in", "prefix"] = "in"
     values: tuple[str, ...] = Field(min_length=1, max_length=200)
@@ -46,3 +50,20 @@ def parse_hours(hours: str) -> tuple[int, int]:
     if found is None or int(found[1]) >= int(found[2]):
         raise Invalid("grant.hours", hours=hours)
     return int(found[1]), int(found[2])
+
+
+def is_within(hours: str, moment: datetime) -> bool:
+    """Tell whether a moment (any zone) lies within daily hours of China's time."""
+    first, last = parse_hours(hours)
+    return first <= moment.astimezone(CHINA).hour < last
+
+
+def common_hours(*spans: str | None) -> str | None:
+    """Return the hours that all spans have in common; None: no span was given. Raises Invalid `grant.hours_disjoint`."""
+    given = [parse_hours(span) for span in spans if span is not None]
+    if not given:
+        return None
+    first, last = max(one for one, _ in given), min(one for _, one in given)
+    if first >= last:
+        raise Invalid("grant.hours_disjoint", hours=", ".join(span for span in spans if span))
+    return f"{first:02d}-{last:02d}"

@@ -30,6 +30,8 @@ class ClaimedCertificate(Message):
 class CertificateVerifyQuestion(Question):
     """Ask whether claimed values of certificates are right; all claims of one question name them in the same way."""
 
+    MODE = "verify"
+
     claims: Annotated[tuple[ClaimedCertificate, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Why: what application systems send and get, as models: questions are validated by them, and the API reference is made from them."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -30,7 +30,9 @@ class Purpose(Message):
 
 
 class Question(Message):
-    """What every question names."""
+    """What every question names. MODE: what its grant must allow."""
+
+    MODE: ClassVar[str] = "query"
 
     grant: GrantId
     purpose: Purpose
@@ -76,6 +78,8 @@ class ClaimedValues(Message):
 class VerifyQuestion(Question):
     """Ask whether claimed values are right."""
 
+    MODE = "verify"
+
     claims: tuple[ClaimedValues, ...] = Field(description="1 to 100 subjects with the values claimed of them.")
 
 
@@ -116,6 +120,9 @@ class RecordsAnswer(BaseModel):
     known_at: str = Field(description="The moment the records stand at: asking for it again finds exactly these.")
     as_of: str | None = Field(default=None, description="The day asked for.")
     items: dict[str, str] = Field(description="Attributes handed out and the form in which each was granted.")
+    rows: list[dict[str, Any]] | None = Field(
+        default=None, description="The grant's rules on rows, when it has any: what lies outside them is answered as unknown."
+    )
     directory_versions: list[str]
 
 
