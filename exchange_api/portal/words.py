@@ -56,7 +56,13 @@ ACTION = {
     "withdraw": N_("撤回"),
     "dispatch": N_("分派"),
     "open_task": N_("建立供给任务"),
+    "join_task": N_("并入已有供给任务"),
+    "leave_out": N_("部分信息项未询数源"),
+    "ask_anew": N_("目录撤销，重新询数源"),
+    "set_terms": N_("数源部门设定提供条件"),
     "answer_task": N_("数源部门答复"),
+    "fulfil": N_("兑现限期提供"),
+    "give_up": N_("放弃限期提供"),
     "ask": N_("要求补充说明"),
     "inform": N_("补充说明"),
     "tell": N_("答复补充说明要求"),
@@ -72,6 +78,8 @@ ACTION = {
     "provide": N_("生成授权"),
     "accept": N_("验收"),
     "close": N_("办结"),
+    "extend_deadline": N_("经同意延长期限"),
+    "supervise": N_("超期督办"),
     "suspend_grant": N_("授权失去来源，平台暂停"),
     "narrow_grant": N_("授权去除失去来源的信息项"),
     "dispute_raise": N_("提出争议"),
@@ -134,7 +142,10 @@ DATA_TYPE = {
     "M": N_("备注"), "I": N_("整数"), "F": N_("浮点"), "B": N_("二进制"), "G": N_("通用"),
 }  # fmt: skip
 MATERIAL_SOURCE = {"10": N_("申请人自备"), "20": N_("政府部门核发"), "99": N_("其他")}
-LAMP = {"green": N_("正常"), "yellow": N_("临期"), "red": N_("超期")}
+LAMP = {
+    "green": N_("正常"), "yellow": N_("临期"), "red": N_("超期"), "supervised": N_("督办"), "paused": N_("暂停计时"), "met": N_("已办理"),
+    "cancelled": N_("已取消"),
+}  # fmt: skip
 REASON = {
     "same_name": N_("名称相同"),
     "same_element": N_("与数据元“%(element)s”同名"),
@@ -229,7 +240,24 @@ NOTICE = {
     "notices.dropped": N_("%(count)s 条通知等待过久，不再外送（通知方式 %(way)s，%(channel)s）"),
     "notices.way_paused": N_("通知方式 %(way)s（%(channel)s）连续 %(count)s 次未送达，已暂停；修正后请测试以恢复"),
     "notices.test": N_("测试通知：通知方式 %(way)s 可以送达"),
+    "clock.yellow": N_("%(case)s 即将到期，请于 %(due)s 前办理：%(purpose)s"),
+    "clock.red": N_("%(case)s 已超期，应于 %(due)s 前办理：%(purpose)s"),
+    "clock.supervised": N_("%(case)s 超期未办，已列入督办（应于 %(due)s 前办理）：%(purpose)s"),
+    "clock.extension_asked": N_("%(case)s 申请延期 %(days)s 日，请于 %(due)s 前答复：%(purpose)s"),
+    "clock.extended": N_("%(case)s 经主管部门同意延期 %(days)s 日，至 %(due)s：%(purpose)s"),
+    "clock.extension_declined": N_("%(case)s 的延期申请未获同意，仍应于 %(due)s 前办理：%(purpose)s"),
+    "clock.extension_lapsed": N_("%(case)s 的延期申请逾期未决，自动失效：%(purpose)s"),
+    "deadline.moved": N_("%(case)s 的办理期限因工作日历调整，由 %(former)s 改为 %(due)s"),
+    "calendar.missing": N_("%(year)s 年的工作日历尚未录入，跨年期限暂按周末推算，请录入放假通知并确认"),
     "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
+    "task.joined": N_("又有需求并入任务 %(task)s，%(due)s 前答复：%(purpose)s"),
+    "task.automatic": N_("无条件共享的 %(items)s 已自动授权，如有异议可暂停：%(purpose)s"),
+    "task.answered": N_(
+        "数源部门已答复（确认 %(confirmed)s、限期 %(promised)s、替代 %(offered)s、不予 %(refused)s）：%(purpose)s"
+    ),
+    "task.item_gone": N_("目录已撤销，%(items)s 改询其他数源：%(purpose)s"),
+    "answer.fulfilled": N_("数源部门已兑现 %(item)s：%(purpose)s"),
+    "answer.given_up": N_("数源部门放弃提供 %(item)s（%(why)s）：%(purpose)s"),
 }
 CHECK = {
     "format": (N_("文件格式"), N_("文件符合回执格式，书写唯一")),
