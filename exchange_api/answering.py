@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from exchange_api import counter, delivery, inbox
 from exchange_api.answer import Answer, begin
 from exchange_api.certificates import certificate_desk
+from exchange_api.desk_api import desk_counter, token_desk
 from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
 from exchange_api.signing import Request
@@ -95,6 +96,10 @@ class Answering:
             return await certificate_desk.respond(hub, answer, filed[1])
         if ways := counter.find(path):
             return await counter.respond(hub, answer, ways)
+        if steps := desk_counter.find(path):
+            return await desk_counter.respond(hub, answer, steps)
+        if path in token_desk.PATHS:
+            return await token_desk.respond(hub, answer)
         await self._forward(answer, scope)
         return None
 

@@ -17,7 +17,7 @@ from exchange_api.answer import begin
 from exchange_api.answering import Answering
 from exchange_api.hub import ApiSettings, Hub
 from exchange_api.problems import MEDIA_TYPE
-from exchange_api.routers import certificates, desks, evidence, inbox, machine, service
+from exchange_api.routers import certificates, desk_api, desks, evidence, inbox, machine, service
 from exchange_api.signing import Request as Question
 from schemas.errors import HutongError, Invalid, Terminal
 
@@ -37,6 +37,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app = FastAPI(title=TITLE, version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(evidence.router)
     app.include_router(service.router)
+    app.include_router(desk_api.router)
     for kind in (HutongError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, refuse)
     app.add_middleware(Answering)
@@ -87,6 +88,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                 *certificates.described.routes,
                 *inbox.described.routes,
                 *desks.described.routes,
+                *desk_api.described.routes,
                 *app.routes,
             ],
         )

@@ -61,7 +61,7 @@ def add(session: Session, officer_id: str, name: str, department_id: str, roles:
         raise Invalid("officer.bad_name", officer=officer_id)
     if session.get(Officer, officer_id):
         raise Invalid("officer.exists", officer=officer_id)
-    _require_roles(roles)
+    require_roles(roles)
     departments.get(session, department_id)
     password = _new_password()
     session.add(
@@ -156,7 +156,8 @@ def names(session: Session) -> dict[str, str]:
     return {officer.id: officer.name for officer in find(session)}
 
 
-def _require_roles(roles: list[str]) -> None:
+def require_roles(roles: list[str]) -> None:
+    """Refuse roles that nobody has, or that one and the same may not have together. Raises Invalid `officer.unknown_role`, `.roles_conflict`."""
     if not roles or (unknown := sorted(set(roles) - set(ROLES))):
         raise Invalid("officer.unknown_role", role=", ".join(unknown) if roles else "-", known=", ".join(ROLES))
     for pair in _CONFLICTS:

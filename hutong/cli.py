@@ -85,10 +85,12 @@ COMMANDS: dict[str, Entry] = {
     "dispute": Entry("hutong.commands.dispute:app", "Refusals that are disputed, and their decisions. 争议协调"),
     "objection": Entry("hutong.commands.objection:app", "Values that are doubted, and their answers. 异议校核"),
     "notices": Entry("hutong.commands.notices:app", "What departments are told, and where it goes. 通知"),
+    "demand": Entry("hutong.commands.demand:app", "What departments need, from draft to acceptance. 数据需求"),
     "match": Entry("hutong.commands.match:match_demands", "Find items for a demand in plain words. 需求匹配"),
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
+    "clients": Entry("hutong.commands.clients:app", "Office systems that act at the desks over HTTP. 经办客户端"),
     "worker": Entry(
         "hutong.commands.worker:worker", "Run tasks on a further machine until stopped. 在另一台机器上运行任务"
     ),

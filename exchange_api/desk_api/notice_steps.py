@@ -1,0 +1,78 @@
+"""Why: notices and deadlines as programs see them: what a department was told, what it owes and by when. Called by `routes` alone."""
+
+from datetime import date
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from catalog import deadlines, notices
+from exchange_api.actors import Actor
+from exchange_api.clocks.clocks import RUNNING
+from exchange_api.desk_api import sight
+from exchange_api.desk_api.asked import Ask, page_of
+from schemas.calendar import today
+from schemas.errors import Denied, Invalid
+from schemas.messages.desk_api import DeadlineSaid, DeadlinesSaid, NoticeSaid, NoticesSaid
+from schemas.tables.clocks import CaseClock
+from schemas.tables.operations import Notice
+
+
+def listed(session: Session, actor: Actor, ask: Ask) -> NoticesSaid:
+    """Return the notices the actor sees, newest first."""
+    query = select(Notice).where(sight.notices(actor)).order_by(Notice.id.desc())
+    if ask.page.after:
+        query = query.where(Notice.id < _number(ask.page.after))
+    found, further = page_of(session, query, ask.page, lambda one: str(one.id))
+    return NoticesSaid(notices=[_notice(one) for one in found], next=further)
+
+
+def mark(session: Session, actor: Actor, ask: Ask) -> NoticeSaid:
+    """Mark a notice of the actor's own department as read; the first reading stands. An auditor reads others' letters and marks none of them."""
+    found = session.get_one(Notice, int(ask.ids["notice"]))
+    if found.department_id != actor.department_id:
+        raise Denied("case.not_yours", case=ask.ids["notice"])
+    notices.mark_read(session, actor.department_id, [found.id])
+    session.refresh(found)
+    return _notice(found)
+
+
+def clocks(session: Session, actor: Actor, ask: Ask) -> DeadlinesSaid:
+    """Return the running clocks the actor sees, the most urgent first."""
+    query = select(CaseClock).where(sight.clocks(actor), CaseClock.state.in_(RUNNING))
+    if ask.page.after:
+        day, number = _place(ask.page.after)
+        query = query.where(or_(CaseClock.due_date > day, and_(CaseClock.due_date == day, CaseClock.id > number)))
+    query = query.order_by(CaseClock.due_date, CaseClock.id)
+    found, further = page_of(session, query, ask.page, lambda one: f"{one.due_date.isoformat()}.{one.id}")
+    return DeadlinesSaid(deadlines=[_clock(session, one) for one in found], next=further)
+
+
+def _notice(one: Notice) -> NoticeSaid:
+    return NoticeSaid(
+        notice=one.id, department=one.department_id, key=one.key, facts=one.facts, demand=one.demand_id, created_at=one.created_at,
+        read_at=one.read_at,
+    )  # fmt: skip
+
+
+def _clock(session: Session, one: CaseClock) -> DeadlineSaid:
+    return DeadlineSaid(
+        clock=one.id, case=one.case, demand=one.demand_id, department=one.department_id, rule=one.rule_key, basis=one.basis, state=one.state,
+        lamp=deadlines.lamp(session, one.due_date, today()), started_on=one.started_on, due=one.due_date, is_provisional=one.is_provisional,
+        paused_days=one.paused_days, extension_days=one.extension_days,
+    )  # fmt: skip
+
+
+def _number(after: str) -> int:
+    if not after.isdigit() or len(after) > 18:
+        raise Invalid("request.malformed", where="the query string", reason="after= is the `next` of the page before")
+    return int(after)
+
+
+def _place(after: str) -> tuple[date, int]:
+    day, _, number = after.partition(".")
+    try:
+        return date.fromisoformat(day), _number(number)
+    except ValueError:
+        raise Invalid(
+            "request.malformed", where="the query string", reason="after= is the `next` of the page before"
+        ) from None
