@@ -1,4 +1,4 @@
-"""Why: a demand that cannot succeed should be mended before anybody waits for it (符合性审查). Everything that is missing, unlawful or needless is said at once,
+"""Why: a demand that cannot succeed should be mended before anybody waits for it (符合性审查). All that is missing, unlawful or needless is said at once,
 with its remedy; the authority sees what was said when it dispatches or returns. Called by `demands` on submission and by whoever shows a draft.
 """
 

@@ -37,6 +37,15 @@ def open_of(session: Session, demand_id: str) -> list[SupplyAnswer]:
     return [row for row in supplies.answers_of_demand(session, demand_id).values() if row.state == "offered"]
 
 
+def demand_of(session: Session, answer_id: int) -> Demand:
+    """Return the demand that an answer is for, locked for this transaction. Raises Invalid `offer.unknown`."""
+    found = select(DemandItem.demand_id).join(SupplyAnswer, SupplyAnswer.demand_item_id == DemandItem.id)
+    demand_id = session.scalar(found.where(SupplyAnswer.id == answer_id))
+    if demand_id is None:
+        raise Invalid("offer.unknown", answer=answer_id)
+    return cases.get(session, demand_id)
+
+
 def _decide(
     session: Session, actor: Actor, answer_id: int, said: tuple[Literal["take", "decline"], str | None]
 ) -> SupplyAnswer:
@@ -58,11 +67,7 @@ def _decide(
 
 def _own(session: Session, actor: Actor, answer_id: int) -> tuple[Demand, SupplyAnswer]:
     """Lock the demand, then read the answer as it stands under that lock."""
-    found = select(DemandItem.demand_id).join(SupplyAnswer, SupplyAnswer.demand_item_id == DemandItem.id)
-    demand_id = session.scalar(found.where(SupplyAnswer.id == answer_id))
-    if demand_id is None:
-        raise Invalid("offer.unknown", answer=answer_id)
-    demand = cases.get(session, demand_id)
+    demand = demand_of(session, answer_id)
     actor.require("demander")
-    actor.require_department(demand.department_id, demand_id)
+    actor.require_department(demand.department_id, demand.id)
     return demand, session.get_one(SupplyAnswer, answer_id, populate_existing=True)
