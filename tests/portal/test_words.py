@@ -16,6 +16,7 @@ from exchange_api.portal import language, words
 from schemas.library import LIBRARIES, library
 from schemas.tables.directory import VERSION_STATES
 from schemas.tables.exchange import DECISIONS, DEMAND_STATES, FORMS, GRANT_STATES
+from schemas.tables.grant_life import QUOTA_STATES
 
 PORTAL = Path(language.__file__).parent
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
@@ -63,6 +64,13 @@ def test_every_text_has_its_english_word_and_no_word_is_left_over() -> None:
         ("notice", [f"version.{key}" for key in ("returned", "affected", "acknowledged", "due_yellow", "due_red")]),
         ("notice", [f"version.{state}" for state in VERSION_STATES if state not in ("draft", "superseded")]),
         ("notice", ["grant.base_lost", "task.opened"]),
+        ("notice", [f"grant.{state}" for state in GRANT_STATES if state != "draft"]),
+        (
+            "notice",
+            [f"grant.{key}" for key in ("widened", "suspended", "resumed", "unused", "certify_due", "recertified")],
+        ),
+        ("notice", [f"grant.{key}" for key in ("renewal_asked", "prolonged", "use_finding")]),
+        ("notice", [f"grant.quota_{key}" for key in QUOTA_STATES]),
         ("action", ["tell", "drop", "take", "decline", "attach", "detach"]),
         ("notice", [f"information.{key}" for key in ("asked", "told", "dropped")] + ["offer.taken", "offer.declined"]),
         ("version_state", VERSION_STATES),
