@@ -35,13 +35,13 @@ browser:  ## Install Chromium and a Chinese font for the browser tests, when thi
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk fontconfig >/dev/null; \
 	else echo "Chromium or a Chinese font is missing, browser tests will be skipped: apt-get install chromium fonts-noto-cjk fontconfig"; fi
 
-servers:  ## Install the source systems' servers the tests start (MariaDB, OpenSSH, Redis, PgBouncer), when this user may (root, apt)
-	@if test "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd sshd redis-server pgbouncer | wc -l)" = 4; then :; \
+servers:  ## Install the source systems' servers the tests start (MariaDB, OpenSSH, Redis, PgBouncer, SoftHSM), when this user may (root, apt)
+	@if test "$$(PATH="$$PATH:/usr/sbin" command -v mariadbd sshd redis-server pgbouncer softhsm2-util | wc -l)" = 5; then :; \
 	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 		made=; test -e $(NO_START) || { printf '#!/bin/sh\nexit 101\n' >$(NO_START); chmod 755 $(NO_START); made=yes; }; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server openssh-server redis-server pgbouncer >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server openssh-server redis-server pgbouncer softhsm2 >/dev/null; \
 		status=$$?; test -z "$$made" || rm $(NO_START); exit $$status; \
-	else echo "MariaDB, OpenSSH, Redis or PgBouncer is missing, their tests will be skipped: apt-get install mariadb-server openssh-server redis-server pgbouncer"; fi
+	else echo "MariaDB, OpenSSH, Redis, PgBouncer or SoftHSM is missing, their tests will be skipped: apt-get install mariadb-server openssh-server redis-server pgbouncer softhsm2"; fi
 
 demo: install  ## The whole main job: a city's departments in, a signed answer out (SCALE=1.0 KEEP=0 stops it afterwards)
 	$(BIN)/hutong demo --scale $(SCALE) $(if $(filter 0,$(KEEP)),--no-keep,--keep)
