@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tex
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.saving import digest_of
+from schemas.tables.clocks import CaseClock
 from schemas.tables.departments import Department
 from schemas.tables.directory import Acknowledgement, Resource, ResourceVersion
+from schemas.tables.disputes import Dispute
 from schemas.tables.elements import DataElement
 from schemas.tables.exchange import Application, Demand, SupplyTask
 from schemas.tables.operations import Notice, Officer
@@ -31,33 +33,58 @@ _LEFT: tuple[tuple[InstrumentedAttribute[Any], ColumnElement[bool]], ...] = (
     (Demand.department_id, Demand.state.not_in(("withdrawn", "refused"))),
     (Acknowledgement.department_id, Acknowledgement.acknowledged_at.is_(None)),
     (Notice.department_id, Notice.read_at.is_(None)),
+    (CaseClock.department_id, CaseClock.state.in_(("running", "paused"))),
+    (Dispute.department_id, Dispute.state.in_(("negotiating", "adjudicating", "escalated", "upheld"))),
+    (Dispute.against_id, Dispute.state.in_(("negotiating", "adjudicating", "escalated", "upheld"))),
     (Department.parent_id, Department.state != "dissolved"),
 )
-"""What follows the department as a whole: cases that go on, what it was told and has not read, the departments below it."""
+"""What follows the department as a whole: cases that go on, what it was told and has not read, what it owes by a clock, disputes, the
+departments below it.
+"""
 
-# a demand asks each department once: where both were asked, the open answers join the other task, which is open again until they are given
-_JOIN_TASKS = """
-WITH meeting AS (
-    SELECT ours.id AS ours, theirs.id AS theirs, ours.state, ours.due_date FROM exchange.supply_tasks ours
-    JOIN exchange.supply_tasks theirs ON theirs.department_id = :into AND EXISTS (
-        SELECT FROM exchange.task_demands a JOIN exchange.task_demands b USING (demand_id) WHERE a.task_id = ours.id AND b.task_id = theirs.id)
-    WHERE ours.department_id = :former AND ours.id = ANY(:tasks)
-), moved AS (
-    UPDATE exchange.supply_answers answer SET task_id = meeting.theirs FROM meeting
-    WHERE answer.task_id = meeting.ours AND NOT EXISTS (
-        SELECT FROM exchange.supply_answers other WHERE other.task_id = meeting.theirs AND other.demand_item_id = answer.demand_item_id)
-    RETURNING meeting.ours
-), reopened AS (
-    UPDATE exchange.supply_tasks task SET state = 'open', answered_at = NULL, due_date = least(task.due_date, meeting.due_date) FROM meeting
-    WHERE task.id = meeting.theirs AND meeting.state = 'open' AND meeting.ours IN (SELECT ours FROM moved)
+# demands are locked before tasks, as desks do; in one order for everybody
+_LOCK_DEMANDS = """
+SELECT id FROM exchange.demands WHERE id IN (SELECT demand_id FROM exchange.task_demands WHERE task_id = ANY(:tasks)) ORDER BY id FOR UPDATE
+"""
+_LOCK_TASKS = """
+SELECT id FROM exchange.supply_tasks WHERE id = ANY(:tasks) OR (department_id = :into AND state = 'open') ORDER BY id FOR UPDATE
+"""
+# where the successor is asked the same already (an open task of the same need), the demands join its task with all they have there;
+# a demand that has its share in both keeps both tasks, and the one that moves gets a need of its own
+_MEETING = """
+SELECT ours.id AS ours, theirs.id AS theirs, EXISTS (
+    SELECT FROM exchange.task_demands a JOIN exchange.task_demands b USING (demand_id) WHERE a.task_id = ours.id AND b.task_id = theirs.id) AS is_twice
+FROM exchange.supply_tasks ours
+JOIN exchange.supply_tasks theirs ON theirs.department_id = :into AND theirs.need = ours.need AND theirs.state = 'open'
+WHERE ours.department_id = :former AND ours.state = 'open' AND ours.id = ANY(:tasks) ORDER BY ours.id
+"""
+_JOIN = (
+    """INSERT INTO exchange.task_demands (task_id, demand_id, state, terms, joined_at)
+    SELECT :theirs, demand_id, state, terms, joined_at FROM exchange.task_demands WHERE task_id = :ours""",
+    "UPDATE exchange.supply_answers SET task_id = :theirs WHERE task_id = :ours",
+    'UPDATE exchange.case_clocks SET "case" = :theirs WHERE "case" = :ours',
+    "UPDATE exchange.information_requests SET task_id = :theirs WHERE task_id = :ours",
+    "DELETE FROM exchange.task_demands WHERE task_id = :ours",
+    "UPDATE exchange.supply_tasks SET state = 'cancelled' WHERE id = :ours",
+    """UPDATE exchange.supply_tasks task SET due_date = least(task.due_date, ours.due_date) FROM exchange.supply_tasks ours
+    WHERE task.id = :theirs AND ours.id = :ours""",
 )
-UPDATE exchange.supply_tasks task SET state = CASE WHEN task.state = 'open' THEN 'cancelled' ELSE task.state END FROM meeting WHERE task.id = meeting.ours
-"""
-_MOVE_TASKS = """
-UPDATE exchange.supply_tasks task SET department_id = :into WHERE department_id = :former AND id = ANY(:tasks) AND NOT EXISTS (
-    SELECT FROM exchange.supply_tasks other JOIN exchange.task_demands a ON a.task_id = other.id
-    JOIN exchange.task_demands b ON b.demand_id = a.demand_id AND b.task_id = task.id WHERE other.department_id = :into)
-"""
+_STAND_ALONE = "UPDATE exchange.supply_tasks SET need = md5(need || id) WHERE id = :ours"
+_MOVE_WHAT_HANGS_ON = (
+    """UPDATE exchange.case_clocks SET department_id = :into WHERE state IN ('running', 'paused') AND department_id = :former AND ("case" = ANY(:tasks)
+    OR "case" IN (SELECT 'answer:' || id FROM exchange.supply_answers WHERE task_id = ANY(:tasks)))""",
+    "UPDATE exchange.information_requests SET department_id = :into WHERE state = 'asked' AND department_id = :former AND task_id = ANY(:tasks)",
+    """UPDATE exchange.disputes SET against_id = :into WHERE against_id = :former AND id IN (SELECT dispute_id FROM exchange.disputed_items item
+    JOIN exchange.supply_answers answer ON answer.id = item.supply_answer_id WHERE answer.task_id = ANY(:tasks))""",
+)
+_MOVE_TASKS = (
+    "UPDATE exchange.supply_tasks SET department_id = :into WHERE department_id = :former AND id = ANY(:tasks)"
+)
+_FOLLOW_DEMAND = (
+    """UPDATE exchange.case_clocks SET department_id = :into
+    WHERE state IN ('running', 'paused') AND department_id = :former AND demand_id = :demand""",
+    "UPDATE exchange.disputes SET department_id = :into WHERE department_id = :former AND demand_id = :demand",
+)
 _TASK_OWNERS = """
 SELECT task.id, task.state, array_remove(array_agg(DISTINCT resource.department_id), NULL) AS owners FROM exchange.supply_tasks task
 LEFT JOIN exchange.supply_answers answer ON answer.task_id = task.id
@@ -89,16 +116,21 @@ def hand_over(session: Session, kind: str, ids: Sequence[str], into: str) -> int
 
 
 def hand_over_rest(session: Session, former: str, into: str) -> None:
-    """Give what follows the department as a whole: demands, notices, acknowledgements, the departments below it."""
+    """Give what follows the department as a whole: demands, notices, acknowledgements, clocks, disputes, the departments below it."""
     for column, condition in _LEFT:
         moving = update(column.class_).where(and_(column == former, condition)).values({column.key: into})
         session.execute(moving.execution_options(synchronize_session=False))
 
 
 def hand_over_tasks(session: Session, former: str, into: str, tasks: Sequence[str]) -> None:
-    """Give these supply tasks; where both departments were asked about one demand, the answers join one task."""
-    for statement in (_JOIN_TASKS, _MOVE_TASKS):
-        session.execute(text(statement), {"former": former, "into": into, "tasks": list(tasks)})
+    """Give these supply tasks with their shares, answers and clocks; where the successor is asked the same already, the demands join its task."""
+    which = {"former": former, "into": into, "tasks": list(tasks)}
+    for statement in (_LOCK_DEMANDS, _LOCK_TASKS, *_MOVE_WHAT_HANGS_ON):
+        session.execute(text(statement), which)
+    for meeting in session.execute(text(_MEETING), which).all():
+        for statement in (_STAND_ALONE,) if meeting.is_twice else _JOIN:
+            session.execute(text(statement), {"ours": meeting.ours, "theirs": meeting.theirs})
+    session.execute(text(_MOVE_TASKS), which)
 
 
 def task_owners(session: Session, former: str) -> list[tuple[str, str, list[str]]]:
@@ -112,7 +144,10 @@ def hand_over_demands(session: Session, former: str, into: Sequence[str]) -> Non
     item = select(ServiceItem.department_id).where(ServiceItem.id == Demand.service_item_id).scalar_subquery()
     follows = func.coalesce(application, item)
     moving = update(Demand).where(Demand.department_id == former, follows.in_(into)).values(department_id=follows)
-    session.execute(moving.execution_options(synchronize_session=False))
+    moved = moving.returning(Demand.id, Demand.department_id).execution_options(synchronize_session=False)
+    for demand_id, to in session.execute(moved).all():
+        for statement in _FOLLOW_DEMAND:
+            session.execute(text(statement), {"former": former, "into": to, "demand": demand_id})
 
 
 def held(session: Session, department_id: str) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from catalog import departments, directory
@@ -16,8 +16,10 @@ from catalog.snapshot import current, read_snapshot, write_snapshot
 from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.resource import ResourceDocument, ResourceDraft
+from schemas.tables.clocks import CaseClock
 from schemas.tables.departments import Department
 from schemas.tables.directory import Resource, ResourceVersion
+from schemas.tables.disputes import Dispute, DisputedItem
 from schemas.tables.elements import DataElement
 from schemas.tables.exchange import Application, Demand, DemandItem, SupplyAnswer, SupplyTask, TaskDemand
 from schemas.tables.operations import Notice, Officer
@@ -146,14 +148,80 @@ def test_an_old_folder_gives_nothing_back_to_a_department_that_ended(town: Sessi
     assert town.get_one(Department, POLICE).state == "dissolved"
 
 
-def test_waiting_answers_of_two_tasks_on_one_demand_become_one_task(town: Session) -> None:
+def where_shares_stand(session: Session) -> list[tuple[str, str, str]]:
+    """Every share as (task, demand, state), with what hangs on it checked: its clocks and answers stand with the same task."""
+    rows = session.execute(select(TaskDemand.task_id, TaskDemand.demand_id, TaskDemand.state))
+    return sorted((task, demand, state) for task, demand, state in rows)
+
+
+def owe(session: Session, task: str, demand: str, department_id: str) -> CaseClock:
+    """Let a task's clock run for one demand."""
+    clock = CaseClock(
+        case=task, demand_id=demand, department_id=department_id, rule_key="reply_conditional", jurisdiction="national", day_type="working", days=10,
+        basis="-", started_on=ACT.on, due_date=ACT.on,
+    )  # fmt: skip
+    session.add(clock)
+    session.flush()
+    return clock
+
+
+def test_two_tasks_on_one_demand_both_go_on_at_the_successor(town: Session) -> None:
     ask(town, POLICE, "GJ-1", "姓名", "性别地址")
     ask(town, JUSTICE, "GJ-2", "姓名", state="answered")
+    clock = owe(town, "GJ-1", "XQ-2", POLICE)
     reforms.merge(town, [POLICE], JUSTICE, ACT)
     tasks = {task.id: (task.department_id, task.state) for task in town.scalars(select(SupplyTask))}
-    assert tasks == {"GJ-1": (POLICE, "cancelled"), "GJ-2": (JUSTICE, "open")}
+    assert tasks == {"GJ-1": (JUSTICE, "open"), "GJ-2": (JUSTICE, "answered")}
     rows = town.execute(select(SupplyAnswer.task_id, DemandItem.name).join(DemandItem)).all()
-    assert sorted(map(tuple, rows)) == [("GJ-1", "姓名"), ("GJ-2", "姓名"), ("GJ-2", "性别地址")]
+    assert sorted(map(tuple, rows)) == [("GJ-1", "姓名"), ("GJ-1", "性别地址"), ("GJ-2", "姓名")]
+    town.refresh(clock)
+    assert (clock.department_id, clock.case) == (JUSTICE, "GJ-1")
+
+
+def same_need(session: Session) -> None:
+    for task in session.scalars(select(SupplyTask)):
+        task.need = "same"
+    session.flush()
+
+
+def test_the_same_need_at_both_departments_becomes_one_task_with_all_who_asked(town: Session) -> None:
+    ask(town, POLICE, "GJ-1", "姓名")
+    ask(town, JUSTICE, "GJ-2")
+    town.execute(update(TaskDemand).where(TaskDemand.task_id == "GJ-2").values(demand_id="XQ-1"))
+    clock = owe(town, "GJ-1", "XQ-2", POLICE)
+    same_need(town)
+    reforms.merge(town, [POLICE], JUSTICE, ACT)
+    assert where_shares_stand(town) == [("GJ-2", "XQ-1", "open"), ("GJ-2", "XQ-2", "open")]
+    assert town.scalars(select(SupplyAnswer)).one().task_id == "GJ-2"
+    town.refresh(clock)
+    assert (clock.case, clock.department_id) == ("GJ-2", JUSTICE)
+    tasks = {task.id: (task.department_id, task.state) for task in town.scalars(select(SupplyTask))}
+    assert tasks == {"GJ-1": (JUSTICE, "cancelled"), "GJ-2": (JUSTICE, "open")}
+
+
+def test_one_demand_with_the_same_need_at_both_departments_keeps_both_tasks(town: Session) -> None:
+    ask(town, POLICE, "GJ-1", "姓名")
+    ask(town, JUSTICE, "GJ-2", "姓名")
+    same_need(town)
+    reforms.merge(town, [POLICE], JUSTICE, ACT)
+    assert where_shares_stand(town) == [("GJ-1", "XQ-2", "open"), ("GJ-2", "XQ-2", "open")]
+    assert {task.department_id for task in town.scalars(select(SupplyTask))} == {JUSTICE}
+
+
+def test_a_promise_and_a_dispute_go_along_with_their_task(town: Session) -> None:
+    ask(town, POLICE, "GJ-1", "姓名", state="answered")
+    answer = town.scalars(select(SupplyAnswer)).one()
+    promise, other = owe(town, f"answer:{answer.id}", "XQ-2", POLICE), owe(town, "XQ-1", "XQ-1", POLICE)
+    dispute = Dispute(id="ZY-1", demand_id="XQ-2", department_id=CITY, against_id=POLICE, reason="-", raised_by="x")
+    town.add(dispute)
+    town.flush()
+    town.add(DisputedItem(dispute_id="ZY-1", demand_item_id=answer.demand_item_id, supply_answer_id=answer.id))
+    town.flush()
+    shares = {"traffic": reforms.share(town, POLICE, [DRAFT, "huji"], bureau("traffic"))}
+    reforms.split(town, POLICE, shares, ACT, rest=JUSTICE)
+    for row in (promise, other, dispute):
+        town.refresh(row)
+    assert (promise.department_id, other.department_id, dispute.against_id) == (JUSTICE, "traffic", JUSTICE)
 
 
 def test_a_task_alone_changes_hands(town: Session) -> None:
