@@ -14,7 +14,8 @@ from catalog import notices
 from catalog.reform import reforms
 from catalog.review import reminders, review_steps, reviews
 from catalog.snapshot import write_snapshot
-from exchange_api.grant import grants
+from exchange_api.grant import foundations, grants
+from exchange_api.supply import supplies
 from libraries.credit import withdrawals
 from schemas.calendar import CHINA
 from schemas.tables.directory import ResourceVersion
@@ -41,7 +42,8 @@ def keep_up(session: Session, now: datetime | None = None) -> Done:
     reviews.take_effect(session, moment)
     ended = select(ResourceVersion.resource_id).where(ResourceVersion.ended_at >= begun).distinct()
     changed = sorted(session.scalars(ended))
-    suspended = grants.follow(session, changed)
+    suspended = [*grants.follow(session, changed), *foundations.hold(session)[0]]
+    supplies.follow(session)
     reminded = reminders.remind(session, day)
     told = withdrawals.keep_up(session, day).reminded
     write_snapshot(session)

@@ -54,7 +54,7 @@ def ground(session: Session, document: ResourceDocument, said: Refusal, item: st
         return {"kind": key, "law": cited[0]}
     if key == "not_our_duty":
         return {"kind": key, "department": _other(session, document, said.department)}
-    if key == "no_longer_kept":
+    if key in ("no_longer_kept", "not_meant"):
         return {"kind": key}
     raise Invalid("supply.reason_needed", item=item, grounds="；".join(grounds(document)))
 

@@ -67,6 +67,14 @@ def answers_of_demand(session: Session, demand_id: str) -> dict[int, SupplyAnswe
     return {row.demand_item_id: row for row in session.scalars(query.order_by(DemandItem.position, SupplyAnswer.id))}
 
 
+def answered_before(session: Session, demand_item_ids: Collection[int]) -> set[int]:
+    """Return those of these wanted items that anybody has given an answer on."""
+    query = select(SupplyAnswer.demand_item_id).where(
+        SupplyAnswer.demand_item_id.in_(demand_item_ids), SupplyAnswer.decision.is_not(None)
+    )
+    return set(session.scalars(query))
+
+
 def get_answer(session: Session, answer_id: int) -> SupplyAnswer:
     """Return one answer, locked for this transaction; its demand must be locked before. Raises Invalid `case.unknown`."""
     query = select(SupplyAnswer).where(SupplyAnswer.id == answer_id).with_for_update()

@@ -21,19 +21,19 @@ from schemas.tables.exchange import DemandItem, SupplyAnswer, SupplyTask, TaskDe
 MOVABLE = ("waiting", "offered")
 
 
-def follow(session: Session, resource_ids: Iterable[str]) -> list[str]:
-    """Ask anew for what waits for resources that are published no more; return the demands concerned. Doing it again changes nothing.
+def follow(session: Session, resource_ids: Iterable[str] | None = None) -> list[str]:
+    """Ask anew for what waits for resources (None: any) that are published no more; return the demands concerned. Doing it again changes nothing.
 
     Raises Transient `supply.reform_running`.
     """
-    ids = list(resource_ids)
+    ids = None if resource_ids is None else list(resource_ids)
     demands = sorted(set(session.scalars(_lost(ids).with_only_columns(DemandItem.demand_id))))
     for demand_id in demands:
         _ask_anew(session, demand_id, ids)
     return demands
 
 
-def _ask_anew(session: Session, demand_id: str, resource_ids: list[str]) -> None:
+def _ask_anew(session: Session, demand_id: str, resource_ids: list[str] | None) -> None:
     demand = cases.get(session, demand_id)
     hub = system(demand.department_id)
     rows = list(session.scalars(_lost(resource_ids).where(DemandItem.demand_id == demand_id)))
@@ -64,13 +64,14 @@ def _leave(session: Session, task: SupplyTask, demand_id: str) -> None:
     asking.close(session, task)
 
 
-def _lost(resource_ids: list[str]) -> Select[tuple[SupplyAnswer]]:
+def _lost(resource_ids: list[str] | None) -> Select[SupplyAnswer]:
     published = aliased(ResourceVersion)
-    return (
+    query = (
         select(SupplyAnswer)
         .join(DemandItem, DemandItem.id == SupplyAnswer.demand_item_id)
         .join(ResourceVersion, ResourceVersion.id == SupplyAnswer.resource_version_id)
-        .where(SupplyAnswer.state.in_(MOVABLE), ResourceVersion.resource_id.in_(resource_ids))
+        .where(SupplyAnswer.state.in_(MOVABLE))
         .where(~exists().where(published.resource_id == ResourceVersion.resource_id, published.state == "published"))
         .order_by(SupplyAnswer.id)
     )
+    return query if resource_ids is None else query.where(ResourceVersion.resource_id.in_(resource_ids))

@@ -13,6 +13,7 @@ from catalog.review import acknowledgements, reviews
 from catalog.review.review_steps import Reviewer
 from catalog.snapshot import write_snapshot
 from exchange_api.grant import grants
+from exchange_api.supply import supplies
 from hutong.commands.catalog.naming import Acting, ResourceName, resource_id, reviewer
 from schemas.calendar import CHINA
 from schemas.database import transaction
@@ -100,6 +101,7 @@ def _take(resource: str, acting: str | None, step: _Do) -> None:
     with transaction() as session:
         version = step(session, reviewer(session, acting), resource_id(session, resource))
         suspended = grants.follow(session, [version.resource_id])
+        supplies.follow(session, [version.resource_id])
         if version.state in ("published", "withdrawn"):
             write_snapshot(session)
     day = version.effective_at if version.state == "scheduled" else None
