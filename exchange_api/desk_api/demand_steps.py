@@ -17,11 +17,11 @@ from exchange_api.desk_api.supply_steps import answers_said, asked_said
 from exchange_api.grant import grants
 from exchange_api.matching import Found
 from exchange_api.supply import supplies
-from schemas.errors import Invalid
 from schemas.messages.desk_api import (
     DemandSaid,
     DemandShort,
     DemandsSaid,
+    DroppedSaid,
     EventSaid,
     MatchedItem,
     MatchesSaid,
@@ -59,14 +59,10 @@ def revise(session: Session, actor: Actor, ask: Ask) -> DemandSaid:
     return said(session, demands.revise(session, actor, ask.ids["demand"], ask.form))
 
 
-def discard(session: Session, actor: Actor, ask: Ask) -> DemandSaid:
-    """Drop a draft. Nothing is erased: it is withdrawn. Raises Invalid `case.wrong_state` for anything that was submitted."""
-    demand = cases.get(session, ask.ids["demand"])
-    if demand.state != "draft":
-        possible = ", ".join(cases.possible(demand.state)) or "-"
-        raise Invalid("case.wrong_state", case=demand.id, state=demand.state, action="discard", possible=possible)
-    demands.withdraw(session, actor, demand.id)
-    return read(session, actor, ask)
+def discard(session: Session, actor: Actor, ask: Ask) -> DroppedSaid:
+    """Throw a draft away."""
+    demands.discard(session, actor, ask.ids["demand"])
+    return DroppedSaid(demand=ask.ids["demand"])
 
 
 def submit(session: Session, actor: Actor, ask: Ask) -> DemandSaid:

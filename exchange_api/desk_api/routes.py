@@ -18,7 +18,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/demands", "demands.write", demand.register, m.DemandSaid, "登记需求 Register a draft", DemandForm, DEMANDER),
     Route("GET", _D, "demands.read", demand.read, m.DemandSaid, "查看需求 Read a demand"),
     Route("PUT", _D, "demands.write", demand.revise, m.DemandSaid, "修改需求 Revise a draft or a returned demand", DemandForm, DEMANDER),
-    Route("DELETE", _D, "demands.write", demand.discard, m.DemandSaid, "放弃草稿 Drop a draft", None, DEMANDER),
+    Route("DELETE", _D, "demands.write", demand.discard, m.DroppedSaid, "放弃草稿 Drop a draft", None, DEMANDER),
     Route("GET", f"{_D}/matches", "demands.read", demand.matches, m.MatchesSaid, "对接结果 Read matches"),
     Route("GET", f"{_D}/timeline", "demands.read", demand.timeline, m.TimelineSaid, "办理过程 Read every step"),
     Route("POST", f"{_D}/submission", "demands.write", demand.submit, m.DemandSaid, "提交 Submit", m.Nothing, DEMANDER),

@@ -112,6 +112,13 @@ class DemandSaid(Said, DemandShort):
     grants: list[str]
 
 
+class DroppedSaid(Said):
+    """A draft that was thrown away."""
+
+    demand: str
+    state: str = "discarded"
+
+
 class MatchSaid(BaseModel):
     """One ranked supplier of a wanted item, with its reasons."""
 

@@ -34,6 +34,7 @@ from schemas.library import library as library_definition
 from schemas.migrations import upgrade
 from schemas.tables import departments, directory, evidence, exchange, landing, services
 from schemas.tables.library import golden_table
+from tests.exchange_api import desk_town
 from tests.exchange_api.recalling import Hub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -335,3 +336,12 @@ def hub(exchange_site: Any) -> Iterator[Hub]:
                 officers.add(session, "chen", "陈", "public_security", ["authority"])
             session.commit()
         yield Hub(exchange_site)
+
+
+@pytest.fixture(scope="session")
+def desks(
+    new_database: Callable[[], URL], serve: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[desk_town.Desks]:
+    """A town whose officers' programs sit at the desks over HTTP."""
+    with desk_town.opened(new_database(), serve, tmp_path_factory.mktemp("desks"), Exchange) as town:
+        yield town

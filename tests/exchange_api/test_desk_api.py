@@ -1,0 +1,182 @@
+"""Officers' programs at the desks over HTTP: a whole demand's way by three clients, once and no more often, signed and in the evidence, refusals too."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from exchange_api.app import create_app
+from exchange_api.desk_api.routes import ROUTES
+from schemas.tables.exchange import Demand
+from tests.exchange_api.desk_town import FORM, Client, Desks
+
+
+@pytest.fixture(scope="module")
+def housing(desks: Desks) -> Client:
+    return desks.client("housing.office", "housing", "demander")
+
+
+@pytest.fixture(scope="module")
+def police(desks: Desks) -> Client:
+    return desks.client("police.office", "public_security", "provider", algorithm="ecdsa-p256-sha256")
+
+
+@pytest.fixture(scope="module")
+def bureau(desks: Desks) -> Client:
+    return desks.client("bureau.office", "data_bureau", "authority")
+
+
+def done(answer: tuple[int, Any, Any]) -> Any:
+    status, said, _ = answer
+    assert status == 200, said
+    return said
+
+
+def submitted(housing: Client, **changes: Any) -> str:
+    number = done(housing.call("POST", "/v1/demands", FORM | changes))["demand"]
+    done(housing.call("POST", f"/v1/demands/{number}/submission", {}))
+    return str(number)
+
+
+def test_a_demand_goes_its_whole_way_by_three_clients(housing: Client, police: Client, bureau: Client) -> None:
+    number = submitted(housing)
+    assert done(bureau.call("POST", f"/v1/demands/{number}/dispatch", {}))["state"] == "dispatched"
+    (task,) = [
+        one for one in done(police.call("GET", "/v1/supply-tasks"))["tasks"] if one["demands"][0]["demand"] == number
+    ]
+    (waiting,) = done(police.call("GET", f"/v1/supply-tasks/{task['task']}"))["answers"]
+    assert (waiting["name"], waiting["decision"]) == ("户籍地址", None)
+    answers = {"answers": [{"demand_item_id": waiting["item"], "decision": "confirm", "form": "masked"}]}
+    assert done(police.call("POST", f"/v1/supply-tasks/{task['task']}/answers", answers))["state"] == "answered"
+    demand = done(housing.call("GET", f"/v1/demands/{number}"))
+    assert demand["state"] == "provided"
+    (grant,) = demand["grants"]
+    granted = done(housing.call("GET", f"/v1/grants/{grant}"))
+    assert {one["attribute"]: one["form"] for one in granted["items"]} == {
+        "address": "masked",
+        "marital_status": "full",
+    }
+    status, said, entry = housing.call("POST", f"/v1/demands/{number}/acceptance", {})
+    assert (status, said["state"]) == (200, "closed")
+    facts = json.loads(entry.document)["facts"]
+    assert facts == {
+        "action": "POST demands/{demand}/acceptance", "demand": number, "by": "client", "client": "housing.office",
+        "client_key": housing.signer.keyid, "state": "closed",
+    }  # fmt: skip
+    actions = [one["action"] for one in done(housing.call("GET", f"/v1/demands/{number}/timeline"))["events"]]
+    assert (actions[0], actions[-1]) == ("register", "close")
+
+
+def test_a_provider_learns_of_a_demander_only_what_its_task_needs(
+    housing: Client, police: Client, bureau: Client
+) -> None:
+    number = submitted(housing, scenario="窗口受理", scope="本市户籍")
+    done(bureau.call("POST", f"/v1/demands/{number}/dispatch", {}))
+    tasks = done(police.call("GET", "/v1/supply-tasks?state=open&limit=200"))["tasks"]
+    (shared,) = [demand for task in tasks for demand in task["demands"] if demand["demand"] == number]
+    assert set(shared) == {"demand", "state", "purpose", "service_item", "basis"}
+    assert "窗口受理" not in json.dumps(tasks, ensure_ascii=False)
+    status, said, _ = police.call("GET", f"/v1/demands/{number}")
+    assert (status, said["code"]) == (403, "case.role_needed")
+
+
+def test_the_same_step_twice_is_done_once(desks: Desks, housing: Client) -> None:
+    twice = {"x-request-id": str(uuid.uuid4())}
+    before = _demands(desks)
+    first, again = (done(housing.call("POST", "/v1/demands", FORM, **twice)) for _ in range(2))
+    assert first | {"receipt": ""} == again | {"receipt": ""}
+    assert _demands(desks) == before + 1
+    status, said, entry = housing.call("POST", "/v1/demands", FORM | {"purpose": "另一目的"}, **twice)
+    assert (status, said["code"], entry.kind) == (409, "request_id.reused", "refusal")
+    *_, entry = housing.call("POST", "/v1/demands", FORM, **twice)
+    assert (entry.code, json.loads(entry.document)["facts"]["repeats"]) == ("repeated", first["receipt"])
+
+
+def test_a_refused_step_may_be_tried_again_under_its_id(housing: Client) -> None:
+    number = done(housing.call("POST", "/v1/demands", FORM | {"items": []}))["demand"]
+    once = {"x-request-id": str(uuid.uuid4())}
+    status, said, _ = housing.call("POST", f"/v1/demands/{number}/submission", {}, **once)
+    assert (status, said["code"]) == (422, "demand.incomplete")
+    done(housing.call("PUT", f"/v1/demands/{number}", FORM))
+    assert done(housing.call("POST", f"/v1/demands/{number}/submission", {}, **once))["state"] == "submitted"
+
+
+def test_a_draft_is_dropped_and_a_submitted_demand_is_not(housing: Client) -> None:
+    draft = done(housing.call("POST", "/v1/demands", FORM))["demand"]
+    assert done(housing.call("DELETE", f"/v1/demands/{draft}"))["state"] == "discarded"
+    assert housing.call("GET", f"/v1/demands/{draft}")[1]["code"] == "case.not_yours"
+    status, said, _ = housing.call("DELETE", f"/v1/demands/{submitted(housing)}")
+    assert (status, said["code"]) == (409, "case.wrong_state")
+
+
+def test_lists_come_in_pages(housing: Client) -> None:
+    for _ in range(3):
+        done(housing.call("POST", "/v1/demands", FORM))
+    whole = [one["demand"] for one in done(housing.call("GET", "/v1/demands?limit=200"))["demands"]]
+    paged, after = [], ""
+    while after is not None:
+        page = done(housing.call("GET", f"/v1/demands?limit=2&after={after}"))
+        assert len(page["demands"]) <= 2
+        paged += [one["demand"] for one in page["demands"]]
+        after = page["next"]
+    assert paged == whole == sorted(whole, reverse=True)
+    assert len(whole) >= 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "/v1/demands", {**FORM, "colour": "red"}, 422, "request.malformed"),
+        ("POST", "/v1/demands", None, 400, "request.not_json"),
+        ("POST", "/v1/demands", {**FORM, "purpose": "\x00"}, 422, "request.malformed"),
+        ("POST", "/v1/demands", {**FORM, "volume_per_day": 10**30}, 422, "request.malformed"),
+        ("GET", "/v1/demands?limit=0", None, 422, "request.malformed"),
+        ("GET", "/v1/demands?limit=10&limit=20", None, 422, "request.malformed"),
+        ("GET", "/v1/demands?after=%00", None, 422, "request.malformed"),
+        ("GET", "/v1/demands?colour=red", None, 422, "request.malformed"),
+        ("GET", "/v1/notices?after=x", None, 422, "request.malformed"),
+        ("GET", "/v1/deadlines?after=2026-02-30.1", None, 422, "request.malformed"),
+        ("PATCH", "/v1/demands", None, 405, "route.method"),
+        ("GET", "/v1/demands/7", None, 404, "route.unknown"),
+        ("GET", "/v1/demands/XQ-2026-000001/secrets", None, 404, "route.unknown"),
+    ],
+)
+def test_what_is_not_in_form_is_refused_by_name_signed_and_recorded(
+    housing: Client, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    answered, said, entry = housing.call(method, path, body)
+    assert (answered, said["code"], entry.kind) == (status, code, "refusal")
+    assert said["remedy_zh"]
+
+
+def test_a_request_id_that_cannot_be_kept_is_refused(housing: Client) -> None:
+    status, said, _ = housing.call("POST", "/v1/demands", FORM, **{"x-request-id": "x" * 129})
+    assert (status, said["code"]) == (400, "request_id.malformed")
+
+
+def test_the_reference_describes_every_step() -> None:
+    document = create_app().openapi()
+    described = {
+        (method.upper(), path): step for path, steps in document["paths"].items() for method, step in steps.items()
+    }
+    mine = {(route.method, route.path): route for route in ROUTES}
+    assert set(mine) - set(described) == set()
+    for place, route in mine.items():
+        step = described[place]
+        schema = step["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        assert schema.endswith(f"/{route.said.__name__}")
+        assert {"OAuth2": [route.scope]} in step["security"]
+        assert {"401", "403", "409", "422"} <= set(step["responses"])
+        assert ("requestBody" in step) == (route.form is not None)
+        assert [one["name"] for one in step["parameters"] if one["in"] == "path"] == list(route.names)
+    assert {"/v1/oauth/token", "/v1/oauth/revocation", "/.well-known/oauth-authorization-server"} <= set(
+        document["paths"]
+    )
+
+
+def _demands(desks: Desks) -> int:
+    with Session(desks.site.engine) as session:
+        return session.scalar(select(func.count()).select_from(Demand)) or 0
