@@ -7,7 +7,7 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from exchange_api.grant.terms import parse_hours
 from schemas.errors import Invalid
@@ -29,12 +29,16 @@ def clean(text: str, *, lines: bool = False) -> str:
     return text.strip()
 
 
-def _lines(text: str) -> str:
-    return clean(text, lines=True)
+def _line(given: Any) -> Any:
+    return clean(given) if isinstance(given, str) else given
 
 
-Line = Annotated[str, AfterValidator(clean), StringConstraints(strip_whitespace=True)]
-Lines = Annotated[str, AfterValidator(_lines), StringConstraints(strip_whitespace=True)]
+def _lines(given: Any) -> Any:
+    return clean(given, lines=True) if isinstance(given, str) else given
+
+
+Line = Annotated[str, BeforeValidator(_line)]  # before its length is measured
+Lines = Annotated[str, BeforeValidator(_lines)]
 AnswerForm = Literal["full", "masked", "yes_no"]
 Mode = Literal["query", "verify", "changes", "export"]
 

@@ -14,6 +14,7 @@ from exchange_api.cases import Step
 from exchange_api.clocks import clocks
 from exchange_api.demand.forms import clean
 from exchange_api.states import INFORMATION, SHARE
+from exchange_api.supply import supplies
 from schemas.errors import Denied, Invalid
 from schemas.tables.case_papers import InformationRequest
 from schemas.tables.exchange import Demand, SupplyTask, TaskDemand
@@ -121,7 +122,7 @@ def _go_on(session: Session, actor: Actor, asked: InformationRequest, demand: De
         clocks.resume(session, actor, asked.task_id, demand.id, asked.id)
     if not open_of(session, demand.id) and demand.state == "needs_information":
         cases.move(session, actor, demand, Step("inform", facts=_facts(asked)))
-    session.flush()
+    supplies.settle(session, actor, demand)  # what was asked about may be offered no more
 
 
 def _may_ask(actor: Actor, department_id: str, case: str) -> None:

@@ -4,11 +4,13 @@ demand and their ranked matches; the desks of this room and pages read them here
 
 from collections.abc import Mapping
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.service import services
-from exchange_api.matching import Found, Wanted, candidates, find_matches
+from exchange_api.matching import Ask, Found, Wanted, search
 from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Demand, DemandItem, Match
 
@@ -26,20 +28,23 @@ def matches(session: Session, demand_item_id: int) -> list[Match]:
 
 def suggest(session: Session, service_item_id: str, purpose: str, wanted: list[str]) -> list[list[Found]]:
     """Return matches for items that are not registered yet: what the form shows while typing."""
+    return [
+        list(found) for found in search(session, asked(session, service_item_id, purpose, map(Wanted, wanted))).items
+    ]
+
+
+def asked(session: Session, service_item_id: str, purpose: str, wanted: Iterable[Wanted]) -> Ask:
+    """Return a demand as the matching is asked. Raises Invalid `directory.unknown_service_item`."""
     service_item = services.get(session, service_item_id).name if service_item_id else ""
-    return find_matches([Wanted(name) for name in wanted], candidates(session), context=f"{service_item} {purpose}")
+    return Ask(tuple(wanted), purpose, service_item, limit=5)
 
 
 def rank(session: Session, demand: Demand) -> dict[int, list[Found]]:
     """Return what is ranked for each wanted item of a demand, by its position; nothing is kept."""
     wanted = items(session, demand.id)
-    service_item = services.get(session, demand.service_item_id).name
-    found = find_matches(
-        [Wanted(item.name, item.note) for item in wanted],
-        candidates(session),
-        context=f"{service_item} {demand.purpose}",
-    )
-    return {item.position: ranked for item, ranked in zip(wanted, found, strict=True)}
+    texts = (Wanted(item.name, item.note) for item in wanted)
+    found = search(session, asked(session, demand.service_item_id, demand.purpose, texts)).items
+    return {item.position: list(ranked) for item, ranked in zip(wanted, found, strict=True)}
 
 
 def save_matches(session: Session, demand: Demand, ranked: Mapping[int, list[Found]] | None = None) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog import departments
-from exchange_api.matching import Candidate, Found, Wanted, candidates, find_matches
+from exchange_api.demand import ranking
+from exchange_api.matching import Candidate, Found
 from schemas import calendar
 from schemas.bound import is_attribute
 from schemas.tables.directory import ResourceVersion
@@ -65,7 +66,7 @@ def already(
     if isinstance(asker, Demand):
         items = list(session.scalars(select(DemandItem).where(DemandItem.demand_id == asker.id)))
         asked = _Asked(asker.department_id, asker.service_item_id, {i.position: i.form for i in items}, asker.id)
-        by_row = by_row if by_row is not None else _matched(session, asker, items)
+        by_row = by_row if by_row is not None else ranking.rank(session, asker)
     else:
         asked = _Asked(asker, service_item_id or None, {})
     best = {row: _same(ranked) for row, ranked in (by_row or {}).items() if ranked}
@@ -78,13 +79,6 @@ def already(
         *_in_libraries(session, best, places),
         *_to_others(session, asked, places),
     ]
-
-
-def _matched(session: Session, demand: Demand, items: list[DemandItem]) -> dict[int, list[Found]]:
-    service_item = session.get(ServiceItem, demand.service_item_id)
-    context = f"{service_item.name if service_item else ''} {demand.purpose}"
-    found = find_matches([Wanted(item.name, item.note) for item in items], candidates(session), context=context)
-    return {item.position: ranked for item, ranked in zip(items, found, strict=True)}
 
 
 def _same(ranked: Sequence[Found]) -> list[Candidate]:
