@@ -54,7 +54,9 @@ def check_address(address: str) -> tuple[str, str, int]:
         host, port = (parts.hostname or ""), parts.port or PORTS.get(parts.scheme, 0)
     except ValueError:
         raise Invalid("notice.address") from None
-    is_clean = address.isascii() and not parts.username and not parts.password and not parts.fragment
+    is_clean = (
+        address.isascii() and address.isprintable() and not parts.username and not parts.password and not parts.fragment
+    )
     if not (is_clean and host and port and _PATH.fullmatch(parts.path or "/") and _QUERY.fullmatch(parts.query)):
         raise Invalid("notice.address")
     if (parts.scheme, host, port) not in _allowed():
