@@ -19,6 +19,7 @@ from exchange_api.desk_api import desk_counter, token_desk
 from exchange_api.hub import LOST, Hub
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
 from exchange_api.signing import Request
+from exchange_api.tracing.kinds import hide_personal, looks_personal
 from schemas.errors import HutongError, Invalid, Terminal
 from schemas.library import LIBRARIES
 
@@ -38,7 +39,7 @@ DIRECT: dict[str, Respond] = {
 """Questions answered without the framework; `routers.machine` describes them for the API reference."""
 _OTHER_LIBRARY = re.compile(r"/v1/libraries/([^/]+)/(?:query|verify)")
 _PERSONAL = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
-_PUBLIC_LOG = "/v1/log/"
+_PUBLIC_LOG, _ANY_ID = "/v1/log/", "/v1/trace/"
 
 
 class Gone(Exception):
@@ -83,9 +84,9 @@ class Answering:
                 raise Invalid("route.method", method=answer.request.method, allowed="POST")
             return await direct(hub, answer)
         plain = unquote(path), unquote(answer.request.query)
-        if any(_PERSONAL.search(part) for part in plain):
+        if any(_looks_personal(path, part) for part in plain):
             # evidence is kept for ever: what must not stand in a URL must not get into an entry either
-            hidden = [quote(_PERSONAL.sub("-", part), "/=&") for part in plain]
+            hidden = [quote(hide_personal(part), "/=&") for part in plain]
             answer.request = replace(answer.request, path=hidden[0], query=hidden[1])
             raise Invalid("url.personal")
         if other := _OTHER_LIBRARY.fullmatch(path):
@@ -129,6 +130,11 @@ class Answering:
             answer.receipt = NOT_RECORDED
             return sign(hub, answer)
         return await seal(hub, answer)
+
+
+def _looks_personal(path: str, part: str) -> bool:
+    """Say whether a citizen id stands here, or where any id may be asked for, a company's; certificates' identifiers are made of codes of authorities."""
+    return looks_personal(part) if path.startswith(_ANY_ID) else bool(_PERSONAL.search(part))
 
 
 def _read_head(scope: Scope) -> Request:

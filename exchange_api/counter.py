@@ -21,6 +21,7 @@ from exchange_api.asked import Asked, Told
 from exchange_api.hub import Hub
 from exchange_api.objections import objection_counter
 from exchange_api.recalls import recall_counter
+from exchange_api.tracing import trace_counter
 from schemas.database import transaction
 from schemas.errors import Denied, Invalid
 
@@ -37,6 +38,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Work], ...] = (
     ("POST", re.compile("/v1/objections"), objection_counter.object_to),
     ("GET", re.compile(_OBJECTION), objection_counter.told_one),
     ("POST", re.compile(f"{_OBJECTION}/withdrawal"), objection_counter.withdraw),
+    ("GET", re.compile("/v1/trace/(.{1,200})"), trace_counter.told_chain),
 )
 """Questions to desks by method and path; `routers.desks` describes them for the API reference."""
 

@@ -17,6 +17,7 @@ from exchange_api.evidence.checkpoint import Checkpoint as CheckpointText
 from exchange_api.evidence.checkpoint import sign_checkpoint
 from exchange_api.evidence.log import LogSettings, newest_checkpoint, read_tiles
 from exchange_api.evidence.merkle import Node, span_nodes, span_root
+from exchange_api.evidence.paths import MOST, note_paths
 from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, grow_tiles, read_node, tile_of
 from exchange_api.keys import active_signer
 from exchange_api.signing import SoftwareSigner
@@ -90,10 +91,12 @@ def run_sequencer(stop_event: threading.Event, interval: float | None = None) ->
         try:
             with transaction("sequencer") as session:
                 added = sequence_once(session, active_signer(session), origin, settings.sequencer_batch)
+            with transaction("sequencer") as session:  # apart: a proof does not wait for the paths
+                noted = note_paths(session)
         except (Transient, OperationalError) as away:
             log.warning("sequencer waits: %s", type(away).__name__ if isinstance(away, OperationalError) else away)
-            added = 0
-        if added < settings.sequencer_batch:
+            added = noted = 0
+        if added < settings.sequencer_batch and noted < MOST:
             stop_event.wait(pause)
 
 

@@ -15,6 +15,7 @@ from schemas.messages.exchange import (
     RecallAnswer,
     RecallList,
 )
+from schemas.messages.tracing import TraceAnswer
 
 _UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "Unknown, or another application's. 不存在或不属于本应用系统"}
@@ -77,3 +78,20 @@ def objection(objection: ObjectionId) -> None:
 )
 def withdraw(objection: ObjectionId) -> None:
     """Take an objection back while it is open."""
+
+
+@described.get(
+    "/v1/trace/{id}",
+    response_model=TraceAnswer,
+    tags=["trace"],
+    summary="Walk the chain 全链追溯",
+)
+def trace(
+    id: Annotated[
+        str, Path(description="Any id: receipt, grant, demand, batch, resource version … 任意编号", max_length=200)
+    ],
+    after: After = "",
+) -> None:
+    """Walk from any id to everything it came from and led to: demand, match, supply task, grant, directory version, batch, quality, record versions,
+    answer, receipt. The chain of one's own receipts, grants and demands; never an identifier of a person.
+    """

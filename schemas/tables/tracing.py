@@ -10,6 +10,8 @@ from sqlalchemy import Identity, Index, Integer, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base
+from schemas.tables.exchange import Demand, GrantItem
+from schemas.tables.objections import Objection
 
 
 class TracePath(Base):
@@ -49,3 +51,9 @@ class PathMark(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     size: Mapped[int]
+
+
+# walked from the other end than their desks do
+Index("ix_grant_items_resource_version_id", GrantItem.resource_version_id)
+Index("ix_objections_receipt", Objection.receipt)
+Index("ix_demands_service_item_id", Demand.service_item_id)
