@@ -1,4 +1,4 @@
-"""Why: what the hourly DAG calls: what time makes due at the desks. Only `dags.directory` imports this; the desks are imported inside: parsing stays cheap."""
+"""Why: what the hourly DAGs call: what time makes due. Only `dags.directory` and `dags.desks` import this; desks are imported inside: parsing stays cheap."""
 
 import logging
 from importlib import import_module
@@ -24,5 +24,14 @@ def call_back() -> None:
         settled = import_module("exchange_api.objections.objection_upkeep").keep_objections()
         followed = import_module("exchange_api.recalls.recall_upkeep").keep_recalls()
         logging.getLogger(__name__).info("%s %s", settled, followed)
+
+    decide(work)
+
+
+def keep_clocks() -> None:
+    """Remind of what is due, hand what stays late to supervision, count provisional dates anew."""
+
+    def work() -> None:
+        logging.getLogger(__name__).info("%s", import_module("exchange_api.clocks.clock_upkeep").keep_all())
 
     decide(work)

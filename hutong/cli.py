@@ -84,6 +84,8 @@ COMMANDS: dict[str, Entry] = {
     "recall": Entry("hutong.commands.recall:app", "Call back what was handed out wrong. 召回错误数据"),
     "dispute": Entry("hutong.commands.dispute:app", "Refusals that are disputed, and their decisions. 争议协调"),
     "objection": Entry("hutong.commands.objection:app", "Values that are doubted, and their answers. 异议校核"),
+    "deadline": Entry("hutong.commands.deadline:app", "Deadlines, lamps, extensions. 期限与电子监察"),
+    "calendar": Entry("hutong.commands.calendar:app", "Working days, holidays and make-up days. 工作日历"),
     "notices": Entry("hutong.commands.notices:app", "What departments are told, and where it goes. 通知"),
     "demand": Entry("hutong.commands.demand:app", "What departments need, from draft to acceptance. 数据需求"),
     "match": Entry("hutong.commands.match:match_demands", "Find items for a demand in plain words. 需求匹配"),

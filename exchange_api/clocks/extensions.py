@@ -19,15 +19,20 @@ from schemas.errors import Denied, Invalid
 from schemas.tables.clocks import CaseClock, ClockExtension
 from schemas.tables.exchange import Demand
 
+DESKS = frozenset({"demander", "provider", "authority"})
+"""Roles that owe steps: a steward or an auditor asks for nothing."""
+
 
 def ask(session: Session, actor: Actor, clock_id: int, days: int, why: str) -> ClockExtension:
     """Ask for more days, in the rule's kind of days, as the department that owes the step and before it is due; the authority is told.
 
     Raises Invalid `deadline.unknown_clock`, `.no_extension`, `.extension_days`, `.extension_once`, `.extension_late`, `.reason_needed`,
-    `case.wrong_state`; Denied `case.not_yours`.
+    `case.wrong_state`; Denied `case.not_yours`, `case.role_needed`.
     """
     clock = clocks.get(session, clock_id)
     actor.require_department(clock.department_id, clock.case)
+    if not actor.roles & DESKS:
+        raise Denied("case.role_needed", role="provider")
     _require_open(clock, "extend")
     _require_allowed(session, clock, days)
     asked = ClockExtension(

@@ -5,6 +5,7 @@ API, commands and `clock_upkeep`.
 from datetime import date
 from enum import StrEnum
 
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
@@ -38,6 +39,25 @@ def lamp_on(calendar: WorkingCalendar, clock: CaseClock, day: date) -> ClockLamp
     if clock.reminded == ClockLamp.SUPERVISED:
         return ClockLamp.SUPERVISED
     return ClockLamp(deadlines.lamp_on(calendar, clock.due_date, day).value)
+
+
+def find(
+    session: Session, department_id: str | None = None, on: date | None = None
+) -> list[tuple[CaseClock, ClockLamp]]:
+    """Return the clocks that run or stand still, of one department where given, with their lamps; what is due first before the others."""
+    calendar, day = deadlines.calendar(session), on or today()
+    query = select(CaseClock).where(CaseClock.state.in_(["running", "paused"]))
+    if department_id:
+        query = query.where(CaseClock.department_id == department_id)
+    found = session.scalars(query.order_by(CaseClock.due_date, CaseClock.id))
+    return [(clock, lamp_on(calendar, clock, day)) for clock in found]
+
+
+def of_case(session: Session, case: str) -> list[tuple[CaseClock, ClockLamp]]:
+    """Return every clock of a case, or of a demand with all its tasks, ended ones too, oldest first."""
+    calendar, day = deadlines.calendar(session), today()
+    query = select(CaseClock).where(or_(CaseClock.case == case, CaseClock.demand_id == case)).order_by(CaseClock.id)
+    return [(clock, lamp_on(calendar, clock, day)) for clock in session.scalars(query)]
 
 
 def days_left(calendar: WorkingCalendar, clock: CaseClock, day: date) -> int:

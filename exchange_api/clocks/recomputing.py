@@ -15,10 +15,22 @@ from exchange_api.actors import Actor
 from exchange_api.cases import Step
 from exchange_api.clocks import clock_notices, clocks
 from schemas.calendar import DueDate, WorkingCalendar
+from schemas.database import transaction
 from schemas.tables.clocks import CaseClock, ClockPause
 from schemas.tables.exchange import Demand
 
+BATCH = 100
 WHY = "工作日历已更新 the calendar changed"
+
+
+def recompute_all(actor: Actor, why: str = WHY) -> list[int]:
+    """Count every provisional clock anew, in transactions of a hundred, and return those that changed: killed in between, the next time goes on."""
+    with transaction("exchange") as session:
+        left, changed = waiting(session), []
+    for first in range(0, len(left), BATCH):
+        with transaction("exchange") as session:
+            changed += recompute(session, actor, left[first : first + BATCH], why)
+    return changed
 
 
 def waiting(session: Session) -> list[int]:

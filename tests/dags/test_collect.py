@@ -32,6 +32,9 @@ print("RESULT" + json.dumps({"seconds": seconds, "errors": bag.import_errors, "d
     m for m in ("great_expectations", "pandas", "pyarrow", "libraries.ingest") if m in sys.modules]}))
 """
 
+HUBS_OWN = {"directory", "desks", "notices"}
+"""What the hub does for itself, beside one DAG per resource."""
+
 
 def parse(folder: Path, resources: list[dict[str, Any]], own: str | None = None) -> dict[str, Any]:
     snapshot = folder / "snapshot.json"
@@ -101,7 +104,7 @@ def test_every_update_cycle_is_a_schedule_airflow_understands(city: dict[str, An
 
 
 def test_a_thousand_resources_parse_within_two_seconds_and_import_nothing_heavy(city: dict[str, Any]) -> None:
-    assert len(city["dags"].keys() - {"directory"}) == 1000
+    assert len(city["dags"].keys() - HUBS_OWN) == 1000
     assert city["heavy"] == []
     assert city["seconds"] <= 2, "processor seconds beyond Airflow's own imports"
 
@@ -115,7 +118,7 @@ def test_a_task_parses_its_own_dag_only_within_half_a_second(tmp_path: Path) -> 
 def test_without_a_snapshot_there_are_no_resources_and_no_errors(tmp_path: Path) -> None:
     parsed = parse(tmp_path, [])
     assert parsed["errors"] == {}
-    assert set(parsed["dags"]) == {"directory"}
+    assert set(parsed["dags"]) == HUBS_OWN
 
 
 def test_the_directory_is_kept_up_hourly_by_one_task(tmp_path: Path) -> None:
@@ -123,4 +126,12 @@ def test_the_directory_is_kept_up_hourly_by_one_task(tmp_path: Path) -> None:
     assert set(parsed["dags"]) == {"directory"}
     dag = parsed["dags"]["directory"]
     assert (dag["tasks"], dag["schedule"]) == ({"call_back": [], "keep_up": []}, "5 * * * *")
+    assert parsed["heavy"] == []
+
+
+def test_clocks_of_the_desks_are_kept_hourly(tmp_path: Path) -> None:
+    parsed = parse(tmp_path, [resource(1)], own="desks")
+    assert set(parsed["dags"]) == {"desks"}
+    assert "keep_clocks" in parsed["dags"]["desks"]["tasks"]
+    assert parsed["dags"]["desks"]["schedule"] == "20 * * * *"
     assert parsed["heavy"] == []
