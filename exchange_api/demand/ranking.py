@@ -2,9 +2,7 @@
 demand and their ranked matches; the desks of this room and pages read them here.
 """
 
-from collections.abc import Mapping
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session

@@ -14,10 +14,8 @@ from exchange_api.matching.corpus import Corpus, Floats, Ints
 from exchange_api.matching.found import Wanted
 from exchange_api.matching.words import canonical, features, parts, topic, vocabulary
 
-_SERVICE, _IDENTITY = (
-    0.5,
-    0.6,
-)  # what words of the service item and of identifying wishes weigh beside those of purpose and telling wishes
+# what words of the service item, of identifying wishes and of notes weigh beside those of purpose and telling wishes
+_SERVICE, _IDENTITY, _NOTE = 0.5, 0.6, 0.3
 _REGISTER = 0.7
 _LONGEST, _LONGEST_NAME, _PARTS = (
     2_000,
@@ -60,7 +58,12 @@ def ask(corpus: Corpus, wanted: Sequence[Wanted], purpose: str, service_item: st
     wishes = tuple(_wish(corpus, n, _plainly(text, known)) for n, text in texts)
     of = {wish.kind for wish in wishes}
     person, entity = of & {"citizen_id", "person_name"}, of & {"uscc", "entity_name", "party_name"}
-    return Asked(wishes, _context(corpus, wishes, purpose, service_item), bool(person), bool(entity))
+    said = [
+        (purpose, 1.0),
+        (service_item, _SERVICE),
+        *((item.note[:_LONGEST_NAME], _NOTE) for item in wanted if item.note),
+    ]
+    return Asked(wishes, _context(corpus, wishes, said), bool(person), bool(entity))
 
 
 def _plainly(text: str, known: list[str]) -> str:
@@ -81,8 +84,8 @@ def _wish(corpus: Corpus, item: int, text: str) -> Wish:
     )  # fmt: skip
 
 
-def _context(corpus: Corpus, wishes: Sequence[Wish], purpose: str, service_item: str) -> Floats:
-    texts = [(purpose[:_LONGEST], 1.0), (service_item[:_LONGEST], _SERVICE)]
+def _context(corpus: Corpus, wishes: Sequence[Wish], said: Sequence[tuple[str, float]]) -> Floats:
+    texts = [(text[:_LONGEST], weight) for text, weight in said]
     texts += [(wish.text, _IDENTITY if wish.is_identity else 1.0) for wish in wishes]
     whole = " ".join(text for text, _ in texts)
     texts += [(words, weight * _REGISTER) for spoken, words, weight in _registers() if spoken.search(whole)]

@@ -147,6 +147,14 @@ class Corpus:
             for one in found
         )
 
+    def numbers_of_resources(self, found: Iterable[str]) -> list[int]:
+        """Return the numbers of those resources that the directory has."""
+        return sorted(self._places[one] for one in found if one in self._places)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {self.known[self.row_item[row]].resource_id: n for n, row in enumerate(self.resources.begins.tolist())}
+
     @cached_property
     def is_pair(self) -> NDArray[np.bool_]:
         """Tell of each feature whether it is a pair of characters."""

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exchange_api.matching import likeness, reasons, relevance
+from exchange_api.matching import likeness, missing, reasons, relevance
 from exchange_api.matching.asking import Asked, ask
 from exchange_api.matching.corpus import Corpus, Floats
-from exchange_api.matching.found import Answer, Candidate, Found, Wanted
+from exchange_api.matching.covering import suppliers
+from exchange_api.matching.evidence import Evidence, Rows, Weighed
+from exchange_api.matching.found import Answer, Ask, Candidate, Found, Missing, Wanted
 from exchange_api.matching.likeness import Chosen
 
 MOST_WISHES = 64  # of one demand that are compared; a form has no more
@@ -26,6 +28,7 @@ _OFF_TOPIC, _ALWAYS, _STRONG = (
     0.8,
 )  # what a missing topic costs; all of it only where the resource is not strong
 
+NOTHING_KNOWN = Evidence()
 _held: list[Any] = []
 
 
@@ -46,18 +49,24 @@ def corpus_of(known: Sequence[Candidate]) -> Corpus:
 
 def match(corpus: Corpus, wanted: Sequence[Wanted], purpose: str, service_item: str = "", *, limit: int = 8) -> Answer:
     """Match a demand with the directory: resources that serve it, and per wanted item what supplies it, best first; nothing where nothing fits."""
-    asked = ask(corpus, wanted[:MOST_WISHES], purpose, service_item)
+    return answer(corpus, Ask(wanted, purpose, service_item, limit))
+
+
+def answer(corpus: Corpus, demand: Ask, evidence: Evidence = NOTHING_KNOWN) -> Answer:
+    """Match a demand with the directory and with further evidence, what is on record of it; as `match`."""
+    asked = ask(corpus, demand.wanted[:MOST_WISHES], demand.purpose, demand.service_item)
     if not corpus.known or not asked.wishes:
-        return Answer((), tuple(() for _ in wanted))
-    served = _Served(corpus, asked)
-    ranked = [served.ranked(n, limit) for n in range(len(wanted))]
-    return Answer(served.resources() if any(ranked) else (), tuple(map(tuple, ranked)))
+        return Answer((), tuple(() for _ in demand.wanted), (), tuple(map(missing.nothing, range(len(demand.wanted)))))
+    served = _Served(corpus, asked, evidence, demand)
+    items = tuple(tuple(served.ranked(n, demand.limit)) for n in range(len(demand.wanted)))
+    lacking = tuple(served.missing(n) for n, found in enumerate(items) if not found)
+    return Answer(served.resources() if any(items) else (), items, suppliers(items), lacking)
 
 
 class _Served:
     """The resources that may serve one demand, with how well each of their rows answers each wish."""
 
-    def __init__(self, corpus: Corpus, asked: Asked) -> None:
+    def __init__(self, corpus: Corpus, asked: Asked, evidence: Evidence, demand: Ask) -> None:
         self.corpus, self.asked = corpus, asked
         scores = relevance.judge(corpus, asked)
         rough = [likeness.roughly(corpus, wish) for wish in asked.wishes]
@@ -65,10 +74,17 @@ class _Served:
         self.whole = max(float(self.told.sum()), 1.0)
         answered = sum((t * relevance.worth(r) for t, r in zip(self.told, rough, strict=True)), np.zeros(corpus.count))
         first = np.argsort(-scores.total(np.asarray(answered / self.whole, np.float32)), kind="stable")
-        self.chosen: Chosen = likeness.choose(corpus, first[: relevance.LOOKED_AT].astype(np.int64))
+        agreed = corpus.numbers_of_resources(
+            {key[0] for wish in asked.wishes for key, past in evidence.past(wish.text).items() if past.agreed}
+        )
+        looked_at = [*dict.fromkeys([*first[: relevance.LOOKED_AT].tolist(), *agreed])]
+        self.chosen: Chosen = likeness.choose(corpus, np.array(looked_at, np.int64))
         self.alike = [likeness.exactly(corpus, self.chosen, wish) for wish in asked.wishes]
         self._items = self.corpus.row_item[self.chosen.rows]
         self._rank(scores)
+        self.serves |= np.isin(self.chosen.resources, agreed)
+        known = [corpus.known[n] for n in self._items]
+        self.rows = Rows(evidence, known, [demand.purpose, demand.service_item, *(wish.text for wish in asked.wishes)])
 
     def _rank(self, scores: relevance.Scores) -> None:
         resources = self.chosen.resources
@@ -113,20 +129,39 @@ class _Served:
             else list(found.values())[:limit]
         )
 
-    def _of_wish(self, n: int, limit: int) -> list[Found]:
+    def missing(self, item: int) -> Missing:
+        """Return the nearest to a wanted item that nobody has, and why it does not do."""
+        wishes = [n for n, wish in enumerate(self.asked.wishes) if wish.item == item]
+        alike = {n: self._on_topic(n) for n in wishes}
+        best = max(wishes, key=lambda n: float(alike[n].max(initial=0.0)), default=None)
+        if best is None or not len(alike[best]):
+            return missing.nothing(item)
+        row = int(np.argmax(alike[best]))
+        nearest = self.corpus.known[self._items[row]]
+        serves = bool(self.serves[self.chosen.place[row]])
+        return missing.nearest(item, self.asked.wishes[best], nearest, (float(alike[best][row]), serves))
+
+    def _on_topic(self, n: int) -> NDArray[np.float64]:
+        """Return how alike each row is to a wish, less where its topic is missing."""
         wish, strong = self.asked.wishes[n], np.minimum(1, self.score / _STRONG)[self.chosen.place]
         off = 1 - likeness.on_topic(self.corpus, self.chosen, wish)
-        alike = np.where(self.alike[n] < 0.999, self.alike[n] * (1 - off * (_OFF_TOPIC * (1 - strong) + _ALWAYS)), 1.0)
-        rank = alike * (_BY_NAME + _BY_RESOURCE * np.minimum(1, self.score / self.top)[self.chosen.place])
-        offered = np.where(self.serves[self.chosen.place] & (alike >= NOTHING_FITS), rank, 0)
-        leads = self._leads(offered, np.where(alike >= NOTHING_FITS, rank, 0))
+        return np.where(self.alike[n] < 0.999, self.alike[n] * (1 - off * (_OFF_TOPIC * (1 - strong) + _ALWAYS)), 1.0)
+
+    def _of_wish(self, n: int, limit: int) -> list[Found]:
+        by_name = self._on_topic(n)
+        more = self.rows.weigh(self.asked.wishes[n], by_name, NOTHING_FITS)
+        share = _BY_NAME + _BY_RESOURCE * np.minimum(1, self.score / self.top)[self.chosen.place]
+        rank = more.alike * share * more.kept + more.adds
+        is_alike = more.alike >= NOTHING_FITS
+        offered = np.where(self.serves[self.chosen.place] & is_alike, rank, 0)
+        leads = self._leads(offered, np.where(is_alike, rank, 0))
         found: dict[int, Found] = {}
-        for row in np.argsort(-(offered + leads), kind="stable"):
+        for row in np.argsort(-(offered + leads), kind="stable").tolist():
             if offered[row] + leads[row] <= 0 or len(found) >= limit:
                 break
             number = int(self._items[row])
             if number not in found:
-                found[number] = self._found(n, int(row), (float(alike[row]), float(leads[row])))
+                found[number] = self._found(n, row, (float(by_name[row]), float(leads[row])), more)
         return list(found.values())
 
     def _leads(self, offered: NDArray[np.float64], alike: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,17 +179,18 @@ class _Served:
                     leads[row] = best - offered[row] + _LEAD
         return leads
 
-    def _found(self, n: int, row: int, given: tuple[float, float]) -> Found:
+    def _found(self, n: int, row: int, given: tuple[float, float], more: Weighed) -> Found:
         candidate, place, (alike, lead) = self.corpus.known[self._items[row]], self.chosen.place[row], given
-        by_resource = float(min(1, self.score[place] / self.top)) * _BY_RESOURCE * alike
-        said = [
-            reasons.by_name(
-                self.asked.wishes[n], candidate, str(self.corpus.names.texts[self.chosen.names[row]]), _BY_NAME * alike
-            ),
-            *reasons.by_resource(
-                candidate, by_resource if self.serves[place] else 0.0, (int(self.covered[place]), len(self.alike))
-            ),
-            *reasons.by_lead(candidate, lead - (0 if self.serves[place] else _BY_NAME * alike)),
-        ]
-        kept = tuple(reason for reason in said if reason.points)
+        by_resource = float(min(1, self.score[place] / self.top)) * _BY_RESOURCE
+        matched = str(self.corpus.names.texts[self.chosen.names[row]])
+        covers = (int(self.covered[place]), len(self.alike))
+        said = [reasons.by_name(self.asked.wishes[n], candidate, matched, _BY_NAME * alike)]
+        if self.serves[place]:
+            said += reasons.by_resource(candidate, by_resource * alike, covers)
+            said += reasons.by_evidence(more, row, (alike, _BY_NAME + by_resource))
+            lead_points = lead
+        else:  # only the lead source is offered that its resource would not be
+            lead_points = lead - _BY_NAME * alike
+        said += reasons.by_lead(candidate, lead_points)
+        kept = tuple(reason for reason in said if abs(reason.points) >= 5e-5)
         return Found(candidate, round(sum(reason.points for reason in kept), 4), kept)

@@ -4,19 +4,19 @@ Only the matching room calls it; the kinds are in `vocabulary.yml`.
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exchange_api.matching.words import canonical, core, vocabulary
+from exchange_api.matching.words import canonical, core, kept, vocabulary
 
 EXISTENCE, UNKNOWN = "existence", "none"
 _BOTH = re.compile("身份证号?或|或统一社会信用")
 _REMARK = re.compile(r"\([^)]*\)")
 
 
-@lru_cache(maxsize=4096)
+@kept
 def kind_of(name: str) -> str:
     """Return the kind of datum that a name stands for, UNKNOWN when it does not tell."""
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", name)).lower()

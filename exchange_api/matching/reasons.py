@@ -1,6 +1,7 @@
 """Why: a score that cannot be explained convinces nobody. What each part of a score is for, as keys of words that the pages say in either language."""
 
 from exchange_api.matching.asking import Wish
+from exchange_api.matching.evidence import Weighed
 from exchange_api.matching.found import Candidate, Reason
 from exchange_api.matching.words import canonical, core, folded
 
@@ -35,3 +36,22 @@ def by_resource(candidate: Candidate, points: float, covers: tuple[int, int]) ->
 def by_lead(candidate: Candidate, points: float) -> list[Reason]:
     """Return what being the lead source of the attribute gives a candidate."""
     return [Reason("lead_source", points, {"department": candidate.department_name})] if points > 0 else []
+
+
+def by_evidence(more: Weighed, row: int, given: tuple[float, float]) -> list[Reason]:
+    """Return what further evidence gives a row, reasons of one key put together. given: likeness by name alone, what one of likeness is worth."""
+    alike, share = given
+    found: dict[str, Reason] = {}
+
+    def say(reason: Reason, points: float) -> None:
+        before = found[reason.key].points if reason.key in found else 0.0
+        found[reason.key] = Reason(reason.key, before + points, reason.facts)
+
+    whole = float(more.alike[row]) * share
+    if lift := more.lifts.get(row):
+        say(lift, whole - alike * share)
+    for bonus in more.bonuses.get(row, ()):
+        say(bonus, bonus.points)
+    if refusal := more.refusals.get(row):
+        say(refusal, whole * (float(more.kept[row]) - 1))
+    return list(found.values())

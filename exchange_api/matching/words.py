@@ -4,9 +4,10 @@ characters, known synonyms, words that name nothing. Only the matching room call
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, wraps
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas import yaml_data
 
@@ -15,7 +16,20 @@ _BRACKETS = re.compile(r"[（(【\[][^）)】\]]*[）)】\]]")
 _LIST_IN_BRACKETS = re.compile(r"[(（]([^)）]*[、,，][^)）]*)[)）]")
 _AND = re.compile(r"及其|[及、与和]|(?<=.)/(?=.)")
 Features = frozenset[str]
+Answered = TypeVar("Answered")
 _KEPT = 4096  # words of demands come again and again, names of the directory are taken apart once
+_LONG = 100  # characters; what is longer is not kept, so that nobody fills the memory with texts
+
+
+def kept(work: Callable[[str], Answered]) -> Callable[[str], Answered]:
+    """Return a function that remembers what it said of short texts lately."""
+    short = lru_cache(maxsize=_KEPT)(work)
+
+    @wraps(work)
+    def answered(text: str) -> Answered:
+        return short(text) if len(text) <= _LONG else work(text)
+
+    return answered
 
 
 @cache
@@ -27,7 +41,7 @@ def vocabulary() -> dict[str, Any]:
     return found
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def folded(name: str) -> str:
     """Return a name without case, width, punctuation and bracketed remarks (NFKC)."""
     plain = unicodedata.normalize("NFKC", name).replace("—", "一")
@@ -35,7 +49,7 @@ def folded(name: str) -> str:
     return _NOISE.sub("", without).lower() or _NOISE.sub("", plain).lower()
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def canonical(name: str) -> str:
     """Return a name, remarks included, in the words the hub compares by."""
     plain = _NOISE.sub("", unicodedata.normalize("NFKC", name).replace("—", "一")).lower()
@@ -43,28 +57,28 @@ def canonical(name: str) -> str:
     return written.sub(lambda found: words[found[0]], plain)
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def core(name: str) -> str:
     """Return a canonical name without words that name no datum; never empty when the name is not."""
     whole = canonical(name)
     return _filling().sub("", whole) or whole
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def features(name: str) -> Features:
     """Return what names are compared by: the character pairs of the core, and its single characters, which weigh less."""
     text = core(name)
     return frozenset(text[i : i + 2] for i in range(len(text) - 1)) | frozenset(text)
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def topic(name: str) -> Features:
     """Return the character pairs of what a name is about, general words such as 日期 or 编号 left out; empty when nothing is left."""
     rest = _filling().sub(" ", _general().sub(" ", canonical(name)))
     return frozenset(word[i : i + 2] for word in rest.split() for i in range(max(1, len(word) - 1)))
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def parts(name: str) -> tuple[str, ...]:
     """Return the single wishes of a composite one: 姓名及身份证号 → 姓名, 身份证号; 缴费起止时间 → its beginning and its end."""
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", name))

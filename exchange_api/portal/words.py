@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from exchange_api.portal.language import N_
+from exchange_api.portal.matching_words import MISSING as MISSING
+from exchange_api.portal.matching_words import REASON as REASON
+from exchange_api.portal.matching_words import REUSE as REUSE
 from schemas.library import LIBRARIES, library
 
 STATE = {
@@ -146,26 +149,6 @@ LAMP = {
     "green": N_("正常"), "yellow": N_("临期"), "red": N_("超期"), "supervised": N_("督办"), "paused": N_("暂停计时"), "met": N_("已办理"),
     "cancelled": N_("已取消"),
 }  # fmt: skip
-REASON = {
-    "same_name": N_("名称相同"),
-    "same_element": N_("与数据元“%(element)s”同名"),
-    "synonym": N_("“%(synonym)s”即“%(name)s”"),
-    "same_core": N_("去掉修饰语后与“%(name)s”相同"),
-    "similar_name": N_("名称与“%(name)s”相近"),
-    "fits_purpose": N_("“%(resource)s”与用途相符"),
-    "covers": N_("同一资源可满足 %(count)s 项中的 %(covered)s 项"),
-    "lead_source": N_("%(department)s为该数据的牵头来源"),
-}
-REUSE = {
-    "own_resource": N_("不必申请：本部门《%(resource)s》已有“%(item)s”"),
-    "own_grant": N_("不必申请：授权 %(grant)s 已可使用（%(form)s，%(until)s 止，今日尚余 %(left)s 次）"),
-    "own_grant_form": N_("授权 %(grant)s 已含此项，形式为%(form)s：申请调整形式即可"),
-    "own_grant_purpose": N_("授权 %(grant)s 已含此项，用于“%(service_item)s”：申请扩展用途即可"),
-    "own_grant_suspended": N_("授权 %(grant)s 已含此项但被暂停：先办理恢复"),
-    "own_asked": N_("本部门已在需求 %(demand)s 中申请此项，尚待答复"),
-    "library": N_("%(library)s已归集此项（%(resources)s，最近 %(day)s），无须数源部门另行提供"),
-    "granted_before": N_("%(department)s曾 %(times)s 次授权此项（%(form)s），通常 %(days)s 天内办成"),
-}
 NOTICE = {
     "information.asked": N_("需求 %(demand)s 须补充说明（%(request)s），答复期间对方计时暂停"),
     "information.told": N_("需求 %(demand)s 已补充说明（%(request)s），请继续办理"),

@@ -123,7 +123,9 @@ def test_any_demand_gets_an_answer_for_each_item_and_scores_are_explained(names:
 
 
 def test_an_empty_directory_supplies_nothing() -> None:
-    assert match(corpus_of([]), [Wanted("姓名")], "核对") == Answer((), ((),))
+    answer = match(corpus_of([]), [Wanted("姓名")], "核对")
+    assert (answer.resources, answer.items, answer.suppliers) == ((), ((),), ())
+    assert [(one.wanted, one.nearest, one.why.key) for one in answer.missing] == [(0, None, "nothing_alike")]
 
 
 def test_the_command_matches_files(tmp_path: Path) -> None:

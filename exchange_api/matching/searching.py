@@ -1,0 +1,26 @@
+"""Why: the desks ask the hub's own directory, and with it all that is on record: past agreements, quality and freshness, duties, a plugged-in model.
+Called by demands, pages and the API; `engine.match` alone serves who has a catalogue file and no hub.
+"""
+
+from sqlalchemy.orm import Session
+
+from exchange_api.matching import embedding, recorded
+from exchange_api.matching.engine import answer, corpus_of
+from exchange_api.matching.evidence import Evidence
+from exchange_api.matching.found import Answer, Ask
+from exchange_api.matching.index import candidates
+
+
+def search(session: Session, demand: Ask) -> Answer:
+    """Return who has what a demand wants: matches per wanted item, the resources that serve it, the fewest suppliers, and what nobody has."""
+    return answer(corpus_of(candidates(session)), demand, evidence_of(session))
+
+
+def evidence_of(session: Session) -> Evidence:
+    """Return the evidence beside names and purpose that the hub has on record."""
+    return Evidence(
+        past=recorded.past(session),
+        standing=lambda resources: recorded.standing(session, resources),
+        duties=lambda texts: recorded.duties(session, texts),
+        alike=embedding.plugged(),
+    )
