@@ -9,10 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.ledger import Entry, new_receipt_id, record
+from exchange_api.grant import foundations
 from exchange_api.signing import Jwk, PublicKey, public_key_from_jwk, public_key_from_pem
 from schemas.errors import Invalid
 from schemas.tables.departments import Department
-from schemas.tables.exchange import Application, ApplicationKey
+from schemas.tables.exchange import Application, ApplicationKey, Grant
 
 
 def register(session: Session, application_id: str, name: str, department_id: str) -> Application:
@@ -48,13 +49,16 @@ def register_key(session: Session, application_id: str, public_key: Jwk | str | 
 
 
 def end_key(session: Session, application_id: str, keyid: str, *, compromised: bool = False) -> ApplicationKey:
-    """Take a key out of use at once (retired, or revoked when compromised); what it signed stays provable. Raises Invalid application.key_unknown."""
+    """Take a key out of use at once (retired, or revoked when compromised); what it signed stays provable. With an application's last key its grants are
+    suspended until it registers another. Raises Invalid application.key_unknown.
+    """
     found = session.get(ApplicationKey, keyid, with_for_update=True)
     if found is None or found.application_id != application_id or found.state != "active":
         raise Invalid("application.key_unknown", application=application_id, keyid=keyid)
     found.state, found.ended_at = "revoked" if compromised else "retired", datetime.now(UTC)
     session.flush()
     _note(session, found)
+    foundations.hold(session, Grant.application_id == application_id)
     return found
 
 
@@ -85,6 +89,7 @@ def _add_key(session: Session, application_id: str, key: PublicKey) -> Applicati
     session.add(row)
     session.flush()
     _note(session, row)
+    foundations.hold(session, Grant.application_id == application_id)
     return row
 
 

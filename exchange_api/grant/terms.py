@@ -4,15 +4,18 @@ of each. Called by supply, which keeps them, and by grants, which compiles them.
 
 import re
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from schemas.bound import SUBJECT
 from schemas.calendar import CHINA
 from schemas.errors import Invalid
 from schemas.resource import Strict
 
 HOURS = re.compile(r"([01]\d|2[0-3])-([01]\d|2[0-4])")
+
+LONGEST_PREFIX = 6  # a division; every answer names its grant's rules, and no rule may name a person
 
 
 class RowRule(Strict):
@@ -24,6 +27,14 @@ class RowRule(Strict):
     attribute: str
     kind: Literal["in", "prefix"] = "in"
     values: tuple[str, ...] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _names_nobody(self) -> Self:
+        if self.attribute == SUBJECT and (
+            self.kind != "prefix" or any(len(one) > LONGEST_PREFIX for one in self.values)
+        ):
+            raise ValueError("subjects only by their first six characters / 主体只能按前六位限定")
+        return self
 
 
 class Terms(Strict):
