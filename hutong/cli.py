@@ -89,6 +89,7 @@ COMMANDS: dict[str, Entry] = {
     "notices": Entry("hutong.commands.notices:app", "What departments are told, and where it goes. 通知"),
     "demand": Entry("hutong.commands.demand:app", "What departments need, from draft to acceptance. 数据需求"),
     "match": Entry("hutong.commands.match:match_demands", "Find items for a demand in plain words. 需求匹配"),
+    "trace": Entry("hutong.commands.trace:trace", "Walk the chain from any id, both ways. 全链追溯"),
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
