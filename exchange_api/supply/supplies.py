@@ -10,6 +10,7 @@ from exchange_api.supply.asking import open_tasks as open_tasks
 from exchange_api.supply.deciding import ItemAnswer as ItemAnswer
 from exchange_api.supply.deciding import Offered as Offered
 from exchange_api.supply.grounds import Refusal as Refusal
+from exchange_api.supply.grounds import ground as ground
 from exchange_api.supply.grounds import grounds as grounds
 from exchange_api.supply.provider_terms import set_terms as set_terms
 from exchange_api.supply.reading import answers_of as answers_of
