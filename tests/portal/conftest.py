@@ -21,7 +21,7 @@ from sqlalchemy import URL
 
 from catalog import directory
 from catalog.folder import import_folder
-from exchange_api import officers, portal
+from exchange_api import officers
 from exchange_api.actors import Actor
 from exchange_api.app import create_app
 from exchange_api.demand import demands
@@ -29,6 +29,7 @@ from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
 from exchange_api.evidence.receipts import build_receipt
 from exchange_api.evidence.sequencer import sequence_once
+from exchange_api.portal import mounting
 from exchange_api.signing import Request, Response, SoftwareSigner, sign_request, sign_response, verify_request
 from exchange_api.supply import supplies
 from schemas.database import transaction
@@ -181,7 +182,7 @@ def city(city_database: URL) -> Iterator[City]:  # noqa: ARG001 - the database m
             passwords[login] = officers.add(session, login, name, department, roles)
     app = FastAPI(title=secrets.token_hex(4))
     app.openapi = create_app().openapi  # type: ignore[method-assign]  # the reference shows the real API
-    portal.mount(app)
+    mounting.mount(app)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
