@@ -86,7 +86,7 @@ class Embedder:
                 self._vectors.update(zip(texts, _vectors(embed(texts), len(texts)), strict=True))
             except Exception as error:  # noqa: BLE001 - whatever a plug-in does, matching goes on
                 self.is_usable = False
-                log.warning("embedder %s is left aside until restart: %s", self.named, error or type(error).__name__)
+                log.warning("embedder %s is left aside until restart: %s", self.named, type(error).__name__)
             finally:
                 self._done.set()
 
@@ -103,6 +103,11 @@ def plugged() -> Alike:
     if key not in _plugged:
         _plugged[key] = Embedder(*key)
     return _plugged[key].alike
+
+
+def forget() -> None:
+    """Forget what was plugged in, failed ones too: the next demand begins anew."""
+    _plugged.clear()
 
 
 def _function(named: str) -> Embed:
