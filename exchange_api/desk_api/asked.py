@@ -15,11 +15,13 @@ from exchange_api.actors import Actor
 from exchange_api.desk_api.scopes import SCOPES
 from schemas.messages.desk_api import Said
 
-NUMBERS = {
+NUMBERS: dict[str, str] = {
     "demand": r"XQ-\d{4}-\d{6}",
     "task": r"GJ-\d{4}-\d{6}",
     "grant": r"[A-Za-z0-9._-]{1,64}",
-    "notice": r"[1-9]\d{0,17}",
+    "information": r"BC-\d{4}-\d{6}",
+    "dispute": r"ZY-\d{4}-\d{6}",
+    **dict.fromkeys(("notice", "answer", "request", "clock", "extension", "attachment"), r"[1-9]\d{0,17}"),
 }
 """How the numbers that stand in paths are written."""
 

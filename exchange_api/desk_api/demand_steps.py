@@ -22,13 +22,13 @@ from schemas.messages.desk_api import (
     DemandShort,
     DemandsSaid,
     DroppedSaid,
-    EventSaid,
     MatchedItem,
     MatchesSaid,
     MatchSaid,
     TimelineSaid,
     WantedItemSaid,
 )
+from schemas.messages.desk_papers import as_event
 from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Demand
 
@@ -120,13 +120,7 @@ def suggest(session: Session, actor: Actor, ask: Ask) -> MatchesSaid:  # noqa: A
 def timeline(session: Session, actor: Actor, ask: Ask) -> TimelineSaid:  # noqa: ARG001
     """Return every step of a demand's way."""
     number = ask.ids["demand"]
-    events = [
-        EventSaid(
-            at=one.at, actor=one.actor, department=one.department_id, action=one.action, from_state=one.from_state, to_state=one.to_state,
-            note=one.note, facts=one.facts,
-        )
-        for one in cases.timeline(session, number)
-    ]  # fmt: skip
+    events = [as_event(one) for one in cases.timeline(session, number)]
     return TimelineSaid(demand=number, events=events)
 
 

@@ -5,15 +5,16 @@ from datetime import date
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines, notices
+from catalog import notices
 from exchange_api.actors import Actor
+from exchange_api.clocks import extensions, lamps
 from exchange_api.clocks.clocks import RUNNING
 from exchange_api.desk_api import sight
 from exchange_api.desk_api.asked import Ask, page_of
-from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.messages.desk_api import DeadlineSaid, DeadlinesSaid, NoticeSaid, NoticesSaid
-from schemas.tables.clocks import CaseClock
+from schemas.messages.desk_grants import ExtensionSaid, ExtensionsSaid
+from schemas.tables.clocks import CaseClock, ClockExtension
 from schemas.tables.operations import Notice
 
 
@@ -47,6 +48,35 @@ def clocks(session: Session, actor: Actor, ask: Ask) -> DeadlinesSaid:
     return DeadlinesSaid(deadlines=[_clock(session, one) for one in found], next=further)
 
 
+def ask_extension(session: Session, actor: Actor, ask: Ask) -> ExtensionSaid:
+    """Ask for more days."""
+    return _extension(extensions.ask(session, actor, int(ask.ids["clock"]), ask.form.days, ask.form.why))
+
+
+def decide_extension(session: Session, actor: Actor, ask: Ask) -> ExtensionSaid:
+    """Consent to more days, or decline them."""
+    number = int(ask.ids["extension"])
+    return _extension(extensions.decide(session, actor, number, ask.form.consent, ask.form.why))
+
+
+def listed_extensions(session: Session, actor: Actor, ask: Ask) -> ExtensionsSaid:
+    """Return the wishes for more days that the actor sees, newest first."""
+    query = select(ClockExtension).where(sight.extensions(actor)).order_by(ClockExtension.id.desc())
+    if ask.page.after:
+        query = query.where(ClockExtension.id < _number(ask.page.after))
+    if ask.page.state:
+        query = query.where(ClockExtension.state == ask.page.state)
+    found, further = page_of(session, query, ask.page, lambda one: str(one.id))
+    return ExtensionsSaid(extensions=[_extension(one) for one in found], next=further)
+
+
+def _extension(one: ClockExtension) -> ExtensionSaid:
+    return ExtensionSaid(
+        extension=one.id, clock=one.clock_id, state=one.state, days=one.days, why=one.why, decision=one.decision, asked_at=one.asked_at,
+        decided_at=one.decided_at,
+    )  # fmt: skip
+
+
 def _notice(one: Notice) -> NoticeSaid:
     return NoticeSaid(
         notice=one.id, department=one.department_id, key=one.key, facts=one.facts, demand=one.demand_id, created_at=one.created_at,
@@ -57,7 +87,7 @@ def _notice(one: Notice) -> NoticeSaid:
 def _clock(session: Session, one: CaseClock) -> DeadlineSaid:
     return DeadlineSaid(
         clock=one.id, case=one.case, demand=one.demand_id, department=one.department_id, rule=one.rule_key, basis=one.basis, state=one.state,
-        lamp=deadlines.lamp(session, one.due_date, today()), started_on=one.started_on, due=one.due_date, is_provisional=one.is_provisional,
+        lamp=lamps.lamp(session, one).value, started_on=one.started_on, due=one.due_date, is_provisional=one.is_provisional,
         paused_days=one.paused_days, extension_days=one.extension_days,
     )  # fmt: skip
 

@@ -8,12 +8,15 @@ SCOPES: dict[str, frozenset[str]] = {
     "demands.read": frozenset({"demander", "authority", "auditor"}),
     "demands.write": frozenset({"demander", "authority"}),
     "supply.read": frozenset({"provider", "authority", "auditor"}),
-    "supply.write": frozenset({"provider"}),
+    "supply.write": frozenset({"provider", "authority"}),
     "grants.read": frozenset({"demander", "provider", "authority", "auditor"}),
     "grants.write": frozenset({"demander", "provider", "authority"}),
+    "disputes.read": frozenset({"demander", "provider", "authority", "auditor"}),
+    "disputes.write": frozenset({"demander", "provider", "authority"}),
     "notices.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "notices.write": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "deadlines.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
+    "deadlines.write": frozenset({"demander", "provider", "authority"}),
 }
 
 

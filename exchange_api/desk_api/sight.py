@@ -12,8 +12,12 @@ from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
 from schemas.errors import Denied, Invalid
-from schemas.tables.clocks import CaseClock
-from schemas.tables.exchange import Application, Demand, Grant, GrantItem, SupplyAnswer, SupplyTask
+from schemas.tables.case_papers import InformationRequest
+from schemas.tables.clocks import CaseClock, ClockExtension
+from schemas.tables.directory import Resource, ResourceVersion
+from schemas.tables.disputes import Dispute
+from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, SupplyAnswer, SupplyTask
+from schemas.tables.grant_life import QuotaRequest
 from schemas.tables.operations import Notice
 
 Seen = Callable[[Actor], ColumnElement[bool]]
@@ -36,18 +40,44 @@ def tasks(actor: Actor) -> ColumnElement[bool]:
 
 
 def grants(actor: Actor) -> ColumnElement[bool]:
-    """Say which grants an actor sees: those its department uses, and those it supplies."""
+    """Say which grants an actor sees: those its department uses, and those it supplies, as departments are now."""
     used = select(Application.id).where(Application.department_id == actor.department_id)
     supplied = (
         select(GrantItem.grant_id)
-        .join(SupplyAnswer, SupplyAnswer.id == GrantItem.supply_answer_id)
-        .join(SupplyTask, SupplyTask.id == SupplyAnswer.task_id)
-        .where(SupplyTask.department_id == actor.department_id)
+        .join(ResourceVersion, ResourceVersion.id == GrantItem.resource_version_id)
+        .join(Resource, Resource.id == ResourceVersion.resource_id)
+        .where(Resource.department_id == actor.department_id)
     )
     return or_(
         _if(actor, "auditor"), _if(actor, "authority"), _if(actor, "demander", Grant.application_id.in_(used)),
         _if(actor, "provider", Grant.id.in_(supplied)),
     )  # fmt: skip
+
+
+def answers(actor: Actor) -> ColumnElement[bool]:
+    """Say which answers an actor sees: those of its tasks, and those on its own demands' items."""
+    wanted = select(DemandItem.id).join(Demand, Demand.id == DemandItem.demand_id).where(demands(actor))
+    asked = select(SupplyTask.id).where(tasks(actor))
+    return or_(SupplyAnswer.demand_item_id.in_(wanted), SupplyAnswer.task_id.in_(asked))
+
+
+def information(actor: Actor) -> ColumnElement[bool]:
+    """Say which questions about demands an actor sees: those of its tasks, and those about its own demands."""
+    own, asked = select(Demand.id).where(demands(actor)), select(SupplyTask.id).where(tasks(actor))
+    return or_(InformationRequest.demand_id.in_(own), InformationRequest.task_id.in_(asked))
+
+
+def disputes(actor: Actor) -> ColumnElement[bool]:
+    """Say which disputes an actor sees: those its department is a party of."""
+    return or_(
+        _if(actor, "auditor"), _if(actor, "authority"), _if(actor, "demander", Dispute.department_id == actor.department_id),
+        _if(actor, "provider", Dispute.against_id == actor.department_id),
+    )  # fmt: skip
+
+
+def quota_requests(actor: Actor) -> ColumnElement[bool]:
+    """Say which wishes for more an actor sees: those of the grants it sees."""
+    return QuotaRequest.grant_id.in_(select(Grant.id).where(grants(actor)))
 
 
 def notices(actor: Actor) -> ColumnElement[bool]:
@@ -64,11 +94,22 @@ def clocks(actor: Actor) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
+def extensions(actor: Actor) -> ColumnElement[bool]:
+    """Say which wishes for more days an actor sees: those of the clocks it sees."""
+    return ClockExtension.clock_id.in_(select(CaseClock.id).where(clocks(actor)))
+
+
 KINDS: dict[str, tuple[Any, Seen, Callable[[str], Any]]] = {
     "demand": (Demand.id, demands, str),
     "task": (SupplyTask.id, tasks, str),
     "grant": (Grant.id, grants, str),
     "notice": (Notice.id, notices, int),
+    "answer": (SupplyAnswer.id, answers, int),
+    "information": (InformationRequest.id, information, str),
+    "dispute": (Dispute.id, disputes, str),
+    "request": (QuotaRequest.id, quota_requests, int),
+    "clock": (CaseClock.id, clocks, int),
+    "extension": (ClockExtension.id, extensions, int),
 }
 """Kinds of cases that stand in a path: the number's column, who sees them, how a number is read."""
 

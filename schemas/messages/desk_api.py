@@ -47,7 +47,7 @@ class WantedItemSaid(BaseModel):
     form: str
 
 
-class AnswerSaid(BaseModel):
+class AnswerSaid(Said):
     """A provider's word on one wanted item: what was said, and what has become of it."""
 
     answer: int
@@ -63,6 +63,12 @@ class AnswerSaid(BaseModel):
     reason: str | None
     promised_date: date | None
     answered_at: datetime | None
+
+
+class AnswersSaid(Said):
+    """Some answers."""
+
+    answers: list[AnswerSaid]
 
 
 class DemandShort(BaseModel):
@@ -180,6 +186,7 @@ class SharedDemand(BaseModel):
     purpose: str
     service_item: str
     basis: str
+    terms: dict[str, Any] = Field(description="What the provider set for this demand. 提供条件")
 
 
 class TaskShort(AskedDepartment):
@@ -198,48 +205,6 @@ class TaskSaid(Said, TaskShort):
     """A supply task: what is asked, for whom, and what was answered."""
 
     answers: list[AnswerSaid]
-
-
-class GrantShort(BaseModel):
-    """A grant in a list."""
-
-    grant: str = Field(examples=["SQ-2026-000001"])
-    state: str
-    suspended_by: list[str]
-    demand: str
-    application: str
-    library: str
-    service_item: str
-    valid_from: date
-    valid_until: date
-
-
-class GrantsSaid(Page):
-    """Grants, newest first."""
-
-    grants: list[GrantShort]
-
-
-class GrantedItemSaid(BaseModel):
-    """One granted attribute: in which form, on which published item."""
-
-    attribute: str
-    form: str
-    resource_version: str
-    item_id: str
-
-
-class GrantSaid(Said, GrantShort):
-    """A grant: what may be asked, in which form, how often, until when."""
-
-    items: list[GrantedItemSaid]
-    rows: list[dict[str, Any]]
-    hours: str | None
-    is_case_required: bool
-    quota_per_day: int
-    subjects_per_call: int
-    burst_per_minute: int | None
-    certified_until: date | None
 
 
 class NoticeSaid(Said):

@@ -77,7 +77,7 @@ def test_a_provider_learns_of_a_demander_only_what_its_task_needs(
     done(bureau.call("POST", f"/v1/demands/{number}/dispatch", {}))
     tasks = done(police.call("GET", "/v1/supply-tasks?state=open&limit=200"))["tasks"]
     (shared,) = [demand for task in tasks for demand in task["demands"] if demand["demand"] == number]
-    assert set(shared) == {"demand", "state", "purpose", "service_item", "basis"}
+    assert set(shared) == {"demand", "state", "purpose", "service_item", "basis", "terms"}
     assert "窗口受理" not in json.dumps(tasks, ensure_ascii=False)
     status, said, _ = police.call("GET", f"/v1/demands/{number}")
     assert (status, said["code"]) == (403, "case.role_needed")
