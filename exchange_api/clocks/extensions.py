@@ -55,12 +55,12 @@ def decide(session: Session, actor: Actor, extension_id: int, consent: bool, why
     if actor.id == asked.asked_by:
         raise Denied("case.same_officer", case=clock.case)
     action = "grant" if consent else "decline"
-    asked.state = EXTENSION.after(clock.case, asked.state, action)
+    state = EXTENSION.after(clock.case, asked.state, action)
+    reason = (why or "").strip() or None if consent else _reason(why or "", clock)
     if consent:
         _require_open(clock, action)
         clock.extension_days += asked.days
-    reason = (why or "").strip() or None if consent else _reason(why or "", clock)
-    asked.decided_by, asked.decided_at, asked.decision = actor.id, datetime.now(UTC), reason
+    asked.state, asked.decided_by, asked.decided_at, asked.decision = state, actor.id, datetime.now(UTC), reason
     step = Step("extend" if consent else "decline_extension", reason)
     clocks.postpone(session, actor, clock, asked.days if consent else 0, step)
     _tell(session, actor, asked, clock)

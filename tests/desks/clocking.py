@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog import deadlines, departments
+from catalog.service import services
 from exchange_api.clocks import clocks, extensions
 from schemas.calendar import CHINA
 from schemas.tables.clocks import CaseClock, ClockEvent
-from schemas.tables.exchange import Demand
+from schemas.tables.exchange import Application, Demand
 from schemas.tables.operations import Notice, Officer
 from tests.desks.conftest import POLICE
 
@@ -25,6 +27,17 @@ def stand_on(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
 def moment(day: date) -> datetime:
     """Noon in China on a day."""
     return datetime.combine(day, time(12), CHINA).astimezone(UTC)
+
+
+def add_places(session: Session) -> None:
+    """Just enough of the town for a demand, in a database of its own."""
+    deadlines.seed_rules(session)
+    for department_id in ("housing", "public_security", "data_bureau"):
+        document = departments.DepartmentDocument(id=department_id, name=department_id, short_name=department_id)
+        departments.save(session, document)
+    services.save(session, services.ServiceItemDocument(id="gzf", name="公共租赁住房申请", department="housing"))
+    session.add(Application(id="zufang", name="公租房系统", department_id="housing"))
+    session.flush()
 
 
 def add_demand(session: Session) -> Demand:

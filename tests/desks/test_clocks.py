@@ -53,7 +53,12 @@ def test_a_clock_keeps_the_rule_it_started_with(case: Session, monkeypatch: pyte
     stand_on(monkeypatch, date(2026, 6, 1))
     clock = start(case)
     law = deadlines.rule(case, "reply_conditional", date(2026, 6, 1))
-    assert (clock.days, clock.extension_limit, clock.extension_approver, clock.basis) == (10, 10, "authority", law.basis)
+    assert (clock.days, clock.extension_limit, clock.extension_approver, clock.basis) == (
+        10,
+        10,
+        "authority",
+        law.basis,
+    )
     law.effective_to = date(2026, 5, 31)
     case.add(DeadlineRule(key=law.key, jurisdiction="national", effective_from=date(2026, 6, 1), days=5, basis="新规"))
     case.flush()
@@ -63,7 +68,11 @@ def test_a_clock_keeps_the_rule_it_started_with(case: Session, monkeypatch: pyte
 
 
 def test_a_clock_of_a_place_runs_by_its_rule(case: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    case.add(DeadlineRule(key="reply_conditional", jurisdiction="330100", effective_from=date(2026, 1, 1), days=5, basis="市"))
+    case.add(
+        DeadlineRule(
+            key="reply_conditional", jurisdiction="330100", effective_from=date(2026, 1, 1), days=5, basis="市"
+        )
+    )
     monkeypatch.setenv("HUTONG_JURISDICTION", "330106")
     stand_on(monkeypatch, date(2026, 6, 1))
     clock = start(case)
@@ -198,8 +207,22 @@ def test_an_edit_after_the_start_moves_nothing_that_was_fixed(case: Session, mon
 
 
 def test_a_task_is_due_when_the_first_of_its_running_clocks_is(case: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    case.add(SupplyTask(id=TASK, department_id="public_security", need="x", due_date=date(2026, 1, 1), rule_key="reply_conditional"))
-    case.add(Demand(id="XQ-2026-000002", department_id="housing", service_item_id="gzf", purpose="二", basis="法", state="dispatched", created_by="li"))
+    case.add(
+        SupplyTask(
+            id=TASK, department_id="public_security", need="x", due_date=date(2026, 1, 1), rule_key="reply_conditional"
+        )
+    )
+    case.add(
+        Demand(
+            id="XQ-2026-000002",
+            department_id="housing",
+            service_item_id="gzf",
+            purpose="二",
+            basis="法",
+            state="dispatched",
+            created_by="li",
+        )
+    )
     case.flush()
     task = case.get_one(SupplyTask, TASK)
 
