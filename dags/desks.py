@@ -19,3 +19,4 @@ if get_parsing_context().dag_id in (None, "desks"):
         default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     ):
         task(hourly.keep_clocks)()
+        task(hourly.learn_words)()

@@ -35,3 +35,13 @@ def keep_clocks() -> None:
         logging.getLogger(__name__).info("%s", import_module("exchange_api.clocks.clock_upkeep").keep_all())
 
     decide(work)
+
+
+def learn_words() -> None:
+    """Propose synonyms that confirmed answers speak for; the authority decides."""
+
+    def work() -> None:
+        new = import_module("exchange_api.matching.proposals").keep_proposals()
+        logging.getLogger(__name__).info("%s proposals of synonyms", new)
+
+    decide(work)

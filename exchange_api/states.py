@@ -149,4 +149,10 @@ EXTENSION = Machine(
 )  # fmt: skip
 """lapsed: the step was done, or its day passed, before anybody decided."""
 
-MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY, EXTENSION)
+PROPOSAL = Machine(
+    "synonym_proposal", "proposed", frozenset({"accepted", "declined"}),
+    {"accept": _all("proposed", "accepted"), "decline": _all("proposed", "declined")},
+)  # fmt: skip
+"""What the matching would learn and the authority decides; what is declined is not proposed again."""
+
+MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY, EXTENSION, PROPOSAL)

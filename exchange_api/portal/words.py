@@ -227,6 +227,7 @@ NOTICE = {
     "recall.notified": N_(
         "召回 %(recall)s：“%(resource)s”的数据有误，%(application)s 曾收到 %(receipts)s 次，请于 %(due)s 前确认并重新查询"
     ),
+    "recall.done": N_("召回 %(recall)s：%(application)s 已办结"),
     "recall.overdue": N_("召回 %(recall)s 已超期未确认（应于 %(due)s 前）：%(application)s"),
     "objection.raised": N_("收到异议 %(objection)s：%(attribute)s，请于 %(due)s 前核实答复"),
     "objection.correcting": N_("异议 %(objection)s（%(attribute)s）：数源部门将更正"),
@@ -236,6 +237,9 @@ NOTICE = {
     "objection.withdrawn": N_("异议 %(objection)s（%(attribute)s）：提出方已撤回"),
     "objection.due_soon": N_("异议 %(objection)s（%(attribute)s）即将到期，请于 %(due)s 前答复"),
     "objection.overdue": N_("异议 %(objection)s（%(attribute)s）已超期，应于 %(due)s 前答复"),
+    "legacy.on": N_("已为应用系统“%(application)s”开通共享密钥接入（弱认证），至 %(until)s"),
+    "legacy.renewed": N_("应用系统“%(application)s”的共享密钥已更换，有效至 %(until)s"),
+    "legacy.off": N_("应用系统“%(application)s”的共享密钥接入已关闭"),
     "notices.failed": N_("%(count)s 条通知未能送达（通知方式 %(way)s，%(channel)s：%(why)s）"),
     "notices.dropped": N_("%(count)s 条通知等待过久，不再外送（通知方式 %(way)s，%(channel)s）"),
     "notices.way_paused": N_("通知方式 %(way)s（%(channel)s）连续 %(count)s 次未送达，已暂停；修正后请测试以恢复"),
@@ -249,6 +253,7 @@ NOTICE = {
     "clock.extension_lapsed": N_("%(case)s 的延期申请逾期未决，自动失效：%(purpose)s"),
     "deadline.moved": N_("%(case)s 的办理期限因工作日历调整，由 %(former)s 改为 %(due)s"),
     "calendar.missing": N_("%(year)s 年的工作日历尚未录入，跨年期限暂按周末推算，请录入放假通知并确认"),
+    "synonyms.proposed": N_("有 %(count)s 条同义词建议待审"),
     "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
     "task.joined": N_("又有需求并入任务 %(task)s，%(due)s 前答复：%(purpose)s"),
     "task.automatic": N_("无条件共享的 %(items)s 已自动授权，如有异议可暂停：%(purpose)s"),

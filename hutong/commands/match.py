@@ -16,6 +16,7 @@ from rich.progress import track
 
 from exchange_api.matching import Answer, Candidate, Found, Wanted, candidates, match
 from exchange_api.matching.engine import corpus_of
+from hutong.commands import match_proposals
 from schemas.errors import Invalid
 
 _COLUMNS = ("resource_id", "resource_name", "department", "item_code", "item_name")
@@ -26,17 +27,38 @@ Catalogue = Annotated[
     ),
 ]
 Demands = Annotated[
-    Path, typer.Option("--demands", exists=True, dir_okay=False, help="Demands, a JSON object a line. 需求文件")
+    Path | None, typer.Option("--demands", exists=True, dir_okay=False, help="Demands, a JSON object a line. 需求文件")
 ]
-Out = Annotated[Path, typer.Option("--out", help="Where the answers go, a JSON object a line. 结果文件")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the answers go, a JSON object a line. 结果文件")]
 Limit = Annotated[int, typer.Option(min=1, max=50, help="Matches per wanted item at most. 每项最多给出的匹配数")]
 Explain = Annotated[bool, typer.Option("--explain", help="Put the reasons of each match beside it. 附匹配理由")]
 
 
-def match_demands(
-    demands: Demands, out: Out, catalogue: Catalogue = None, limit: Limit = 8, explain: Explain = False
+app = typer.Typer(add_completion=False, invoke_without_command=True)
+app.add_typer(match_proposals.app, name="proposals")
+
+
+@app.callback()
+def match_demands(  # noqa: PLR0913 - options of a command
+    context: typer.Context,
+    demands: Demands = None,
+    out: Out = None,
+    catalogue: Catalogue = None,
+    limit: Limit = 8,
+    explain: Explain = False,
 ) -> None:
     """Match demands in plain words with catalogued items. 需求匹配"""
+    if context.invoked_subcommand is not None:
+        return
+    for name, given in (("--demands", demands), ("--out", out)):
+        if given is None:
+            raise typer.BadParameter("is missing 缺少", param_hint=name)
+    match_files(Path(str(demands)), Path(str(out)), catalogue, (limit, explain))
+
+
+def match_files(demands: Path, out: Path, catalogue: Path | None, how: tuple[int, bool]) -> None:
+    """Write the answers to a file of demands. how: matches per wanted item, and whether reasons stand beside them."""
+    limit, explain = how
     known = _read_catalogue(catalogue) if catalogue else _read_directory()
     asked = list(_read_demands(demands))
     corpus, unmatched = corpus_of(known), 0

@@ -27,6 +27,7 @@ from schemas.tables import (
     retractions,
     rulings,
     services,
+    synonym_proposals,
     tracing,
 )
 from schemas.tables.base import SCHEMAS, Base
@@ -60,5 +61,6 @@ __all__ = [
     "retractions",
     "rulings",
     "services",
+    "synonym_proposals",
     "tracing",
 ]
