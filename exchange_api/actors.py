@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from schemas.errors import Denied
 
+SYSTEM = "system"
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -12,6 +14,11 @@ class Actor:
     id: str
     department_id: str
     roles: frozenset[str]
+
+    @property
+    def knowing(self) -> frozenset[str]:
+        """Return the department that knows of the step because it took it; nobody, when the hub took it in a department's name."""
+        return frozenset() if self.id == SYSTEM else frozenset({self.department_id})
 
     def require(self, role: str) -> None:
         """Raise Denied `case.role_needed` unless the actor has the role."""
@@ -26,4 +33,4 @@ class Actor:
 
 def system(department_id: str) -> Actor:
     """Return the hub itself, acting for a department where its rules leave nothing to decide."""
-    return Actor("system", department_id, frozenset({"authority", "provider"}))
+    return Actor(SYSTEM, department_id, frozenset({"authority", "provider"}))

@@ -47,7 +47,7 @@ def move(session: Session, actor: Actor, demand: Demand, step: Step) -> None:
     told = concerned(session, demand)  # who had it until now hears that it is gone
     from_state, demand.state = demand.state, to_state
     note_event(session, actor, demand, step, states=(from_state, to_state))
-    for department_id in sorted((told | concerned(session, demand)) - {actor.department_id}):
+    for department_id in sorted((told | concerned(session, demand)) - actor.knowing):
         notices.notify(
             session, department_id, f"demand.{to_state}", {"demand": demand.id, "purpose": demand.purpose}, demand.id
         )

@@ -153,7 +153,7 @@ def _facts(asked: InformationRequest) -> dict[str, str]:
 
 
 def _tell(session: Session, actor: Actor, asked: InformationRequest, concerned: set[str], key: str) -> None:
-    for department_id in sorted(concerned - {actor.department_id}):
+    for department_id in sorted(concerned - actor.knowing):
         notices.notify(session, department_id, key, {"request": asked.id, "demand": asked.demand_id}, asked.demand_id)
 
 

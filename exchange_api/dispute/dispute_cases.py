@@ -64,7 +64,7 @@ def move(session: Session, actor: Actor, dispute: Dispute, demand: Demand, step:
     told = {dispute.department_id, dispute.against_id}
     if before in WITH_AUTHORITY or to_state in WITH_AUTHORITY:
         told |= authorities(session)
-    tell(session, dispute, f"dispute.{to_state}", told - {actor.department_id})
+    tell(session, dispute, f"dispute.{to_state}", told - actor.knowing)
 
 
 def note_event(

@@ -58,7 +58,7 @@ def move(session: Session, actor: Actor, objection: Objection, step: Step) -> No
         objection.closed_at = datetime.now(UTC)
     note_event(session, actor, objection, step, states=(from_state, to_state))
     concerned = {objection.department_id, objection.source_department_id}
-    tell(session, objection, f"objection.{to_state}", concerned - {actor.department_id})
+    tell(session, objection, f"objection.{to_state}", concerned - actor.knowing)
 
 
 def note_event(

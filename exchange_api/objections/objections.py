@@ -66,7 +66,7 @@ def raise_objection(
     session.add(objection)
     session.flush()
     objection_cases.note_event(session, actor, objection, Step("raise"), states=(None, "open"))
-    objection_cases.tell(session, objection, "objection.raised", {value.department_id} - {actor.department_id})
+    objection_cases.tell(session, objection, "objection.raised", {value.department_id} - actor.knowing)
     return objection
 
 

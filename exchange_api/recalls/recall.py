@@ -136,6 +136,16 @@ def move(session: Session, recipient: RecallRecipient, action: str, actor: str) 
         )
     )  # fmt: skip
     session.flush()
+    if to_state == "done":
+        _tell_done(session, recipient)
+
+
+def _tell_done(session: Session, recipient: RecallRecipient) -> None:
+    """Tell the department whose data was wrong, and the one that had received it, that this part of the recall has come to its end."""
+    source = session.get_one(Recall, recipient.recall_id).department_id
+    facts = {"recall": recipient.recall_id, "application": recipient.application_id}
+    for department_id in sorted({source, department_of(session, recipient)}):
+        notices.notify(session, department_id, "recall.done", facts)
 
 
 def department_of(session: Session, recipient: RecallRecipient) -> str:
