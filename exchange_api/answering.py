@@ -17,6 +17,7 @@ from exchange_api.answer import Answer, begin
 from exchange_api.certificates import certificate_desk
 from exchange_api.desk_api import desk_counter, token_desk
 from exchange_api.hub import LOST, Hub
+from exchange_api.legacy import calls
 from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
 from exchange_api.signing import Request
 from exchange_api.tracing.kinds import hide_personal, looks_personal
@@ -42,6 +43,14 @@ _PERSONAL = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
 _PUBLIC_LOG, _ANY_ID = "/v1/log/", "/v1/trace/"
 
 
+ROOMS: tuple[tuple[re.Pattern[str], Callable[[Hub, Answer, str], Awaitable[None]]], ...] = (
+    (inbox.PATH, inbox.receive),
+    (certificate_desk.PATH, certificate_desk.respond),
+    (calls.PATH, calls.respond),
+)
+"""Questions named by a part of their path, that part handed on."""
+
+
 class Gone(Exception):
     """The caller left."""
 
@@ -60,7 +69,8 @@ class Answering:
         request = _read_head(scope)
         answer = begin(request)
         try:
-            body = await _read_body(receive, await inbox.most_bytes(hub, answer))
+            most = await desk_counter.most_bytes(hub, answer) or await inbox.most_bytes(hub, answer)
+            body = await _read_body(receive, most)
             answer.request = Request(
                 request.method, request.authority, request.path, request.query, request.headers, body
             )
@@ -91,16 +101,8 @@ class Answering:
             raise Invalid("url.personal")
         if other := _OTHER_LIBRARY.fullmatch(path):
             delivery.require_library(other[1])
-        if brought := inbox.PATH.fullmatch(path):
-            return await inbox.receive(hub, answer, brought[1])
-        if filed := certificate_desk.PATH.fullmatch(path):
-            return await certificate_desk.respond(hub, answer, filed[1])
-        if ways := counter.find(path):
-            return await counter.respond(hub, answer, ways)
-        if steps := desk_counter.find(path):
-            return await desk_counter.respond(hub, answer, steps)
-        if path in token_desk.PATHS:
-            return await token_desk.respond(hub, answer)
+        if room := _find_room(path):
+            return await room(hub, answer)
         await self._forward(answer, scope)
         return None
 
@@ -130,6 +132,18 @@ class Answering:
             answer.receipt = NOT_RECORDED
             return sign(hub, answer)
         return await seal(hub, answer)
+
+
+def _find_room(path: str) -> Respond | None:
+    """Return who answers questions to this path, None when it is the application behind."""
+    for pattern, respond in ROOMS:
+        if found := pattern.fullmatch(path):
+            return lambda hub, answer: respond(hub, answer, found[1])
+    if ways := counter.find(path):
+        return lambda hub, answer: counter.respond(hub, answer, ways)
+    if steps := desk_counter.find(path):
+        return lambda hub, answer: desk_counter.respond(hub, answer, steps)
+    return token_desk.respond if path in token_desk.PATHS else None
 
 
 def _looks_personal(path: str, part: str) -> bool:

@@ -84,7 +84,11 @@ async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
 
 async def compose_query(hub: Hub, answer: Answer, library_name: str) -> None:
     """Do what `query` does once the caller is known: permit → find → mask."""
-    asked = questions.read(answer, RecordsQuestion)
+    await answer_question(hub, answer, questions.read(answer, RecordsQuestion), library_name)
+
+
+async def answer_question(hub: Hub, answer: Answer, asked: RecordsQuestion, library_name: str) -> None:
+    """Answer a question whose caller is known and whose words have been read: for doors that other words come through (`legacy`)."""
     await _answer_records(hub, answer, asked, (library_name, asked.subjects, "subject"))
 
 

@@ -85,7 +85,7 @@ async def _ask_again(question: Mapping[str, Any], answer: Mapping[str, Any]) -> 
     spec = library(answer["library"])
     items = _items(spec, answer["items"])
     by: By = "entry" if question.get("identifiers") else "subject"
-    keys = tuple(question["identifiers"] if by == "entry" else question["subjects"])
+    keys = tuple(question["identifiers"] if by == "entry" else _subjects(question, answer))
     permit = _permit(spec, answer, items)
     wanted: Wanted = (spec.library, columns(permit, items), by)
     as_of = date.fromisoformat(answer["as_of"]) if answer.get("as_of") else None
@@ -96,6 +96,11 @@ async def _ask_again(question: Mapping[str, Any], answer: Mapping[str, Any]) -> 
         await records.batches_of(names, items, rows)
         await prepared.close()
     return records.describe(names, permit, items, (keys, by), rows)
+
+
+def _subjects(question: Mapping[str, Any], answer: Mapping[str, Any]) -> list[str]:
+    """Return whom was asked about; a question through the legacy door names them in words of its own, and the answer repeats them in their order."""
+    return question.get("subjects") or list(dict.fromkeys(record["subject"] for record in answer["records"]))
 
 
 def _items(spec: Library, forms: Mapping[str, Any]) -> tuple[GrantedItem, ...]:

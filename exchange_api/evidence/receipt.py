@@ -31,6 +31,7 @@ class Check:
     name: str
     ok: bool
     detail: str
+    is_weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Report:
 
     verified: bool
     checks: list[Check]
+
+    @property
+    def weak(self) -> str | None:
+        """Return what the first part says that holds and proves less than it should."""
+        return next((check.detail for check in self.checks if check.is_weak), None)
 
     @property
     def failed(self) -> str | None:
@@ -122,7 +128,8 @@ def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
 
 def _run(name: str, step: Callable[[Receipt], str], receipt: Receipt) -> Check:
     try:
-        return Check(name, ok=True, detail=step(receipt))
+        found = step(receipt)
+        return Check(name, ok=True, detail=found, is_weak=isinstance(found, receipt_checks.Weak))
     except (
         Broken,
         HutongError,

@@ -28,6 +28,12 @@ class Broken(Exception):
     """A part of the receipt does not hold; the words say why."""
 
 
+class Weak(str):
+    """What was found holds, and proves less than it should; the words say what."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A receipt in right form, still to be believed. Bodies are None when no longer held."""
@@ -80,6 +86,10 @@ def check_request_signature(receipt: Receipt) -> str:
     """Check the caller's signature with the key the entry names, over the question as it stands here."""
     asked = _part(receipt, "request")
     if asked["jwk"] is None:
+        if _is_legacy(receipt):
+            return Weak(
+                "the question was authenticated by a shared secret only, not signed: the hub's word, not the caller's proof"
+            )
         if receipt.entry.get("code") is None:
             raise Broken("the hub answered a question whose signature it did not accept")
         return "the hub accepted no signature on this question and refused it"
@@ -163,6 +173,13 @@ STEPS: tuple[tuple[str, Callable[[Receipt], str]], ...] = (
     ("checkpoint_signature", check_checkpoint),
 )
 """The parts of a receipt in the order a person would go through them."""
+
+
+def _is_legacy(receipt: Receipt) -> bool:
+    """Say whether the question came through the door of systems that cannot sign, by path and evidence both."""
+    facts = receipt.entry.get("facts")
+    is_marked = isinstance(facts, dict) and facts.get("auth") == "legacy_hmac" and facts.get("weak") is True
+    return is_marked and receipt.request.path.startswith("/v1/legacy/")
 
 
 def _request_base(receipt: Receipt, asked: Mapping[str, Any]) -> str:

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from hutong.commands import legacy_door
 from schemas.database import transaction
 
 app = typer.Typer(no_args_is_help=True, help="Application systems and their public keys. 应用系统及公钥")
+app.add_typer(legacy_door.app, name="legacy")
 
 
 @app.command()

@@ -6,6 +6,12 @@ from typing import Annotated
 
 import typer
 
+WEAK = {
+    "request_signature": (
+        "请求仅凭共享密钥认证，未经应用系统签名",
+        "the question was authenticated by a shared secret only, not signed by the application system",
+    )
+}
 # what each check proves, in words: Chinese, English
 MEANING = {
     "format": ("回执格式完整、无多余内容", "the file is a whole receipt and nothing else"),
@@ -33,18 +39,28 @@ def verify(
     jwks, source = read_jwks(keys)
     report = verify_receipt(file.read_bytes(), jwks)
     if as_json:
-        checks = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in report.checks]
+        checks = [
+            {"name": check.name, "ok": check.ok, "detail": check.detail, "weak": check.is_weak}
+            for check in report.checks
+        ]
         typer.echo(
             json.dumps(
-                {"verified": report.verified, "failed": report.failed, "keys": str(source), "checks": checks},
+                {
+                    "verified": report.verified,
+                    "weak": report.weak is not None,
+                    "failed": report.failed,
+                    "keys": str(source),
+                    "checks": checks,
+                },
                 ensure_ascii=False,
                 indent=2,
             )
         )
     else:
         for check in report.checks:
-            chinese, english = MEANING.get(check.name, (check.name, check.name))
+            chinese, english = (WEAK if check.is_weak else MEANING).get(check.name, (check.name, check.name))
             mark, colour = ("✓", typer.colors.GREEN) if check.ok else ("✗", typer.colors.RED)
+            mark, colour = ("△", typer.colors.YELLOW) if check.is_weak else (mark, colour)
             typer.echo(f"{typer.style(mark, fg=colour)} {chinese} · {english}")
             if not check.ok:
                 typer.echo(f"    {check.name}: {check.detail}")
