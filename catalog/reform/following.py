@@ -64,7 +64,7 @@ _JOIN = (
     "UPDATE exchange.supply_answers SET task_id = :theirs WHERE task_id = :ours",
     'UPDATE exchange.case_clocks SET "case" = :theirs WHERE "case" = :ours',
     "UPDATE exchange.information_requests SET task_id = :theirs WHERE task_id = :ours",
-    "DELETE FROM exchange.task_demands WHERE task_id = :ours",
+    "UPDATE exchange.task_demands SET state = 'withdrawn' WHERE task_id = :ours",
     "UPDATE exchange.supply_tasks SET state = 'cancelled' WHERE id = :ours",
     """UPDATE exchange.supply_tasks task SET due_date = least(task.due_date, ours.due_date) FROM exchange.supply_tasks ours
     WHERE task.id = :theirs AND ours.id = :ours""",

@@ -137,7 +137,7 @@ def _grant(demand_id: str) -> str:
     officers = accounts.providers()
     with transaction("exchange") as session:
         for task in supplies.tasks_of(session, demand_id=demand_id):
-            waiting = [row for row in supplies.answers_of(session, task.id) if row.decision is None]
+            waiting = [row for row in supplies.answers_of(session, task.id) if row.state == "waiting"]
             if task.state == "open":
                 words = [supplies.ItemAnswer(demand_item_id=row.demand_item_id, decision="confirm") for row in waiting]
                 supplies.answer(session, officers[task.department_id], task.id, words)

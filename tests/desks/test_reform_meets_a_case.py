@@ -9,12 +9,14 @@ from sqlalchemy.orm import Session
 
 from catalog.reform import reforms
 from catalog.reform.reforms import Act
+from exchange_api.clocks import clocks
 from exchange_api.demand import demands
 from exchange_api.grant import grants
 from exchange_api.matching.index import candidates
-from exchange_api.supply import supplies
-from exchange_api.supply.supplies import ItemAnswer
+from exchange_api.supply import promises, supplies
+from exchange_api.supply.supplies import ItemAnswer, Offered
 from exchange_api.upkeep import keep_up
+from schemas.calendar import today
 from schemas.errors import Denied
 from schemas.tables.exchange import Application, Grant
 from schemas.tables.operations import Notice, Officer
@@ -58,3 +60,37 @@ def test_the_authority_is_told_once_of_a_reform_that_cannot_come_into_force(
     told = town.scalars(select(Notice).where(Notice.key == "reform.failed")).all()
     assert [notice.department_id for notice in told] == ["data_bureau"]
     assert "civil_affairs" in told[0].facts["why"]
+
+
+def test_demands_that_share_a_task_all_follow_it_to_the_successor(town: Session) -> None:
+    asked = [demands.register(town, HOUSING, form("户籍地址")) for _ in range(2)]
+    for demand in asked:
+        demands.submit(town, HOUSING, demand.id)
+        demands.dispatch(town, BUREAU, demand.id)
+    reforms.merge(town, ["public_security"], "civil_affairs", ACT)
+    late = demands.register(town, HOUSING, form("户籍地址"))
+    demands.submit(town, HOUSING, late.id)
+    demands.dispatch(town, BUREAU, late.id)
+    (task,) = {task.id: task for one in [*asked, late] for task in supplies.tasks_of(town, demand_id=one.id)}.values()
+    assert {clock.department_id for clock in clocks.of(town, task.id)} == {"civil_affairs"}
+    (first, *_) = supplies.answers_of(town, task.id)
+    supplies.answer(town, CIVIL, task.id, [ItemAnswer(demand_item_id=first.demand_item_id, decision="confirm")])
+    town.expire_all()
+    assert {demand.state for demand in [*asked, late]} == {"provided"}
+
+
+def test_a_promise_is_kept_by_the_successor(town: Session) -> None:
+    demand = demands.register(town, HOUSING, form("户籍地址"))
+    demands.submit(town, HOUSING, demand.id)
+    demands.dispatch(town, BUREAU, demand.id)
+    (task,) = supplies.tasks_of(town, demand_id=demand.id)
+    (row,) = supplies.answers_of(town, task.id)
+    promise = ItemAnswer(demand_item_id=row.demand_item_id, decision="will_provide", promised_date=today())
+    supplies.answer(town, POLICE, task.id, [promise])
+    reforms.merge(town, ["public_security"], "civil_affairs", ACT)
+    (clock,) = clocks.of(town, f"answer:{row.id}")
+    assert clock.department_id == "civil_affairs"
+    with pytest.raises(Denied, match=r"case\.not_yours"):
+        promises.fulfil(town, POLICE, row.id, Offered())
+    promises.fulfil(town, CIVIL, row.id, Offered())
+    assert demand.state == "provided"
