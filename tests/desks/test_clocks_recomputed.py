@@ -13,6 +13,7 @@ from catalog import deadlines
 from catalog.calendar_edits import DayEdit
 from exchange_api.clocks import calendar_desk, clocks, recomputing
 from exchange_api.clocks.clock_upkeep import Kept, keep_clocks
+from schemas.calendar import WorkingCalendar
 from schemas.errors import HutongError
 from schemas.migrations import upgrade
 from schemas.tables.clocks import CaseClock, ClockEvent
@@ -216,7 +217,7 @@ def test_a_clock_somebody_works_on_is_left_for_the_next_time(city: Engine) -> No
 
 def test_a_due_date_is_never_before_the_day_it_was_asked_for() -> None:
     """What is added is never lost to a year's end, whichever notice comes."""
-    calendar = deadlines.WorkingCalendar({one.day: one.is_working for one in NEW_YEAR}, [2027])
+    calendar = WorkingCalendar({one.day: one.is_working for one in NEW_YEAR}, [2027])
     for ahead in range(40):
         begun = date(2026, 12, 1) + timedelta(days=ahead)
         due = calendar.add_working_days(begun, 10)
