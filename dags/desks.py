@@ -19,4 +19,5 @@ if get_parsing_context().dag_id in (None, "desks"):
         default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     ):
         task(hourly.keep_clocks)()
+        task(hourly.keep_grants)()
         task(hourly.learn_words)()

@@ -45,3 +45,12 @@ def learn_words() -> None:
         logging.getLogger(__name__).info("%s proposals of synonyms", new)
 
     decide(work)
+
+
+def keep_grants() -> None:
+    """Let grants expire, warn of it, hold what they stand on and how they are used, let undecided wishes for more lapse."""
+
+    def work() -> None:
+        logging.getLogger(__name__).info("%s", import_module("exchange_api.grant.grant_upkeep").keep_all())
+
+    decide(work)

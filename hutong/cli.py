@@ -82,6 +82,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "certificate": Entry("hutong.commands.certificate:app", "Certificates: types, files, flags, stock. 电子证照"),
     "recall": Entry("hutong.commands.recall:app", "Call back what was handed out wrong. 召回错误数据"),
+    "grant": Entry("hutong.commands.grant:app", "What may be asked, by whom, how long; its health and use. 授权"),
     "dispute": Entry("hutong.commands.dispute:app", "Refusals that are disputed, and their decisions. 争议协调"),
     "objection": Entry("hutong.commands.objection:app", "Values that are doubted, and their answers. 异议校核"),
     "deadline": Entry("hutong.commands.deadline:app", "Deadlines, lamps, extensions. 期限与电子监察"),

@@ -41,7 +41,7 @@ def settle(session: Session, which: ColumnElement[bool]) -> list[str]:
     return suspended
 
 
-def _touching(which: ColumnElement[bool]) -> Select[tuple[str]]:
+def _touching(which: ColumnElement[bool]) -> Select[Any]:
     """Return the living grants on items that are meant, flagged for a lost resource."""
     return (
         select(Grant.id)

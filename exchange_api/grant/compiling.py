@@ -99,17 +99,18 @@ def _compile(session: Session, demand: Demand, library_name: str, agreed: Sequen
         _grant_item(session, grant, one)
     session.flush()
     _drop_replaced(session, grant, agreed)
-    facts = {"answers": [one.answer.id for one in agreed], "items": [one.attribute for one in agreed if one.attribute]}
+    items = [one.attribute for one in agreed if one.attribute]
+    facts = {"answers": [one.answer.id for one in agreed], "items": items}
     life.note(session, actor, grant, Step("release", facts=facts))
-    _announce(session, actor, grant, is_new, facts["items"])
+    _announce(session, actor, grant, is_new, items)
     return grant
 
 
-def _announce(session: Session, actor: Actor, grant: Grant, is_new: bool, items: Sequence[object]) -> None:
+def _announce(session: Session, actor: Actor, grant: Grant, is_new: bool, items: Sequence[str]) -> None:
     if is_new:
         life.move(session, actor, grant, Step("activate"))
     else:
-        life.tell(session, grant, "grant.widened", {"items": ", ".join(map(str, items))})
+        life.tell(session, grant, "grant.widened", {"items": ", ".join(items)})
 
 
 def _living(session: Session, demand: Demand, library_name: str) -> Grant | None:

@@ -24,8 +24,8 @@ MOST = 10_000_000
 def note_overrun(session: Session, grant_id: str, day: date) -> QuotaRequest | None:
     """Make the one request of a grant's day for a refusal over its quota, and tell those who decide; None when it was made already."""
     new = insert(QuotaRequest).values(grant_id=grant_id, day=day, origin="overrun", state="asked", asked_by="system")
-    on_overrun = {"index_elements": ["grant_id", "day"], "index_where": QuotaRequest.origin == "overrun"}
-    made = session.scalar(new.on_conflict_do_nothing(**on_overrun).returning(QuotaRequest.id))
+    new = new.on_conflict_do_nothing(index_elements=["grant_id", "day"], index_where=QuotaRequest.origin == "overrun")
+    made = session.scalar(new.returning(QuotaRequest.id))
     if made is None:
         return None
     request = session.get_one(QuotaRequest, made)

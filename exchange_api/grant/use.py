@@ -81,12 +81,13 @@ def rules() -> tuple[Rule, ...]:
 
 def find(session: Session, living: Sequence[Grant], day: date) -> dict[str, DayOfUse]:
     """Return what was done through these grants on a day in China."""
-    named = {"grants": [grant.id for grant in living], **_span(day)}
+    ids = [grant.id for grant in living]
+    named = {"grants": ids, **_span(day)}
     hours: dict[str, list[Any]] = {}
     for row in session.execute(text(_BY_HOUR), named):
         hours.setdefault(row.grant_id, []).append(row)
     repeated = {row.grant_id: int(row.times) for row in session.execute(text(_ONE_SUBJECT), named)}
-    used, last = _used(session, named["grants"], day), _last_days(session, living)
+    used, last = _used(session, ids, day), _last_days(session, living)
     found = {}
     for grant in living:
         rows = hours.get(grant.id, [])

@@ -97,7 +97,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
 def test_no_answer_holds_a_field_a_row_or_a_form_outside_its_grant(exchange_site: Any, drawn: dict[str, Any]) -> None:
     granted = grant(exchange_site, drawn["items"], rows=drawn["rules"], modes=drawn["modes"])
     subjects = [exchange_site.people[n] if n < 12 else exchange_site.unknown_person for n in drawn["people"]]
-    asking = {"grant": granted, "purpose": PURPOSE}
+    asking: dict[str, Any] = {"grant": granted, "purpose": PURPOSE}
     if drawn["path"] == VERIFY:
         names = drawn["wanted"] or list(drawn["items"])
         claims = [
