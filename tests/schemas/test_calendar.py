@@ -20,6 +20,13 @@ PUBLISHED = st.dates(date(2004, 1, 1), date(2026, 6, 30))
         (date(2026, 9, 18), 10, date(2026, 10, 9)),
         (date(2026, 9, 18), 20, date(2026, 10, 22)),
         (date(2025, 9, 25), 10, date(2025, 10, 15)),
+        (date(2025, 1, 24), 3, date(2025, 2, 5)),  # make-up Sunday 01-26, Spring Festival 01-28 to 02-04
+        (date(2025, 2, 5), 3, date(2025, 2, 8)),  # due on a make-up Saturday
+        (date(2025, 12, 31), 1, date(2026, 1, 4)),  # the first worked day of a year is its Sunday
+        (date(2024, 12, 31), 1, date(2025, 1, 2)),
+        (date(2026, 9, 24), 6, date(2026, 10, 10)),  # Mid-Autumn, National Day, and the make-up Saturday after
+        (date(2026, 2, 14), 1, date(2026, 2, 24)),
+        (date(2026, 2, 18), 1, date(2026, 2, 24)),  # begun within the festival
     ],
 )
 def test_due_dates_of_published_years(start: date, days: int, due: date) -> None:
@@ -106,3 +113,24 @@ def test_counting_back_gives_the_days_that_were_added(start: date, days: int) ->
 @given(PUBLISHED, st.integers(1, 60))
 def test_a_longer_period_ends_later(start: date, days: int) -> None:
     assert CALENDAR.add_working_days(start, days).date < CALENDAR.add_working_days(start, days + 1).date
+
+
+@given(
+    st.dates(date(2026, 6, 1), date(2027, 12, 31)),
+    st.integers(1, 60),
+    st.dictionaries(st.dates(date(2026, 6, 1), date(2028, 6, 30)), st.booleans(), max_size=40),
+)
+def test_whatever_the_administrator_enters_a_period_has_its_days(
+    start: date, days: int, edits: dict[date, bool]
+) -> None:
+    calendar = WorkingCalendar(edits, confirmed_years=[2027, 2028])
+    due = calendar.add_working_days(start, days)
+    assert calendar.working_days_between(start, due.date) == days
+    assert calendar.is_working_day(due.date)
+    assert not due.provisional
+
+
+@given(PUBLISHED, st.integers(1, 30), st.integers(1, 30))
+def test_a_period_in_two_parts_ends_as_one(start: date, first: int, second: int) -> None:
+    halfway = CALENDAR.add_working_days(start, first).date
+    assert CALENDAR.add_working_days(halfway, second) == CALENDAR.add_working_days(start, first + second)
