@@ -2,9 +2,9 @@
 (`relevance`), the items of those that may serve compared exactly (`likeness`), ranked, each score the sum of its reasons. Desks and commands call it.
 """
 
+import threading
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ _OFF_TOPIC, _ALWAYS, _STRONG = (
 )  # what a missing topic costs; all of it only where the resource is not strong
 
 NOTHING_KNOWN = Evidence()
-_held: list[Any] = []
+_held: list[tuple[Sequence[Candidate], Corpus]] = []
+_lock = threading.Lock()
 
 
 def find_matches(
@@ -41,10 +42,14 @@ def find_matches(
 
 def corpus_of(known: Sequence[Candidate]) -> Corpus:
     """Return the candidates ready to be searched; those asked for last are kept, since a directory is asked again and again."""
-    if not _held or _held[0] is not known:
-        _held[:] = [known, Corpus(known)]
-    corpus: Corpus = _held[1]
-    return corpus
+    held = _held[0] if _held else None
+    if held is None or held[0] is not known:
+        with _lock:  # who comes while it is made ready waits for the same one
+            held = _held[0] if _held else None
+            if held is None or held[0] is not known:
+                held = known, Corpus(known)
+                _held[:] = [held]
+    return held[1]
 
 
 def match(corpus: Corpus, wanted: Sequence[Wanted], purpose: str, service_item: str = "", *, limit: int = 8) -> Answer:

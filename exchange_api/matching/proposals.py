@@ -100,7 +100,7 @@ def accept(session: Session, actor: Actor, proposal_id: int) -> SynonymProposal:
     document = known[row.element_id]
     if row.text not in (document.name, *document.synonyms):
         elements.save(session, document.model_copy(update={"synonyms": (*document.synonyms, row.text)}), by=actor.id)
-    session.flush()
+    _tell(session, actor, row, document)
     return row
 
 
@@ -110,7 +110,7 @@ def decline(session: Session, actor: Actor, proposal_id: int, why: str = "") -> 
     """
     row = _decided(session, actor, proposal_id, "decline")
     row.why = why or None
-    session.flush()
+    _tell(session, actor, row, elements.documents(session)[row.element_id])
     return row
 
 
@@ -122,6 +122,14 @@ def _decided(session: Session, actor: Actor, proposal_id: int, action: str) -> S
     row.state = PROPOSAL.after(str(proposal_id), row.state, action)
     row.decided_by, row.decided_at = actor.id, datetime.now(UTC)
     return row
+
+
+def _tell(session: Session, actor: Actor, row: SynonymProposal, element: ElementDocument) -> None:
+    """Tell the department that leads the element what was decided on its words."""
+    session.flush()
+    facts = {"words": row.text, "element": element.name}
+    for department_id in {element.lead_department_id} - {None} - actor.knowing:
+        notices.notify(session, str(department_id), f"synonyms.{row.state}", facts)
 
 
 def _heard(session: Session, known: dict[str, ElementDocument]) -> dict[tuple[str, str], _Heard]:

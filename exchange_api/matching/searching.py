@@ -2,6 +2,10 @@
 Called by demands, pages and the API; `engine.match` alone serves who has a catalogue file and no hub.
 """
 
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from exchange_api.matching import embedding, recorded
@@ -9,6 +13,11 @@ from exchange_api.matching.engine import answer, corpus_of
 from exchange_api.matching.evidence import Evidence
 from exchange_api.matching.found import Answer, Ask
 from exchange_api.matching.index import candidates
+from schemas.database import transaction
+from schemas.errors import HutongError
+
+log = logging.getLogger("hutong.matching")
+_warming = threading.Lock()
 
 
 def search(session: Session, demand: Ask) -> Answer:
@@ -24,3 +33,19 @@ def evidence_of(session: Session) -> Evidence:
         duties=lambda texts: recorded.duties(session, texts),
         alike=embedding.plugged(),
     )
+
+
+def warm_soon() -> None:
+    """Have the directory made ready in the background while somebody opens a form, so that his first search need not wait for it."""
+    if _warming.acquire(blocking=False):
+        threading.Thread(target=_warm, name="hutong-matching", daemon=True).start()
+
+
+def _warm() -> None:
+    try:
+        with transaction("reader") as session:
+            corpus_of(candidates(session))
+    except (HutongError, SQLAlchemyError) as failure:
+        log.info("the matching is not ready yet: %s", type(failure).__name__)
+    finally:
+        _warming.release()

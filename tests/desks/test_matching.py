@@ -1,11 +1,14 @@
 """Matching: names differ, the thing is the same; where nothing fits, that is said."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from catalog import directory, elements
+from catalog import departments, directory, elements
 from exchange_api.matching import Candidate, Wanted, candidates, find_matches
+from exchange_api.matching.engine import corpus_of
 from exchange_api.matching.words import core, folded
 
 
@@ -71,3 +74,18 @@ def test_the_directory_is_read_once_for_each_state_it_is_in(town: Session) -> No
     assert {one.resource_id for one in candidates(town)} == {one.resource_id for one in first} - {
         "public_security.resident"
     }
+
+
+def test_only_what_is_new_is_read_again(town: Session) -> None:
+    first = {id(one): one for one in candidates(town)}
+    directory.withdraw(town, "public_security.resident")
+    assert {id(one) for one in candidates(town)} < set(first)
+    departments.save(town, departments.DepartmentDocument(id="civil_affairs", name="民政局", short_name="民政"))
+    assert {one.department_name for one in candidates(town)} == {"民政"}
+
+
+def test_many_who_ask_at_once_share_one_directory(town: Session) -> None:
+    known = list(candidates(town))
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: corpus_of(known), range(8)))
+    assert {id(one) for one in made} == {id(made[0])}

@@ -18,7 +18,7 @@ from exchange_api import applications
 from exchange_api.demand import demands, reuse
 from exchange_api.demand.demands import DemandForm
 from exchange_api.demand.reuse import Reuse
-from exchange_api.matching import Found
+from exchange_api.matching import Found, warm_soon
 from exchange_api.portal import reading
 from exchange_api.portal.language import translations
 from exchange_api.portal.rendering import html, in_words, leads_to, page
@@ -80,6 +80,7 @@ class Matched:
 @router.get("/demands/new")
 def show(visit: DemanderVisit, service_item: str = "") -> Response:
     """Show an empty form, or one for a service item."""
+    warm_soon()
     fields = dict.fromkeys(FIELDS, "") | {"service_item_id": service_item, "volume_per_day": "1000"}
     known = applications.find(visit.session, visit.actor.department_id)
     if len(known) == 1:
