@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import deadlines
+from catalog import deadlines, notices
 from catalog.deadlines import Lamp
 from catalog.review.review_steps import authorities
+from exchange_api.actors import system
+from exchange_api.cases import Step
 from exchange_api.objections import objection_cases, objections
-from schemas.calendar import today
+from schemas.calendar import CHINA, DueDate, today
 from schemas.database import transaction
 from schemas.tables.objections import LIVE_STATES, Objection
 
@@ -48,6 +50,8 @@ def follow(session: Session, objection_id: str, done: Settled, on: date | None =
     if objections.settle(session, objection):
         done.closed.append(objection.id)
         return
+    if objection.is_provisional:
+        _recount(session, objection)
     lamp, now = deadlines.lamp(session, objection.due_date, on or today()), datetime.now(UTC)
     source = {objection.source_department_id}
     if lamp is Lamp.YELLOW and objection.reminded_at is None:
@@ -59,3 +63,18 @@ def follow(session: Session, objection_id: str, done: Settled, on: date | None =
         objection.escalated_at = now
         done.overdue.append(objection.id)
     session.flush()
+
+
+def _recount(session: Session, objection: Objection) -> None:
+    """Count a provisional due date again by today's calendar; its source and whoever raised it hear when it moved."""
+    former, raised = objection.due_date, objection.raised_at.astimezone(CHINA).date()
+    due = deadlines.due_date(session, objections.RULE, raised)
+    if due == DueDate(former, True):
+        return
+    objection.due_date, objection.is_provisional = due.date, due.provisional
+    facts = {"former": former.isoformat(), "due": due.date.isoformat()}
+    hub = system(objection.source_department_id)
+    objection_cases.note_event(session, hub, objection, Step("recompute", facts=facts))
+    if due.date != former:
+        for department_id in sorted({objection.source_department_id, objection.department_id}):
+            notices.notify(session, department_id, "deadline.moved", {"case": objection.id, **facts})

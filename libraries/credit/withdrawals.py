@@ -46,6 +46,7 @@ def keep_up(session: Session, on: date | None = None) -> Done:
     held = _held(session, [one.entry for one in running])
     for one in running:
         _end(one, fallen.get((one.entry, one.changed_on)), day, is_held=one.entry in held)
+    _recount(session, [one for one in running if one.outcome is None and one.is_provisional])
     session.flush()
     ended = [one.entry for one in running if one.outcome]
     reminded = _remind(session, [one for one in running if one.outcome is None], day)
@@ -102,6 +103,17 @@ def _end(one: CreditWithdrawal, row: Any, day: date, *, is_held: bool) -> None:
         one.outcome, one.ended_on = ("moot" if is_held else "withdrawn"), day
     elif row.withdrawn_on is not None or row.state not in _PUBLISHED:
         one.outcome, one.ended_on = "withdrawn", row.withdrawn_on or row.recorded_at.astimezone(CHINA).date()
+
+
+def _recount(session: Session, provisional: list[CreditWithdrawal]) -> None:
+    """Count due dates again whose year had no calendar when the clock opened; who owes the withdrawal hears when one moved."""
+    dues = deadlines.due_dates(session, RULE, {one.changed_on for one in provisional})
+    for one in provisional:
+        former, due = one.due_date, dues[one.changed_on]
+        one.due_date, one.is_provisional = due.date, due.provisional
+        if due.date != former and one.department_id:
+            facts = {"case": one.entry, "former": former.isoformat(), "due": due.date.isoformat()}
+            notices.notify(session, one.department_id, "deadline.moved", facts)
 
 
 def _remind(session: Session, running: list[CreditWithdrawal], day: date) -> list[str]:

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import delete, select
 from typer.testing import CliRunner
 
+from catalog import calendar_edits
 from exchange_api import upkeep
 from hutong.commands.credit import app
 from libraries.credit import timeliness, withdrawals
 from schemas.database import transaction
 from schemas.tables.credit import CreditWithdrawal
+from schemas.tables.deadlines import CalendarDay, CalendarEvent, CalendarYear
 from schemas.tables.library import golden_table
 from schemas.tables.operations import Notice, Officer
 
@@ -151,3 +153,31 @@ def test_without_late_entries_nothing_is_late(register: Put) -> None:
         (one,) = timeliness.count(session)
         assert (one.in_time, one.late, one.unstated) == (1, 0, 1)
         assert timeliness.find(session, 10) == []
+
+
+def test_a_provisional_day_moves_when_the_year_is_entered(authority: Put) -> None:
+    fell = date(2098, 12, 30)  # a year nobody's calendar knows
+    entry = authority("1号", state="01", changed_on=fell)
+    _keep_up(fell)
+    assert (_clock(entry).due_date, _clock(entry).is_provisional) == (date(2099, 1, 5), True)
+    with transaction("owner") as session:
+        edits = [
+            calendar_edits.DayEdit(date(2099, 1, 2), False, "元旦"),
+            calendar_edits.DayEdit(date(2099, 1, 5), False, "元旦"),
+        ]
+        calendar_edits.edit(session, "chief", edits, "国办通知")
+        for year in (2098, 2099):
+            calendar_edits.edit(
+                session, "chief", [calendar_edits.DayEdit(date(year, 10, 1), False, "国庆节")], "国办通知"
+            )
+            calendar_edits.confirm(session, "chief", year, "国办通知")
+    try:
+        _keep_up(fell)
+        _keep_up(fell)
+        assert (_clock(entry).due_date, _clock(entry).is_provisional) == (date(2099, 1, 7), False)
+        with transaction("reader") as session:
+            assert session.scalars(select(Notice.department_id).where(Notice.key == "deadline.moved")).all() == ["fire"]
+    finally:
+        with transaction("owner") as session:
+            for table in (CalendarDay, CalendarYear, CalendarEvent):
+                session.execute(delete(table))
