@@ -1,7 +1,9 @@
 """Officers' programs at the desks over HTTP: a whole demand's way by three clients, once and no more often, signed and in the evidence, refusals too."""
 
+import base64
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -175,6 +177,80 @@ def test_the_reference_describes_every_step() -> None:
     assert {"/v1/oauth/token", "/v1/oauth/revocation", "/.well-known/oauth-authorization-server"} <= set(
         document["paths"]
     )
+
+
+def test_two_officers_at_once_one_wins_and_the_other_is_told(housing: Client, bureau: Client) -> None:
+    number = submitted(housing)
+    bureau.token()
+    with ThreadPoolExecutor(6) as crowd:
+        steps = [f"/v1/demands/{number}/dispatch", f"/v1/demands/{number}/return"] * 3
+        said = list(
+            crowd.map(lambda path: bureau.call("POST", path, {"why": "依据不足"} if "return" in path else {}), steps)
+        )
+    assert sorted(status for status, _, _ in said) == [200] + [409] * 5
+    assert {one["code"] for status, one, _ in said if status == 409} == {"case.wrong_state"}
+    events = done(housing.call("GET", f"/v1/demands/{number}/timeline"))["events"]
+    assert sum(one["action"] in ("dispatch", "return") for one in events) == 1
+
+
+def test_the_same_step_by_many_hands_at_once_is_done_once(desks: Desks, housing: Client) -> None:
+    before, once = _demands(desks), {"x-request-id": str(uuid.uuid4())}
+    housing.token()
+    with ThreadPoolExecutor(6) as crowd:
+        said = list(crowd.map(lambda _: done(housing.call("POST", "/v1/demands", FORM, **once)), range(6)))
+    assert len({one["demand"] for one in said}) == 1
+    assert _demands(desks) == before + 1
+
+
+def test_a_file_comes_with_a_demand_and_is_handed_back_as_it_came(
+    desks: Desks, housing: Client, bureau: Client
+) -> None:
+    number = done(housing.call("POST", "/v1/demands", FORM))["demand"]
+    content = b"%PDF-1.7\n" + b"\x00\xff" * 1_000_000
+    form = {"name": "../依据.pdf", "content": base64.b64encode(content).decode()}
+    kept = done(housing.call("POST", f"/v1/demands/{number}/attachments", form))
+    assert (kept["name"], kept["media_type"], kept["size"]) == ("依据.pdf", "application/pdf", len(content))
+    path = f"/v1/demands/{number}/attachments/{kept['attachment']}"
+    assert base64.b64decode(done(housing.call("GET", path))["content"]) == content
+    stranger = desks.client("office.stranger", "civil_affairs", "demander")
+    assert stranger.call("GET", path)[1]["code"] == "case.not_yours"
+    assert bureau.call("GET", path)[1]["code"] == "case.unknown", "a draft's papers are its department's own"
+    assert (
+        housing.call("POST", f"/v1/demands/{number}/attachments", form | {"content": "%"})[1]["code"]
+        == "request.malformed"
+    )
+    assert (
+        housing.call("POST", f"/v1/demands/{number}/attachments", form, authorization="Bearer x")[1]["code"]
+        == "request.too_large"
+    )
+    assert done(housing.call("DELETE", path))["attachments"] == []
+
+
+def test_a_suspension_over_http_is_effective_and_each_side_lifts_its_own(
+    housing: Client, police: Client, bureau: Client
+) -> None:
+    number = submitted(housing)
+    done(bureau.call("POST", f"/v1/demands/{number}/dispatch", {}))
+    tasks = done(police.call("GET", "/v1/supply-tasks?state=open&limit=200"))["tasks"]
+    (task,) = [one["task"] for one in tasks if number in {shared["demand"] for shared in one["demands"]}]
+    waiting = [
+        one for one in done(police.call("GET", f"/v1/supply-tasks/{task}"))["answers"] if one["demand"] == number
+    ]
+    answers = [{"demand_item_id": one["item"], "decision": "confirm"} for one in waiting]
+    done(police.call("POST", f"/v1/supply-tasks/{task}/answers", {"demand": number, "answers": answers}))
+    (grant,) = done(housing.call("GET", f"/v1/demands/{number}"))["grants"]
+    assert done(police.call("POST", f"/v1/grants/{grant}/suspension", {"why": "系统检修"}))["suspended_by"] == [
+        "provider"
+    ]
+    assert done(housing.call("POST", f"/v1/grants/{grant}/suspension", {}))["suspended_by"] == ["consumer", "provider"]
+    assert done(police.call("POST", f"/v1/grants/{grant}/resumption", {}))["suspended_by"] == ["consumer"]
+    status, said, entry = housing.call("POST", f"/v1/grants/{grant}/revocation", {})
+    assert (status, said["code"], entry.kind) == (403, "case.role_needed", "refusal")
+    assert [one["action"] for one in done(housing.call("GET", f"/v1/grants/{grant}/timeline"))["events"]][-3:] == [
+        "suspend",
+        "suspend",
+        "resume",
+    ]
 
 
 def _demands(desks: Desks) -> int:
