@@ -72,7 +72,9 @@ def close(session: Session, task: SupplyTask) -> None:
 
 
 def _ask(session: Session, actor: Actor, demand: Demand, department_id: str, asked: list[Best]) -> None:
-    answered = reading.answered_before(session, [one.wanted.id for one in asked])  # an objection is looked at by a person
+    answered = reading.answered_before(
+        session, [one.wanted.id for one in asked]
+    )  # an objection is looked at by a person
     live = [one for one in automatic.live(session, asked) if one.wanted.id not in answered]
     key = "reply_unconditional" if all(one.share_type == 1 for one in asked) else "reply_conditional"
     task, is_joined = _task(session, demand, (department_id, key), asked)

@@ -3,12 +3,23 @@ through `supplies`.
 """
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.errors import Invalid
+from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import DemandItem, SupplyAnswer, SupplyTask, TaskDemand
+
+
+class Need(NamedTuple):
+    """One item that a task asks for, and who wants it: each demand's wanted item with its answer."""
+
+    resource_id: str
+    item_id: str
+    answers: list[tuple[DemandItem, SupplyAnswer]]
+
 
 UNSPOKEN = ("open", "needs_information")  # shares in which the provider has not spoken yet
 
@@ -59,6 +70,16 @@ def answers_of(session: Session, task_id: str, demand_id: str | None = None) -> 
     if demand_id:
         query = query.where(DemandItem.demand_id == demand_id)
     return list(session.scalars(query.order_by(DemandItem.demand_id, DemandItem.position, SupplyAnswer.id)))
+
+
+def needs(session: Session, task_id: str) -> list[Need]:
+    """Return what a task asks for, each item once, with the answers of every demand that wants it."""
+    found: dict[tuple[str, str], Need] = {}
+    for row in answers_of(session, task_id):
+        version = session.get_one(ResourceVersion, row.resource_version_id)
+        pair = (version.resource_id, str(row.item_id))
+        found.setdefault(pair, Need(*pair, [])).answers.append((wanted(session, row.demand_item_id), row))
+    return list(found.values())
 
 
 def answers_of_demand(session: Session, demand_id: str) -> dict[int, SupplyAnswer]:

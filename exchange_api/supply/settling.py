@@ -36,9 +36,10 @@ def settle(session: Session, actor: Actor, demand: Demand) -> None:
         return
     if demand.state != "answered":
         cases.move(session, actor, demand, Step("answer"))
-    made = grants.release(session, demand)
+    grants.release(session, demand)
     if "promised" not in states:
-        cases.move(session, actor, demand, Step("provide", facts={"grants": [grant.id for grant in made]}))
+        made = [grant.id for grant in grants.find(session, demand_id=demand.id)]
+        cases.move(session, actor, demand, Step("provide", facts={"grants": made}))
 
 
 def _why(session: Session, demand: Demand, rows: dict[int, SupplyAnswer]) -> dict[str, Any]:

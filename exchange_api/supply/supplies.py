@@ -17,6 +17,7 @@ from exchange_api.supply.reading import answers_of as answers_of
 from exchange_api.supply.reading import answers_of_demand as answers_of_demand
 from exchange_api.supply.reading import get_answer as get_answer
 from exchange_api.supply.reading import get_task as get_task
+from exchange_api.supply.reading import needs as needs
 from exchange_api.supply.reading import shares as shares
 from exchange_api.supply.reading import tasks_of as tasks_of
 from exchange_api.supply.reading import wanted_name as wanted_name

@@ -64,6 +64,15 @@ def test_equal_needs_share_one_task_whatever_their_words_and_order(town: Session
     assert task_of(town, dispatched(town, "户籍地址")).id != task.id
 
 
+def test_a_provider_sees_each_need_once_with_all_who_want_it(town: Session) -> None:
+    first, second = dispatched(town, "户籍地址", "申请人名字"), dispatched(town, "姓名", "户籍地址")
+    needs = supplies.needs(town, task_of(town, first).id)
+    assert {need.item_id: [(item.demand_id, item.name) for item, _ in need.answers] for need in needs} == {
+        "address": [(first.id, "户籍地址"), (second.id, "户籍地址")],
+        "name": [(first.id, "申请人名字"), (second.id, "姓名")],
+    }
+
+
 def test_one_answer_counts_for_every_demand_and_all_are_told(town: Session) -> None:
     first, second = dispatched(town, "户籍地址"), dispatched(town, "户籍地址")
     task = task_of(town, first)
@@ -228,6 +237,16 @@ def test_what_is_live_and_unconditional_is_granted_at_once_and_the_provider_may_
     (grant,) = grants.find(town, demand_id=demand.id)
     grants.suspend(town, actor("zhao", "civil_affairs", "provider"), grant.id)
     assert grant.suspended_by_provider
+
+
+def test_what_was_granted_at_once_and_is_asked_again_is_looked_at_by_a_person(town: Session) -> None:
+    demand = dispatched(town, "婚姻状况")
+    assert demand.state == "provided"
+    cases.move(town, BUREAU, demand, cases.Step("reopen", "值多有缺失"))
+    supplies.open_tasks(town, BUREAU, demand)
+    assert (demand.state, [task.state for task in supplies.tasks_of(town, demand_id=demand.id)]) == (
+        "dispatched", ["answered", "open"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Four words on an item: confirm, promise, counter-offer, refuse; each with what it needs, and on terms that narrow what was asked."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -111,10 +112,11 @@ def test_a_demand_of_nothing_but_a_broken_promise_is_refused(town: Session) -> N
 
 def test_nobody_keeps_or_breaks_anothers_promise(town: Session) -> None:
     _, answer = promised(town)
-    for step in (
+    steps: list[Callable[[], SupplyAnswer]] = [
         lambda: promises.fulfil(town, CIVIL, answer.id, Offered()),
         lambda: promises.give_up(town, CIVIL, answer.id, Refusal("condition")),
-    ):
+    ]
+    for step in steps:
         with pytest.raises(Denied, match=r"case\.not_yours"):
             step()
     with pytest.raises(Invalid, match=r"case\.unknown"):

@@ -1,6 +1,7 @@
 """The tables of tasks, shares and answers alone decide what is possible, and no order of steps at the desks leads anywhere else."""
 
 import itertools
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -64,10 +65,11 @@ def test_only_a_promise_is_kept_or_given_up(town: Session, state: str) -> None:
     row = next(iter(supplies.answers_of_demand(town, demand.id).values()))
     row.state = state
     town.flush()
-    for step in (
+    steps: list[Callable[[], SupplyAnswer]] = [
         lambda: promises.fulfil(town, POLICE, row.id, Offered()),
         lambda: promises.give_up(town, POLICE, row.id, Refusal("condition")),
-    ):
+    ]
+    for step in steps:
         if state == "promised":
             with town.begin_nested() as undone:
                 step()
@@ -82,12 +84,13 @@ def test_only_a_promise_is_kept_or_given_up(town: Session, state: str) -> None:
 
 
 def _word(row: SupplyAnswer, decision: str) -> ItemAnswer:
-    more: dict[str, Any] = {
+    more: dict[str, dict[str, Any]] = {
+        "confirm": {},
         "will_provide": {"promised_date": today() + timedelta(days=1)},
         "counter_offer": {"form": "masked", "reason": "只能脱敏"},
         "refuse": {"ground": "condition"},
-    }.get(decision, {})
-    return ItemAnswer.model_validate({"demand_item_id": row.demand_item_id, "decision": decision} | more)
+    }
+    return ItemAnswer.model_validate({"demand_item_id": row.demand_item_id, "decision": decision} | more[decision])
 
 
 def _answer(town: Session, demand: Demand, decisions: tuple[str, str], *, alone: bool) -> None:
@@ -114,7 +117,7 @@ STEPS = st.tuples(
 def _do(town: Session, known: list[Demand], step: tuple[str, int, tuple[str, str]]) -> None:
     action, which, decisions = step
     demand = known[which % len(known)]
-    {
+    steps: dict[str, Callable[[], object]] = {
         "answer": lambda: _answer(town, demand, decisions, alone=False),
         "answer_alone": lambda: _answer(town, demand, decisions, alone=True),
         "withdraw": lambda: demands.withdraw(town, HOUSING, demand.id),
@@ -124,7 +127,8 @@ def _do(town: Session, known: list[Demand], step: tuple[str, int, tuple[str, str
         "give_up": lambda: promises.give_up(town, POLICE, _of(town, demand, "promised"), Refusal("no_longer_kept")),
         "settle": lambda: supplies.settle(town, BUREAU, demand),
         "dispatch": lambda: known.append(dispatched(town)),
-    }[action]()
+    }
+    steps[action]()
 
 
 def _hold(town: Session, known: list[Demand]) -> None:
