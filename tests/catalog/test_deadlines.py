@@ -1,6 +1,7 @@
 """Clocks run by the rule table: place, time, working days, make-up days."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -154,3 +155,8 @@ def test_a_clock_set_back_has_no_negative_length(rules: Session) -> None:
         assert deadlines.length(calendar, day_type, date(2026, 6, 8), date(2026, 6, 1)) == 0
     assert deadlines.length(calendar, "calendar", date(2026, 6, 5), date(2026, 6, 8)) == 3
     assert deadlines.length(calendar, "working", date(2026, 6, 5), date(2026, 6, 8)) == 1
+
+
+def test_every_rule_the_hub_comes_with_is_documented(rules: Session) -> None:
+    page = (Path(deadlines.__file__).parents[1] / "docs" / "deadlines.md").read_text("utf-8")
+    assert [key for key in periods.known(rules) if f"`{key}`" not in page] == []
