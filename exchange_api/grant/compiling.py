@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from exchange_api import cases
 from exchange_api.actors import Actor, system
 from exchange_api.cases import Step, next_number
 from exchange_api.grant import life
@@ -205,7 +206,11 @@ def _drop_replaced(session: Session, grant: Grant, agreed: Iterable[Agreed]) -> 
         .join(SupplyAnswer, SupplyAnswer.id == GrantItem.supply_answer_id)
         .where(GrantItem.grant_id == grant.id, SupplyAnswer.demand_item_id.in_(wanted))
     ).all()
-    for item, answer in rows:
-        if answer.id != wanted[answer.demand_item_id]:
-            session.delete(item)
+    gone = [item for item, answer in rows if answer.id != wanted[answer.demand_item_id]]
+    for item in gone:
+        session.delete(item)
+    if gone:  # what the grant showed until now stays known: to recalls, and to objections against former receipts
+        facts = {"grant": grant.id, "items": [item.attribute for item in gone]}
+        demand = session.get_one(Demand, grant.demand_id)
+        cases.note_event(session, system(demand.department_id), demand, Step("narrow_grant", facts=facts))
     session.flush()

@@ -3,7 +3,7 @@
 Read from golden records and their history, because by the time somebody objects the library may say something else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,16 @@ def find(
         **record, value=None if value is None else str(plain(value)),
         **_answering(session, spec, attribute, (version["sources"][at], version["batches"][at])),
     )  # fmt: skip
+
+
+def was_seen(session: Session, place: tuple[str, str, str | None], at: datetime, admits: Callable[[Any], bool]) -> bool:
+    """Tell whether any version known by then of what a key names could be seen under a grant's rules on rows; nobody known was not seen either."""
+    name, key, entry = place
+    spec, found = library(name), list[Any]()
+    for table, since in ((golden_table(name), "recorded_at"), (history_table(name), "known_from")):
+        for column in {"subject", spec.key}:
+            found += session.execute(select(table).where(table.c[column] == key, table.c[since] <= at)).mappings()
+    return any(admits(one) for one in found if entry is None or one[spec.key] == entry)
 
 
 def say_now(

@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 from exchange_api.actors import Actor
 from exchange_api.asked import Asked, Told
 from exchange_api.evidence.ledger import subject_hash
+from exchange_api.grant.rows import compile_rows
+from exchange_api.grant.terms import RowRule
 from exchange_api.objections import doubted, objections
 from exchange_api.objections.objections import Doubt, Over
 from schemas.errors import Denied
 from schemas.library import library
 from schemas.messages.exchange import ObjectionForm
 from schemas.tables.evidence import Entry
-from schemas.tables.exchange import Application, CaseEvent, GrantItem
+from schemas.tables.exchange import Application, CaseEvent, Grant, GrantItem
 from schemas.tables.objections import Objection
 
 PAGE = 500
@@ -38,6 +40,10 @@ def object_to(session: Session, asked: Asked) -> Told:
     if not is_subject or form.attribute not in _shown(session, str(entry.grant_id)):
         raise Denied("objection.not_in_receipt", receipt=form.receipt, attribute=form.attribute)
     place = library_name, form.subject, form.entry
+    admits = compile_rows([RowRule.model_validate(rule) for rule in session.get_one(Grant, entry.grant_id).rows])
+    if admits is not None and not doubted.was_seen(session, place, entry.at, admits):
+        # an objection would tell by whom it is answered that there is a record
+        raise Denied("objection.not_in_receipt", receipt=form.receipt, attribute=form.attribute)
     value = doubted.find(session, place, form.attribute, (entry.at, document["batches"]))
     over = Over(asked.application_id, asked.request_id, entry.id)
     doubt = Doubt(form.reason, form.claimed, form.evidence)

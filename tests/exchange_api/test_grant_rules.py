@@ -29,6 +29,7 @@ from schemas.tables.services import ServiceItem
 from tests.desks.conftest import actor
 from tests.exchange_api.conftest import NAME, PURPOSE
 from tests.exchange_api.granted import grant
+from tests.exchange_api.recalling import Hub
 
 QUERY, VERIFY = "/v1/libraries/population/query", "/v1/libraries/population/verify"
 ATTRIBUTES = ("name", "birth_date", "marital_status", "phone", "address")
@@ -175,6 +176,18 @@ def test_an_old_answer_is_repeated_under_the_rows_it_was_given_under(
     assert replaying.replay(receipt).is_same
     told = json.loads(response.body)["records"]
     assert [one["found"] for one in told] == [False, True, False]
+
+
+def test_an_objection_does_not_tell_that_somebody_outside_the_rows_is_known(hub: Hub) -> None:
+    granted = grant(hub.site, {"name": "full"}, rows=MARRIED)
+    hidden, nobody, seen = hub.site.people[0], hub.site.unknown_person, hub.site.people[1]
+    receipt = hub.query([hidden, nobody, seen], granted)
+    answers = []
+    for one in (hidden, nobody, seen):
+        form = {"receipt": receipt, "subject": one, "attribute": "name", "reason": "不符"}
+        status, document, _ = hub.ask(form, "/v1/objections")
+        answers.append((status, document.get("code")))
+    assert answers == [(403, "objection.not_in_receipt"), (403, "objection.not_in_receipt"), (200, None)]
 
 
 def test_hours_are_named_and_kept(exchange_site: Any) -> None:
