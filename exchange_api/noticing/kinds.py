@@ -17,6 +17,7 @@ KINDS: dict[str, dict[Language, str]] = {
     "clock": {"zh": "期限", "en": "Deadlines"},
     "deadline": {"zh": "期限", "en": "Deadlines"},
     "calendar": {"zh": "工作日历", "en": "Calendar"},
+    "synonyms": {"zh": "同义词", "en": "Synonyms"},
     "dispute": {"zh": "争议", "en": "Disputes"},
     "recall": {"zh": "召回", "en": "Recalls"},
     "objection": {"zh": "异议", "en": "Objections"},
@@ -26,12 +27,15 @@ KINDS: dict[str, dict[Language, str]] = {
     "conflict": {"zh": "来源不一致", "en": "Contradicting sources"},
     "credit": {"zh": "社会信用", "en": "Credit"},
     "certificate": {"zh": "电子证照", "en": "Certificates"},
+    "legacy": {"zh": "旧接口", "en": "Legacy door"},
     "notices": {"zh": "通知方式", "en": "Ways of notices"},
 }
 OTHER: dict[Language, str] = {"zh": "其他", "en": "Other"}
 SEVERITY: tuple[tuple[str, str], ...] = (
     ("*overdue*", "urgent"), ("*_red", "urgent"), ("*escalated*", "urgent"), ("*.failed", "urgent"), ("*.way_paused", "urgent"),
     ("*suspend*", "urgent"), ("*revoked", "urgent"), ("*base_lost", "urgent"), ("recall.notified", "urgent"),
+    ("*.supervised", "urgent"), ("*_asked", "action"), ("*.proposed", "action"), ("*_due", "action"), ("*.missing", "action"),
+    ("*.joined", "action"), ("*.negotiating", "action"), ("*.adjudicating", "action"),
     ("*.opened", "action"), ("*_opened", "action"), ("*_review", "action"), ("*due_soon", "action"), ("*_yellow", "action"),
     ("*_green", "action"), ("*.asked", "action"), ("*.raised", "action"), ("demand.submitted", "action"), ("demand.returned", "action"),
     ("demand.needs_information", "action"), ("demand.offered", "action"), ("demand.provided", "action"), ("version.returned", "action"),

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching.found import Reason
+from exchange_api.noticing import wording
 from exchange_api.portal import assets, words
 from exchange_api.portal.language import LANGUAGES, translations
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
@@ -50,7 +51,7 @@ def environment(language: Language) -> Environment:
         "reason": lambda reason: _reason(language, reason),
         "reuse": lambda one: _reuse(language, one),
         "marked": _marked,
-        "notice": lambda notice: _notice(language, notice.key, notice.facts),
+        "notice": lambda notice: wording.say(notice.key, notice.facts, language),
     }
     settings = PortalSettings()
     made.globals |= {
@@ -130,13 +131,6 @@ def _marked(text: str, words: Sequence[str]) -> Markup:
     return Markup().join(
         Markup("<mark>{}</mark>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )
-
-
-def _notice(language: Language, key: str, facts: Mapping[str, Any]) -> str:
-    wording = words.NOTICE.get(key)
-    if wording:
-        return translations(language).gettext(wording) % {"purpose": "", **facts}
-    return f"{key} " + " ".join(f"{name}={value}" for name, value in facts.items())
 
 
 def _query(current: Mapping[str, Any], **changes: Any) -> Markup:

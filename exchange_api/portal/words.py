@@ -253,6 +253,8 @@ NOTICE = {
     "clock.extension_lapsed": N_("%(case)s 的延期申请逾期未决，自动失效：%(purpose)s"),
     "deadline.moved": N_("%(case)s 的办理期限因工作日历调整，由 %(former)s 改为 %(due)s"),
     "calendar.missing": N_("%(year)s 年的工作日历尚未录入，跨年期限暂按周末推算，请录入放假通知并确认"),
+    "synonyms.accepted": N_("“%(words)s”已采纳为数据元“%(element)s”的同义词"),
+    "synonyms.declined": N_("“%(words)s”不作为数据元“%(element)s”的同义词"),
     "synonyms.proposed": N_("有 %(count)s 条同义词建议待审"),
     "task.opened": N_("有需求待确认，%(due)s 前答复：%(purpose)s"),
     "task.joined": N_("又有需求并入任务 %(task)s，%(due)s 前答复：%(purpose)s"),

@@ -283,21 +283,3 @@ def _dropped(at: Around) -> Iterator[Reached | None]:
 def clock_of(town: Session, demand: Demand) -> CaseClock:
     (clock,) = clocks.of(town, task_of(town, demand).id, demand.id)
     return clock
-
-
-@leads_to("clock", "met")
-def _met(at: Around) -> Iterator[Reached | None]:
-    demand = dispatched(at.town, "户籍地址")
-    clock = clock_of(at.town, demand)
-    yield None
-    confirm(at.town, demand)
-    yield Reached(clock.state, POLICE, ((H, "task.answered"),))
-
-
-@leads_to("clock", "cancelled")
-def _cancelled(at: Around) -> Iterator[Reached | None]:
-    demand = dispatched(at.town, "户籍地址")
-    clock = clock_of(at.town, demand)
-    yield None
-    demands.withdraw(at.town, HOUSING, demand.id)
-    yield Reached(clock.state, HOUSING, ((P, "demand.withdrawn"),))

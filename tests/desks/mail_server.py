@@ -75,7 +75,7 @@ class _Talk(socketserver.StreamRequestHandler):
             self.say(told)
             return
         post.raw.append(b"".join(lines))
-        post.mails.append(cast(EmailMessage, message_from_bytes(post.raw[-1], policy=policy.default)))
+        post.mails.append(message_from_bytes(post.raw[-1], policy=policy.default))
         if post.on_taken is not None:
             post.on_taken()
         self.say("250 2.0.0 taken")

@@ -1,6 +1,7 @@
 """A notice is words wherever it is met, and what was read is read; each department's are its own business."""
 
 from string import printable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -137,7 +138,7 @@ def test_from_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"keys": ("*; drop",)}, "notice.way_value"), ({"digest_hour": 24}, "notice.way_value"), ({"officer_id": "wang"}, "case.not_yours"),
     ],
 )  # fmt: skip
-def test_a_way_that_cannot_be_is_refused(how: dict[str, object], code: str) -> None:
+def test_a_way_that_cannot_be_is_refused(how: dict[str, Any], code: str) -> None:
     with pytest.raises(HutongError) as refused:
         add_way(**how)
     assert refused.value.code == code

@@ -84,7 +84,7 @@ def test_a_doubted_value_is_corrected_and_everyone_who_had_it_is_told(hub: Hub) 
     assert raised["objection"] in keep_objections().closed
     ended = hub.get(f"/v1/objections/{raised['objection']}")[1]
     assert (ended["state"], ended["corrected_by_batch"], ended["is_value_changed"]) == ("corrected", batch, True)
-    assert told(hub, "objection.corrected", raised["objection"]) == ["housing"]
+    assert told(hub, "objection.corrected", raised["objection"]) == ["housing", "public_security"]
 
     hub.query([person])  # holds the corrected value: it is not called back
     recalled = hub.follow().opened[-1]
