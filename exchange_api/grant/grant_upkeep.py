@@ -111,7 +111,7 @@ def keep_one(session: Session, grant_id: str, now: datetime, done: Kept) -> None
 def watch(session: Session, now: datetime, done: Kept) -> None:
     """Hold the day's use against what was declared; in a day's first hours the day before once more, for what came after the last look."""
     local = now.astimezone(CHINA)
-    living = list(session.scalars(select(Grant).where(Grant.state == "active").order_by(Grant.id).with_for_update()))
+    living = list(session.scalars(select(Grant).where(Grant.state == "active").order_by(Grant.id)))
     days = [local.date() - timedelta(days=1)] if local.hour < FIRST_HOURS else []
     for day in (*days, local.date()):
         findings, suspended = use.judge(session, living, day)

@@ -108,18 +108,17 @@ def judge(session: Session, living: Sequence[Grant], day: date) -> tuple[list[st
     found, suspended = [], []
     days = find(session, living, day) if living else {}
     for grant in living:
-        for rule in rules():
-            measured = getattr(days[grant.id], rule.measure)
-            if measured <= rule.above or _count_of(days[grant.id], rule) < rule.least:
-                continue
-            if _is_known(session, grant, rule, days[grant.id]):
+        broken = [rule for rule in rules() if _is_broken(days[grant.id], rule)]
+        if not broken:
+            continue
+        session.refresh(grant, with_for_update=True)  # only now: an officer who suspends must not wait for the counting
+        for rule in broken:
+            if grant.state != "active" or _is_known(session, grant, rule, days[grant.id]):
                 continue
             _note(session, grant, rule, days[grant.id])
             found.append(f"{grant.id} use.{rule.key}")
-            consumer = life.parties(session, grant).consumer
-            if rule.suspends and flags.put(
-                session, system(consumer), grant, ("platform", f"use.{rule.key}"), f"{rule.zh} / {rule.en}"
-            ):
+            actor, flag = system(life.parties(session, grant).consumer), ("platform", f"use.{rule.key}")
+            if rule.suspends and flags.put(session, actor, grant, flag, f"{rule.zh} / {rule.en}"):
                 suspended.append(grant.id)
     return found, suspended
 
@@ -177,6 +176,10 @@ def _outside(session: Session, grant: Grant, rows: Sequence[Any]) -> int:
         return 0
     first, last = parse_hours(declared)
     return sum(row.answers for row in rows if not first <= row.hour < last)
+
+
+def _is_broken(done: DayOfUse, rule: Rule) -> bool:
+    return bool(getattr(done, rule.measure) > rule.above and _count_of(done, rule) >= rule.least)
 
 
 def _count_of(done: DayOfUse, rule: Rule) -> int:

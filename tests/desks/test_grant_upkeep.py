@@ -1,11 +1,12 @@
 """Time ends what nobody looks at: periods, unused grants, certificates, wishes for more; and use is held against what was declared."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import URL, create_engine, select
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
@@ -15,11 +16,14 @@ from exchange_api.grant.grant_upkeep import Kept, keep_grants
 from exchange_api.states import QUOTA
 from schemas.calendar import CHINA, today
 from schemas.errors import Denied, HutongError, Invalid
-from schemas.tables.exchange import Grant, GrantUse
+from schemas.migrations import upgrade
+from schemas.tables.departments import Department
+from schemas.tables.exchange import Application, Grant, GrantUse
 from schemas.tables.grant_life import QUOTA_STATES, QuotaRequest
 from schemas.tables.operations import Notice
+from schemas.tables.services import ServiceItem
 from tests.desks.conftest import BUREAU, CIVIL, HOUSING, POLICE, actor
-from tests.desks.granting import MARITAL, NAME, authority, granted
+from tests.desks.granting import MARITAL, NAME, authority, granted, wish
 
 EVERYBODY = {"housing", "public_security", "data_bureau"}
 
@@ -257,3 +261,39 @@ def test_an_unknown_wish_is_named(town: Session) -> None:
     with pytest.raises(HutongError) as refused:
         quota_requests.decline(town, BUREAU, 99_999_999, "x")
     assert refused.value.code == "case.unknown"
+
+
+def test_two_officers_at_once_end_a_grant_once(new_committed_grant: tuple[Callable[[], Session], str]) -> None:
+    begin, grant_id = new_committed_grant
+    with begin() as first, begin() as second, ThreadPoolExecutor(1) as other:
+        grants.revoke(first, BUREAU, grant_id, "一")
+        waiting = other.submit(grants.close, second, HOUSING, grant_id, "二")
+        first.commit()
+        with pytest.raises(Invalid, match=r"case\.wrong_state"):
+            waiting.result(30)
+    with begin() as now:
+        assert [event.to_state for event in life.timeline(now, grant_id)] == ["revoked"]
+
+
+@pytest.fixture
+def new_committed_grant(new_database: Callable[[], URL]) -> Iterator[tuple[Callable[[], Session], str]]:
+    """A grant that every connection sees, in a database of its own."""
+    url = new_database()
+    upgrade(url)
+    engine = create_engine(url)
+    with Session(engine) as session:
+        for name in ("housing", "public_security"):
+            session.add(Department(id=name, name=name, short_name=name))
+        session.flush()
+        session.add(ServiceItem(id="gzf", name="公租房", department_id="housing"))
+        session.add(Application(id="zufang", name="公租房系统", department_id="housing"))
+        session.flush()
+        demand = wish(session)
+        grant = Grant(
+            id="SQ-2026-000001", demand_id=demand.id, application_id="zufang", library="population", service_item_id="gzf",
+            valid_from=today(), valid_until=today() + timedelta(days=9),
+        )  # fmt: skip
+        session.add(grant)
+        session.commit()
+    yield lambda: Session(engine), "SQ-2026-000001"
+    engine.dispose()

@@ -8,6 +8,7 @@ import typer
 from catalog import departments
 from catalog.reform import department_names, reforms
 from catalog.snapshot import write_snapshot
+from exchange_api.grant import foundations
 from hutong.commands.catalog.department_words import (
     body_of,
     change_of,
@@ -161,6 +162,7 @@ def dissolve(department: DepartmentId, basis: Basis, on: On = None, by: By = "")
     """Dissolve a department that owns nothing any more. 撤销部门"""
     with transaction() as session:
         tell(session, reforms.dissolve(session, department, reforms.Act(day_of(on), basis, by)))
+        foundations.hold(session)
 
 
 @app.command("reforms")
@@ -177,6 +179,7 @@ def apply() -> None:
     with transaction() as session:
         done = reforms.apply_due(session)
         if done.changes:
+            foundations.hold(session)
             write_snapshot(session)
         lines = [told(change_of(change)) for change in done.changes]
     for line in lines:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from catalog import directory
 from catalog.findings import Finding, Outcome
 from catalog.snapshot import write_snapshot
-from exchange_api.grant import grants
+from exchange_api.grant import foundations, grants
 from schemas.database import transaction
 from schemas.errors import Invalid
 
@@ -71,6 +71,7 @@ def import_(  # noqa: PLR0913 - each is an option of the command
         with transaction() as session, _progress(form, department) as options:
             outcome = _importer(form)(session, path, partial=partial, by=by, **options)
             published = _publish(session, outcome) if publish else []
+            foundations.hold(session)
             write_snapshot(session)
     except KeyboardInterrupt:
         typer.echo("已中断，未导入任何内容。Interrupted; nothing was imported.", err=True)
