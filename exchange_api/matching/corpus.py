@@ -23,6 +23,7 @@ _SINGLE = 0.35  # a single character says a third of what a pair says
 _EVERYWHERE = 0.6  # an item of so many resources is one of the platform's own (更新周期), not of the department's
 _NAMELESS = re.compile("信息|名单|公示|（.*?）|奖励|登记|情况|目录")
 _RAREST = 4.36  # what a feature weighs that one resource has, however many there are
+_LONGEST, _LONGEST_NAME = 2_000, 200  # characters of a text and of a name that are read
 _AT_ONCE = 250_000  # pairs that are sorted together
 _SMALL = 5  # so few resources do not tell what is everywhere
 
@@ -109,7 +110,7 @@ class Resources:
 
 
 class Corpus:
-    """The directory ready to be searched. A row is one name of one item; rows stand by resource."""
+    """The directory ready to be searched; of endless names only the beginning is read. A row is one name of one item; rows stand by resource."""
 
     def __init__(self, known: Sequence[Candidate]) -> None:
         place = {version: n for n, version in enumerate(dict.fromkeys(one.version_id for one in known))}
@@ -167,19 +168,19 @@ class Corpus:
 
     def _lists(self, texts: Iterable[str]) -> Lists:
         return Lists.made(
-            sorted(self._number.setdefault(one, len(self._number)) for one in features(text)) if text else []
+            sorted(self._number.setdefault(one, len(self._number)) for one in features(text[:_LONGEST])) if text else []
             for text in texts
         )
 
     def _names(self, written: list[str]) -> tuple[Numbers, Names]:
         place = {name: n for n, name in enumerate(dict.fromkeys(written))}
         lists = self._lists(place)
-        kind = np.array([kinds.numbers()[kinds.kind_of_offered(name)] for name in place], np.int16)
+        kind = np.array([kinds.numbers()[kinds.kind_of_offered(name[:_LONGEST_NAME])] for name in place], np.int16)
         row_name = np.array([place[name] for name in written], np.int32)
         inside = Lists.paired(row_name, self.row_resource, len(place))
         spread = np.diff(inside.starts)
         platform = (spread >= _EVERYWHERE * self.count) & ~_identifies(kind) & (self.count >= _SMALL)
-        texts = np.array([canonical(name) for name in place], np.str_)
+        texts = np.array([canonical(name[:_LONGEST_NAME])[:_LONGEST_NAME] for name in place], np.str_)
         weight = np.zeros(len(place), np.float32)
         return row_name, Names(texts, lists, lists.turned(len(self._number)), inside, weight, kind, platform)
 
@@ -201,7 +202,9 @@ class Corpus:
     def _resources(self, ones: list[Candidate], named: Lists, about: Lists, own: NDArray[np.bool_]) -> Resources:
         size, pairs = len(self._number), np.where(self.is_pair, self.weights, 0).astype(np.float32)
         telling = Lists.made(self._telling(one) for one in ones)
-        departments = Lists.made(self.numbers_of(features(one.department_name)).tolist() for one in ones)
+        departments = Lists.made(
+            self.numbers_of(features(one.department_name[:_LONGEST_NAME])).tolist() for one in ones
+        )
         kind = self.names.kind[self.row_name]
         tells = own & ~_identifies(kind)
         holding = self._joined([(self.row_resource[tells], self.row_name[tells])], [named, about])
@@ -215,8 +218,8 @@ class Corpus:
         )  # fmt: skip
 
     def _telling(self, one: Candidate) -> list[int]:
-        found = [f for f in features(_NAMELESS.sub("", one.resource_name)) if len(f) > 1]
-        numbers: list[int] = self.numbers_of(found or features(one.resource_name)).tolist()
+        found = [f for f in features(_NAMELESS.sub("", one.resource_name[:_LONGEST_NAME])) if len(f) > 1]
+        numbers: list[int] = self.numbers_of(found or features(one.resource_name[:_LONGEST_NAME])).tolist()
         return numbers
 
 

@@ -7,6 +7,7 @@ A demand that is matched without a database has none of it. Only `engine` calls 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,11 +85,16 @@ class Rows:
 
     def __init__(self, evidence: Evidence, candidates: Sequence[Candidate], texts: Sequence[str]) -> None:
         self.evidence, self.candidates = evidence, candidates
-        self.rows: dict[ItemKey, list[int]] = {}
-        for row, one in enumerate(candidates):
-            self.rows.setdefault((one.resource_id, one.item_id), []).append(row)
         self.standing = evidence.standing({one.resource_id for one in candidates})
         self.duties = evidence.duties(texts)
+
+    @cached_property
+    def rows(self) -> dict[ItemKey, list[int]]:
+        """Return the rows of each item: one for each of its names."""
+        rows: dict[ItemKey, list[int]] = {}
+        for row, one in enumerate(self.candidates):
+            rows.setdefault((one.resource_id, one.item_id), []).append(row)
+        return rows
 
     def weigh(self, wish: Wish, alike: Array, offered: float) -> Weighed:
         """Return one wish's rows with all evidence. offered: likeness below which nothing is offered, so no tie is to be broken."""

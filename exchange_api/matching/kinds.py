@@ -13,7 +13,7 @@ from exchange_api.matching.words import canonical, core, kept, vocabulary
 
 EXISTENCE, UNKNOWN = "existence", "none"
 _BOTH = re.compile("身份证号?或|或统一社会信用")
-_REMARK = re.compile(r"\([^)]*\)")
+_REMARK = re.compile(r"\([^)]{0,100}\)")
 
 
 @kept

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from schemas import yaml_data
 
 _NOISE = re.compile(r"[\s\W_]+")
-_BRACKETS = re.compile(r"[（(【\[][^）)】\]]*[）)】\]]")
-_LIST_IN_BRACKETS = re.compile(r"[(（]([^)）]*[、,，][^)）]*)[)）]")
+# a remark in brackets, and a list in them; bounded, so that a text of nothing but brackets is read in one go
+_BRACKETS = re.compile(r"[（(【\[][^）)】\]]{0,100}[）)】\]]")
+_LIST_IN_BRACKETS = re.compile(r"[(（]([^)）、,，]{0,50}[、,，][^)）]{0,150})[)）]")
 _AND = re.compile(r"及其|[及、与和]|(?<=.)/(?=.)")
 Features = frozenset[str]
 Answered = TypeVar("Answered")

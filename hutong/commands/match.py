@@ -118,7 +118,9 @@ def _read_demands(path: Path) -> Iterator[dict[str, Any]]:
             continue
         try:
             found = json.loads(line)
-            _ = found["id"], [item["name"] + "" for item in found["requested_items"]]
-        except (ValueError, KeyError, TypeError) as wrong:
+            wanted = [(item["name"], item.get("note") or "") for item in found["requested_items"]]
+            said = [found.get("purpose") or "", (found.get("service_item") or {}).get("name") or ""]
+            _ = found["id"], "".join((*said, *(text for item in wanted for text in item)))
+        except (ValueError, KeyError, TypeError, AttributeError) as wrong:
             raise Invalid("match.demand_unreadable", file=path.name, line=number) from wrong
         yield found
