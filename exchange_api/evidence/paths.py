@@ -16,7 +16,7 @@ _NOTE = text("""
 WITH fresh AS (
     SELECT e.id, e.at, e.application_id, e.grant_id, convert_from(e.document, 'UTF8')::jsonb -> 'batches' AS batches
     FROM evidence.leaves l JOIN evidence.entries e ON e.id = l.entry_id
-    WHERE l.index >= :size AND l.index < :size + :most AND e.application_id IS NOT NULL
+    WHERE l.index >= CAST(:noted AS bigint) AND l.index < CAST(:until AS bigint) AND e.application_id IS NOT NULL
       AND EXISTS (SELECT FROM exchange.grants g WHERE g.id = e.grant_id)
 ), named AS (
     SELECT id, at, application_id, grant_id, '' AS batch FROM fresh
@@ -46,7 +46,7 @@ def note_paths(session: Session, most: int = MOST) -> int:
     noted, size = session.execute(_SIZES).one()
     until = min(noted + most, size)
     if until > noted:
-        session.execute(_NOTE, {"size": noted, "most": until - noted})
+        session.execute(_NOTE, {"noted": noted, "until": until})
         session.execute(_MARK, {"size": until})
     return int(until - noted)
 

@@ -6,9 +6,10 @@ answer is linked to follows from its evidence; the other way goes over the paths
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from exchange_api.tracing.viewers import PATH, RECIPIENT, Viewer
@@ -60,16 +61,18 @@ class Link:
         else:
             sql, after = self._select(direction, look), look.after or ""
         facts = {"ids": list(ids), "most": look.most, "after": after, "grants": list(look.grants or ())}
-        return [Pair(*row) for row in session.execute(text(sql), facts | look.viewer.facts)]
+        return [Pair(*row) for row in session.execute(_statement(sql), facts | look.viewer.facts)]
 
-    def count(self, session: Session, direction: Direction, node: str, look: Look) -> int:
-        """Return how many neighbours a node has that way, at most `COUNTED` where they must be counted one by one."""
+    def count(self, session: Session, direction: Direction, ids: Sequence[str], look: Look) -> dict[str, int]:
+        """Return how many neighbours each node has that way, at most `COUNTED` where they must be counted one by one."""
         if self.streams is not None and direction == self._streamed:
-            sql = self.streams[1].format(**_narrowed(look))
+            counted = self.streams[1].format(**_narrowed(look))
         else:
-            sql = f"SELECT count(*) FROM (SELECT FROM {self._near(direction, look)} LIMIT {COUNTED}) c"  # noqa: S608 - our own
-        facts = {"id": node, "grants": list(look.grants or ())}
-        return int(session.scalar(text(sql), facts | look.viewer.facts) or 0)
+            near = self._near(direction, look)
+            counted = f"SELECT count(*) FROM (SELECT FROM {near} LIMIT {COUNTED}) c"  # noqa: S608 - our own
+        sql = f"SELECT s.id, ({counted}) FROM unnest(CAST(:ids AS text[])) AS s (id)"  # noqa: S608 - our own
+        facts = {"ids": list(ids), "grants": list(look.grants or ())}
+        return {node: int(count or 0) for node, count in session.execute(_statement(sql), facts | look.viewer.facts)}
 
     @property
     def _streamed(self) -> Direction:
@@ -79,7 +82,7 @@ class Link:
         far, place = direction, self.rank if self.rank and direction == "down" else direction
         kind = "bigint" if place == self.rank else KEYS.get(self.down if far == "down" else self.up, "text")
         after = f"AND p.{place} < CAST(:after AS {kind})" if look.after else ""
-        near = self._near(direction, look).replace(":id", "s.id")
+        near = self._near(direction, look)
         return (
             f"SELECT s.id, t.id, t.place FROM unnest(CAST(:ids AS text[])) AS s (id) CROSS JOIN LATERAL (SELECT p.{far}::text AS id,"  # noqa: S608
             f" p.{place}::text AS place FROM {near} {after} ORDER BY p.{place} DESC LIMIT :most) t"
@@ -89,7 +92,13 @@ class Link:
         near, here, there = ("up", self.up, self.down) if direction == "down" else ("down", self.down, self.up)
         shown = look.viewer.condition(there, f"p.{direction}")
         scope = _scope(look) if self.is_scoped else "true"
-        return f"({self.pairs}) p WHERE p.{near} = CAST(:id AS {KEYS.get(here, 'text')}) AND {shown} AND {scope}"
+        return f"({self.pairs}) p WHERE p.{near} = CAST(s.id AS {KEYS.get(here, 'text')}) AND {shown} AND {scope}"
+
+
+@lru_cache(1_000)
+def _statement(sql: str) -> TextClause:
+    """Return a statement whose names need not be looked for again."""
+    return text(sql)
 
 
 def _narrowed(look: Look) -> dict[str, str]:
@@ -108,7 +117,7 @@ def _over_paths(chosen_by: str) -> tuple[str, str]:
         SELECT x.entry_id {chosen} ORDER BY x.entry_id DESC LIMIT :most) t"""  # noqa: S608 - our own
     newest = """CROSS JOIN LATERAL (SELECT e.entry_id FROM evidence.path_entries e WHERE e.path_id = p.id
         AND e.entry_id < CAST(:after AS uuid) ORDER BY e.entry_id DESC LIMIT :most) x"""
-    counted = f"SELECT sum(p.entries) {chosen}".replace("s.id", ":id")
+    counted = f"SELECT sum(p.entries) {chosen}"
     return stream.replace("{of}", newest), counted.replace("{of}", "")
 
 
@@ -124,7 +133,7 @@ _AFFECTED = (
         SELECT x.receipt FROM exchange.recall_recipients p CROSS JOIN LATERAL (SELECT c.receipt FROM exchange.recall_receipts c
         WHERE c.recall_id = p.recall_id AND c.application_id = p.application_id AND c.receipt < CAST(:after AS uuid)
         ORDER BY c.receipt DESC LIMIT :most) x WHERE p.recall_id = s.id AND {shown_recipients} ORDER BY x.receipt DESC LIMIT :most) t""",
-    "SELECT sum(p.receipts) FROM exchange.recall_recipients p WHERE p.recall_id = :id AND {shown_recipients}",
+    "SELECT sum(p.receipts) FROM exchange.recall_recipients p WHERE p.recall_id = s.id AND {shown_recipients}",
 )
 
 LINKS = (

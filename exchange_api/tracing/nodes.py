@@ -5,9 +5,10 @@ freely. Called by `trace` alone.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from exchange_api.tracing.links import KEYS
@@ -30,11 +31,25 @@ class Node:
         return f"{self.kind}:{self.id}"
 
 
-def describe(session: Session, kind: str, ids: Iterable[str]) -> dict[str, Node]:
-    """Return the nodes of one kind by id."""
-    sql = f"SELECT t.key::text AS id, t.* FROM ({_DESCRIBED[kind]}) t WHERE t.key = ANY(CAST(:ids AS {KEYS.get(kind, 'text')}[]))"  # noqa: S608
-    rows = session.execute(text(sql), {"ids": list(ids)}).mappings()
-    return {row["id"]: _node(kind, dict(row)) for row in rows}
+def describe(session: Session, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Node]:
+    """Return the nodes by kind and id, asked for in one question; what is gone is left out."""
+    ids: dict[str, list[str]] = {}
+    for kind, node in names:
+        ids.setdefault(kind, []).append(node)
+    if not ids:
+        return {}
+    rows = session.execute(_statement(tuple(ids)), ids).mappings()
+    return {(row["of_kind"], row["id"]): _node(row["of_kind"], dict(row)) for row in rows}
+
+
+@cache
+def _statement(kinds: tuple[str, ...]) -> TextClause:
+    parts = [
+        f"SELECT '{kind}' AS of_kind, t.key::text AS id, t.title, t.state, t.at, t.facts FROM ({_DESCRIBED[kind]}) t"  # noqa: S608
+        f" WHERE t.key = ANY(CAST(:{kind} AS {KEYS.get(kind, 'text')}[]))"
+        for kind in kinds
+    ]
+    return text(" UNION ALL ".join(parts))
 
 
 def _node(kind: str, row: Mapping[str, Any]) -> Node:

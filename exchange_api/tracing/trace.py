@@ -118,12 +118,7 @@ class _Walk:
     def told(self) -> Trace:
         """Return what was found, described."""
         trace = Trace(_ref(self._start), more=self._more, is_cut=self._is_cut, behind=behind(self._session))
-        kinds: dict[str, list[str]] = {}
-        for kind, node in self._found:
-            kinds.setdefault(kind, []).append(node)
-        nodes = {
-            (kind, node): one for kind, ids in kinds.items() for node, one in describe(self._session, kind, ids).items()
-        }
+        nodes = describe(self._session, self._found)
         trace.nodes = {_ref(name): nodes[name] for name in self._found if name in nodes}
         trace.edges = [(_ref(above), _ref(below)) for above, below in self._edges if above in nodes and below in nodes]
         return trace
@@ -167,24 +162,22 @@ class _Walk:
         for source, target, place in link.find(self._session, direction, [node for _, node in here], wide):
             lists.setdefault(source, []).append((target, place))
         for source, targets in lists.items():
-            near = (here[0][0], source)
             for target, _ in targets[: look.most]:
-                self._join(direction, near, (far, target))
-            if len(targets) > look.most:
-                self._leave_out(link, direction, near, (targets[look.most - 1][1], look))
+                self._join(direction, (here[0][0], source), (far, target))
+        self._leave_out(link, direction, {source: found for source, found in lists.items() if found[look.most :]}, look)
         return [(far, target) for targets in lists.values() for target, _ in targets[: look.most]]
 
     def _join(self, direction: Direction, near: Name, far: Name) -> None:
         self._found[far] = None
         self._edges[(near, far) if direction == "down" else (far, near)] = None
 
-    def _leave_out(self, link: Link, direction: Direction, near: Name, rest: tuple[str, Look]) -> None:
-        place, look = rest
-        far = link.down if direction == "down" else link.up
-        shown = look.shown + look.most
-        count = max(1, link.count(self._session, direction, near[1], look) - shown)
-        grants = ",".join(look.grants or ())
-        self._more.append(More(_ref(near), far, direction, count, f"{direction}/{far}/{shown}/{grants}/{place}"))
+    def _leave_out(self, link: Link, direction: Direction, lists: dict[str, list[tuple[str, str]]], look: Look) -> None:
+        near, far = (link.up, link.down) if direction == "down" else (link.down, link.up)
+        counts = link.count(self._session, direction, list(lists), look) if lists else {}
+        shown, grants = look.shown + look.most, ",".join(look.grants or ())
+        for source, found in lists.items():
+            after = f"{direction}/{far}/{shown}/{grants}/{found[look.most - 1][1]}"
+            self._more.append(More(_ref((near, source)), far, direction, max(1, counts[source] - shown), after))
 
 
 def _ref(name: Name) -> str:

@@ -217,7 +217,7 @@ def test_a_body_that_does_not_fit_a_digest_given_with_it_is_refused(hub: Hub, se
         ({"host": "elsewhere.example"}, "authority.unknown"),
     ],
 )  # fmt: skip
-def test_headers_that_are_not_in_form_are_refused(hub: Hub, secret: str, headers: dict[str, str], code: str) -> None:
+def test_headers_that_are_not_in_form_are_refused(hub: Hub, secret: str, headers: dict[str, Any], code: str) -> None:
     request = Caller(hub, secret).request(ASKED, **{name: value for name, value in headers.items() if name != "host"})
     if "host" in headers:
         request = Request("POST", headers["host"], request.path, "", request.headers, request.body)
@@ -249,7 +249,8 @@ def test_only_named_services_are_behind_the_door(hub: Hub, secret: str) -> None:
 
 
 def test_headers_on_an_ordinary_path_open_nothing(hub: Hub, secret: str) -> None:
-    request = Caller(hub, secret).request(hub.site.asking(), **{"x-request-id": str(uuid.uuid4())})
+    more: dict[str, Any] = {"x-request-id": str(uuid.uuid4())}
+    request = Caller(hub, secret).request(hub.site.asking(), **more)
     ordinary = Request("POST", request.authority, "/v1/libraries/population/query", "", request.headers, request.body)
     assert json.loads(hub.site.send(ordinary).body)["code"] == "signature.missing"
 

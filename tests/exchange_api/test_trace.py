@@ -5,10 +5,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, create_engine, text
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.keyring import ensure_active_key
+from exchange_api.evidence.paths import note_paths
 from exchange_api.keys import jwks
 from exchange_api.signing import SoftwareSigner
 from exchange_api.tracing import trace
@@ -225,3 +226,16 @@ def test_a_walk_of_one_step_stops_there(story: Story, session: Session) -> None:
     found: Trace = trace.of(session, story.demand, EVERYTHING, Wish(depth=1))
     kinds: set[Any] = {node.kind for node in found.nodes.values()}
     assert kinds == {"service_item", "demand", "match"}
+
+
+def test_paths_are_noted_however_long_the_log_is(story: Story, session: Session) -> None:
+    """The place in the log is a long number from the first page of it on: 32,767 is no end."""
+    story.into_the_log()
+    session.execute(text("UPDATE evidence.path_mark SET size = 32760"))
+    session.execute(
+        text(
+            "INSERT INTO evidence.leaves SELECT 32759 + row_number() OVER (), uuidv7(), '' FROM generate_series(1, 20)"
+        )
+    )
+    assert note_paths(session) == 20
+    assert note_paths(session) == 0
