@@ -17,6 +17,7 @@ from exchange_api.demand import demands
 from exchange_api.grant import grants
 from exchange_api.supply import supplies
 from exchange_api.supply.supplies import ItemAnswer, TaskAnswer
+from exchange_api.upkeep import keep_up
 from schemas.errors import Denied, Invalid
 from schemas.tables.exchange import Demand, SupplyAnswer, SupplyTask, TaskDemand
 from schemas.tables.landing import Batch, Pause
@@ -314,6 +315,15 @@ def test_what_nobody_offers_any_more_ends_the_case_by_name(town: Session) -> Non
     assert demand.state == "refused"
     (why,) = cases.timeline(town, demand.id)[-1].facts["refused"]
     assert (why["item"], why["state"], why["department"]) == ("户籍地址", "cancelled", "public_security")
+
+
+@pytest.mark.usefixtures("_snapshot")
+def test_the_hourly_upkeep_asks_anew_for_what_a_withdrawal_left_waiting(town: Session) -> None:
+    demand = dispatched(town, "姓名", "户籍地址")
+    directory.withdraw(town, "public_security.resident")
+    keep_up(town)
+    assert demand.state == "provided"
+    assert {row.state for row in supplies.answers_of_demand(town, demand.id).values()} == {"confirmed", "cancelled"}
 
 
 def test_answers_keep_who_said_what_and_when(town: Session) -> None:
