@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from exchange_api.evidence.receipt import Check
 
 WEAK = {
     "request_signature": (
@@ -58,14 +61,19 @@ def verify(
         )
     else:
         for check in report.checks:
-            chinese, english = (WEAK if check.is_weak else MEANING).get(check.name, (check.name, check.name))
-            mark, colour = ("✓", typer.colors.GREEN) if check.ok else ("✗", typer.colors.RED)
-            mark, colour = ("△", typer.colors.YELLOW) if check.is_weak else (mark, colour)
-            typer.echo(f"{typer.style(mark, fg=colour)} {chinese} · {english}")
-            if not check.ok:
-                typer.echo(f"    {check.name}: {check.detail}")
+            _tell(check)
         typer.echo(
             ("回执有效 verified" if report.verified else f"回执无效 NOT verified: {report.failed}")
             + f"  (keys: {source})"
         )
     raise typer.Exit(0 if report.verified else 1)
+
+
+def _tell(check: "Check") -> None:
+    """Print one check: what it proves, or what is wrong."""
+    chinese, english = (WEAK if check.is_weak else MEANING).get(check.name, (check.name, check.name))
+    mark, colour = ("✓", typer.colors.GREEN) if check.ok else ("✗", typer.colors.RED)
+    mark, colour = ("△", typer.colors.YELLOW) if check.is_weak else (mark, colour)
+    typer.echo(f"{typer.style(mark, fg=colour)} {chinese} · {english}")
+    if not check.ok:
+        typer.echo(f"    {check.name}: {check.detail}")
