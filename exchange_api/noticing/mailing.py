@@ -113,7 +113,7 @@ def _server(settings: MailSettings) -> Iterator[smtplib.SMTP]:
             server.close()
     except smtplib.SMTPResponseException as wrong:
         raise Transient("notice.unreachable", where=where, reason=f"{type(wrong).__name__} {wrong.smtp_code}") from None
-    except (OSError, UnicodeError) as wrong:  # SMTPException is one, and so are TLS refusals and time-outs; a password may be beyond ASCII
+    except (OSError, UnicodeError) as wrong:  # SMTPException, TLS refusals, time-outs; a password beyond ASCII
         raise Transient("notice.unreachable", where=where, reason=type(wrong).__name__) from None
 
 
