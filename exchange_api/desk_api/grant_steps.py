@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from exchange_api.actors import Actor
 from exchange_api.desk_api import sight
 from exchange_api.desk_api.asked import Ask, page_of
-from exchange_api.grant import certifying, flags, grants, life, quota_requests, use
+from exchange_api.grant import certifying, flags, grants, health, life, quota_requests, use
 from schemas.calendar import today
 from schemas.messages.desk_grants import (
+    CheckedStep,
+    CheckSaid,
     DayUsed,
     GrantedItemSaid,
     GrantEvents,
@@ -117,6 +119,13 @@ def used(session: Session, actor: Actor, ask: Ask) -> UseSaid:  # noqa: ARG001
     rows = use.days_of(session, ask.ids["grant"], today() - LATELY)
     days = [DayUsed(day=one.day, subjects=one.subjects, calls=one.calls) for one in rows]
     return UseSaid(grant=ask.ids["grant"], days=days)
+
+
+def check_health(session: Session, actor: Actor, ask: Ask) -> CheckSaid:
+    """Ask through the grant and say what came of each step."""
+    kept = health.check(session, actor, ask.ids["grant"])
+    steps = [CheckedStep(name=one["name"], is_good=one["is_good"], found=one["found"]) for one in kept.steps]
+    return CheckSaid(grant=kept.grant_id, is_good=kept.is_good, evidence=kept.receipt, steps=steps)
 
 
 def quotas(session: Session, actor: Actor, ask: Ask) -> QuotasSaid:  # noqa: ARG001

@@ -5,13 +5,13 @@ from datetime import date
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from catalog import notices
 from exchange_api.actors import Actor
 from exchange_api.clocks import extensions, lamps
 from exchange_api.clocks.clocks import RUNNING
 from exchange_api.desk_api import sight
 from exchange_api.desk_api.asked import Ask, page_of
-from schemas.errors import Denied, Invalid
+from exchange_api.noticing import reading
+from schemas.errors import Invalid
 from schemas.messages.desk_api import DeadlineSaid, DeadlinesSaid, NoticeSaid, NoticesSaid
 from schemas.messages.desk_grants import ExtensionSaid, ExtensionsSaid
 from schemas.tables.clocks import CaseClock, ClockExtension
@@ -23,6 +23,8 @@ def listed(session: Session, actor: Actor, ask: Ask) -> NoticesSaid:
     query = select(Notice).where(sight.notices(actor)).order_by(Notice.id.desc())
     if ask.page.after:
         query = query.where(Notice.id < _number(ask.page.after))
+    if ask.page.state:
+        query = query.where(Notice.read_at.is_(None) if _is_unread(ask.page.state) else Notice.read_at.is_not(None))
     found, further = page_of(session, query, ask.page, lambda one: str(one.id))
     return NoticesSaid(notices=[_notice(one) for one in found], next=further)
 
@@ -30,9 +32,7 @@ def listed(session: Session, actor: Actor, ask: Ask) -> NoticesSaid:
 def mark(session: Session, actor: Actor, ask: Ask) -> NoticeSaid:
     """Mark a notice of the actor's own department as read; the first reading stands. An auditor reads others' letters and marks none of them."""
     found = session.get_one(Notice, int(ask.ids["notice"]))
-    if found.department_id != actor.department_id:
-        raise Denied("case.not_yours", case=ask.ids["notice"])
-    notices.mark_read(session, actor.department_id, [found.id])
+    reading.read(session, actor, [found.id])
     session.refresh(found)
     return _notice(found)
 
@@ -43,6 +43,8 @@ def clocks(session: Session, actor: Actor, ask: Ask) -> DeadlinesSaid:
     if ask.page.after:
         day, number = _place(ask.page.after)
         query = query.where(or_(CaseClock.due_date > day, and_(CaseClock.due_date == day, CaseClock.id > number)))
+    if ask.page.state:
+        query = query.where(CaseClock.state == ask.page.state)
     query = query.order_by(CaseClock.due_date, CaseClock.id)
     found, further = page_of(session, query, ask.page, lambda one: f"{one.due_date.isoformat()}.{one.id}")
     return DeadlinesSaid(deadlines=[_clock(session, one) for one in found], next=further)
@@ -90,6 +92,12 @@ def _clock(session: Session, one: CaseClock) -> DeadlineSaid:
         lamp=lamps.lamp(session, one).value, started_on=one.started_on, due=one.due_date, is_provisional=one.is_provisional,
         paused_days=one.paused_days, extension_days=one.extension_days,
     )  # fmt: skip
+
+
+def _is_unread(state: str) -> bool:
+    if state not in ("unread", "read"):
+        raise Invalid("request.malformed", where="the query string", reason="state of a notice is unread or read")
+    return state == "unread"
 
 
 def _number(after: str) -> int:

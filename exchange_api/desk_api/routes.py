@@ -71,6 +71,7 @@ GRANTS: tuple[Route, ...] = (
     Route("POST", f"{_G}/recertification", "grants.write", grant.recertify, g.GrantSaid, "复核 Say that it is still right", m.Remark, GIVERS),
     Route("POST", f"{_G}/renewal", "grants.write", grant.ask_renewal, g.GrantSaid, "申请续期 Ask that it may go on", g.RenewalForm, DEMANDER),
     Route("POST", f"{_G}/prolongation", "grants.write", grant.prolong, g.GrantSaid, "续期 Let it go on", g.RenewalForm, GIVERS),
+    Route("POST", f"{_G}/health-check", "grants.write", grant.check_health, g.CheckSaid, "体检 Ask through it once", m.Nothing),
     Route("GET", f"{_G}/quota-requests", "grants.read", grant.quotas, g.QuotasSaid, "加量申请列表 List wishes for more"),
     Route("POST", f"{_G}/quota-requests", "grants.write", grant.ask_quota, g.QuotaSaid, "加量申请 Ask for more", g.QuotaForm, DEMANDER),
     Route("POST", f"{_Q}/approval", "grants.write", grant.approve_quota, g.QuotaSaid, "同意加量 Allow more", g.QuotaApproval, GIVERS),

@@ -160,3 +160,20 @@ class ExtensionsSaid(Page):
     """Wishes for more days, newest first."""
 
     extensions: list[ExtensionSaid]
+
+
+class CheckedStep(BaseModel):
+    """One step of a health check, and what was found."""
+
+    name: str
+    is_good: bool
+    found: str | None
+
+
+class CheckSaid(Said):
+    """A health check: one question really asked through the grant, for nobody, step by step."""
+
+    grant: str
+    is_good: bool
+    evidence: str = Field(description="The entry that says it was a check. 体检存证编号")
+    steps: list[CheckedStep]

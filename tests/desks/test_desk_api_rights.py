@@ -53,6 +53,7 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/v1/grants"): "DPAUX", ("GET", _G): "DPAU", ("GET", f"{_G}/timeline"): "DPAU", ("GET", f"{_G}/use"): "DPAU",
     ("POST", f"{_G}/suspension"): "DPA", ("POST", f"{_G}/resumption"): "DPA", ("POST", f"{_G}/revocation"): "A", ("POST", f"{_G}/closing"): "DA",
     ("POST", f"{_G}/recertification"): "PA", ("POST", f"{_G}/renewal"): "D", ("POST", f"{_G}/prolongation"): "PA",
+    ("POST", f"{_G}/health-check"): "DPA",
     ("GET", f"{_G}/quota-requests"): "DPAU", ("POST", f"{_G}/quota-requests"): "D",
     ("POST", "/v1/quota-requests/{request}/approval"): "PA", ("POST", "/v1/quota-requests/{request}/declining"): "PA",
     ("GET", "/v1/disputes"): "DPAUX", ("GET", _S): "DPAU", ("POST", f"{_D}/disputes"): "D", ("POST", f"{_S}/statement"): "DPA",

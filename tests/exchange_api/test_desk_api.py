@@ -140,6 +140,7 @@ def test_lists_come_in_pages(housing: Client) -> None:
         ("GET", "/v1/demands?after=%00", None, 422, "request.malformed"),
         ("GET", "/v1/demands?colour=red", None, 422, "request.malformed"),
         ("GET", "/v1/notices?after=x", None, 422, "request.malformed"),
+        ("GET", "/v1/notices?state=lost", None, 422, "request.malformed"),
         ("GET", "/v1/deadlines?after=2026-02-30.1", None, 422, "request.malformed"),
         ("PATCH", "/v1/demands", None, 405, "route.method"),
         ("GET", "/v1/demands/7", None, 404, "route.unknown"),
@@ -239,6 +240,10 @@ def test_a_suspension_over_http_is_effective_and_each_side_lifts_its_own(
     answers = [{"demand_item_id": one["item"], "decision": "confirm"} for one in waiting]
     done(police.call("POST", f"/v1/supply-tasks/{task}/answers", {"demand": number, "answers": answers}))
     (grant,) = done(housing.call("GET", f"/v1/demands/{number}"))["grants"]
+    checked = done(police.call("POST", f"/v1/grants/{grant}/health-check", {}))
+    assert not checked["is_good"], "the application has no key yet"
+    steps = {one["name"]: one["is_good"] for one in checked["steps"]}
+    assert (steps["key"], steps["state"], steps["answer"]) == (False, True, True)
     assert done(police.call("POST", f"/v1/grants/{grant}/suspension", {"why": "系统检修"}))["suspended_by"] == [
         "provider"
     ]
@@ -251,6 +256,24 @@ def test_a_suspension_over_http_is_effective_and_each_side_lifts_its_own(
         "suspend",
         "resume",
     ]
+
+
+def test_a_notice_is_read_once_and_deadlines_come_most_urgent_first(
+    housing: Client, police: Client, bureau: Client
+) -> None:
+    number = submitted(housing)
+    done(bureau.call("POST", f"/v1/demands/{number}/dispatch", {}))
+    newest = done(police.call("GET", "/v1/notices?state=unread&limit=1"))["notices"][0]
+    read = done(police.call("POST", f"/v1/notices/{newest['notice']}/reading", {}))
+    assert read["read_at"] is not None
+    assert done(police.call("POST", f"/v1/notices/{newest['notice']}/reading", {}))["read_at"] == read["read_at"]
+    unread = done(police.call("GET", "/v1/notices?state=unread&limit=200"))["notices"]
+    assert newest["notice"] not in {one["notice"] for one in unread}
+    assert housing.call("POST", f"/v1/notices/{newest['notice']}/reading", {})[1]["code"] == "case.not_yours"
+    owed = done(police.call("GET", "/v1/deadlines?limit=200"))["deadlines"]
+    assert number in {one["demand"] for one in owed}
+    assert [(one["due"], one["clock"]) for one in owed] == sorted((one["due"], one["clock"]) for one in owed)
+    assert {one["lamp"] for one in owed} <= {"green", "yellow", "red", "paused"}
 
 
 def _demands(desks: Desks) -> int:
