@@ -1,5 +1,6 @@
 """A form takes what a demander writes and no more: limits are named, hostile text is refused, and a draft may be thin, revised, thrown away."""
 
+import itertools
 from contextlib import suppress
 from typing import Any
 
@@ -12,8 +13,10 @@ from sqlalchemy.orm import Session
 from exchange_api import cases
 from exchange_api.demand import demands, forms
 from exchange_api.demand.forms import DemandForm
+from exchange_api.states import DEMAND, INFORMATION
 from schemas.errors import Denied, Invalid
-from schemas.tables.exchange import Application, CaseEvent, Demand, DemandItem, Match
+from schemas.tables.case_papers import INFORMATION_STATES
+from schemas.tables.exchange import DEMAND_STATES, Application, CaseEvent, Demand, DemandItem, Match
 from tests.desks.conftest import CIVIL, HOUSING, actor, form
 from tests.desks.demand_story import submitted
 
@@ -127,3 +130,18 @@ def test_an_application_must_be_registered_and_ones_own(town: Session) -> None:
 def test_only_a_demander_registers(town: Session) -> None:
     with pytest.raises(Denied, match=r"case\.role_needed"):
         demands.register(town, CIVIL, form("姓名"))
+
+
+def test_the_tables_keep_exactly_the_states_of_the_machines() -> None:
+    assert set(DEMAND_STATES) == DEMAND.states
+    assert set(INFORMATION_STATES) == INFORMATION.states
+    assert {state for state in DEMAND.states if not DEMAND.possible(state)} == {"withdrawn"}
+
+
+@pytest.mark.parametrize(("state", "action"), list(itertools.product(sorted(INFORMATION.states), INFORMATION.ways)))
+def test_a_question_moves_by_its_table_alone(state: str, action: str) -> None:
+    if state == "asked":
+        assert INFORMATION.after("BC-1", state, action) in INFORMATION.ends
+    else:
+        with pytest.raises(Invalid, match=r"case\.wrong_state"):
+            INFORMATION.after("BC-1", state, action)
