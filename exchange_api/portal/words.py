@@ -10,6 +10,7 @@ from exchange_api.portal.language import N_
 from exchange_api.portal.matching_words import MISSING as MISSING
 from exchange_api.portal.matching_words import REASON as REASON
 from exchange_api.portal.matching_words import REUSE as REUSE
+from exchange_api.portal.proof_words import CHECK as CHECK
 from schemas.library import LIBRARIES, library
 
 STATE = {
@@ -265,17 +266,6 @@ NOTICE = {
     "task.item_gone": N_("目录已撤销，%(items)s 改询其他数源：%(purpose)s"),
     "answer.fulfilled": N_("数源部门已兑现 %(item)s：%(purpose)s"),
     "answer.given_up": N_("数源部门放弃提供 %(item)s（%(why)s）：%(purpose)s"),
-}
-CHECK = {
-    "format": (N_("文件格式"), N_("文件符合回执格式，书写唯一")),
-    "request_digest": (N_("提问摘要"), N_("提问正文与其摘要一致")),
-    "request_signature": (N_("提问签名"), N_("提问由登记的应用系统签名")),
-    "response_digest": (N_("答复摘要"), N_("答复正文与其摘要一致")),
-    "response_signature": (N_("答复签名"), N_("答复由平台在密钥有效期内签名")),
-    "binding": (N_("问答绑定"), N_("答复对应的正是这次提问")),
-    "entry": (N_("存证条目"), N_("存证条目记载的正是这次问答")),
-    "inclusion": (N_("存证在册"), N_("条目确在存证日志之中")),
-    "checkpoint_signature": (N_("日志签名"), N_("存证日志的检查点由平台签名")),
 }
 ENTRY_KIND = {"answer": N_("答复"), "refusal": N_("拒绝"), "error": N_("错误"), "key": N_("密钥变更")}
 MASK = {
