@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from exchange_api import cases
 from exchange_api.actors import Actor
 from exchange_api.cases import Step
+from exchange_api.clocks import clocks
 from exchange_api.demand import ranking
-from exchange_api.states import DEMAND
-from exchange_api.supply import supplies
+from exchange_api.states import ANSWER, DEMAND
+from exchange_api.supply import reading, supplies
 from schemas.calendar import CHINA, today
 from schemas.errors import Denied, Invalid
 from schemas.settings import HutongSettings
@@ -49,6 +50,7 @@ def reopen(session: Session, actor: Actor, demand: Demand, item_ids: Collection[
         raise Invalid("demand.reason_needed", limit=LONGEST)
     names = [wanted[one].name for one in wanted if one in set(item_ids)]
     cases.move(session, actor, demand, Step("reopen", why.strip(), {"items": names}))
+    _end_former(session, actor, demand, set(item_ids))
     if ranking.is_outdated(session, demand.id):
         ranking.save_matches(session, demand)
     supplies.open_tasks(session, actor, demand, items=sorted(set(item_ids)))
@@ -66,6 +68,14 @@ def closed_on(session: Session, demand_id: str) -> date | None:
     query = select(func.max(CaseEvent.at)).where(CaseEvent.demand_id == demand_id, CaseEvent.to_state == "closed")
     at = session.scalar(query)
     return at.astimezone(CHINA).date() if at else None
+
+
+def _end_former(session: Session, actor: Actor, demand: Demand, item_ids: set[int]) -> None:
+    """End what was still promised or offered for these items: it is asked anew, and nobody owes the former promise any more."""
+    for row in supplies.answers_of_demand(session, demand.id).values():
+        if row.demand_item_id in item_ids and row.state in ANSWER.ways["cancel"]:
+            row.state = ANSWER.after(reading.case_of(row.id), row.state, "cancel")
+            clocks.stop(session, actor, reading.case_of(row.id), demand.id, is_met=False)
 
 
 def _require(session: Session, actor: Actor, demand: Demand, item_ids: Collection[int]) -> None:

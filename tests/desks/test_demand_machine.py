@@ -48,7 +48,7 @@ DIGEST = " UNION ALL ".join(
 STATES: tuple[tuple[Any, Machine], ...] = (
     (Demand.state, DEMAND), (SupplyTask.state, TASK), (TaskDemand.state, SHARE), (SupplyAnswer.state, ANSWER), (InformationRequest.state, INFORMATION),
 )  # fmt: skip
-EXAMPLES = 15
+EXAMPLES = 10
 LEFT = (
     "SELECT count(*) FROM exchange.{} x JOIN exchange.demands d ON d.id = x.demand_id "
     "WHERE d.state IN ('closed', 'withdrawn', 'refused') AND x.state IN {}"

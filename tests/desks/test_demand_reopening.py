@@ -8,14 +8,16 @@ from sqlalchemy.orm import Session
 
 from exchange_api import cases
 from exchange_api.actors import Actor
+from exchange_api.clocks import clocks
 from exchange_api.demand import demands, reopening
 from exchange_api.demand.reopening import ReopeningSettings
 from exchange_api.grant import grants
 from exchange_api.supply import supplies
+from schemas.calendar import today
 from schemas.errors import Denied, HutongError, Invalid
 from schemas.tables.exchange import CaseEvent, Demand
 from tests.desks.conftest import BUREAU, CIVIL, HOUSING, POLICE, actor
-from tests.desks.demand_story import confirm, dispatched, offer, refuse, task_of, told
+from tests.desks.demand_story import confirm, dispatched, offer, refuse, say, task_of, told
 
 WHY = "地址缺少门牌"
 
@@ -131,3 +133,14 @@ def test_what_is_not_ended_is_not_opened_again(town: Session, way: str) -> None:
         with pytest.raises(HutongError) as refused:
             reopening.reopen(town, who, demand, items, WHY)
         assert refused.value.code == "case.wrong_state"
+
+
+def test_a_promise_for_what_is_asked_anew_is_owed_no_more(town: Session) -> None:
+    demand = dispatched(town, "户籍地址")
+    say(town, demand, POLICE, decision="will_provide", promised_date=today())
+    (former,) = supplies.answers_of_demand(town, demand.id).values()
+    assert (demand.state, len(clocks.of(town, f"answer:{former.id}"))) == ("answered", 1)
+    reopening.reopen(town, BUREAU, demand, [item.id for item in demands.items(town, demand.id)], "重新办理")
+    assert (former.state, clocks.of(town, f"answer:{former.id}")) == ("cancelled", [])
+    refuse(town, demand)
+    assert demand.state == "refused"
