@@ -15,10 +15,11 @@ from pydantic import Field
 
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching.found import Reason
-from exchange_api.noticing import wording
+from exchange_api.noticing import links, wording
 from exchange_api.portal import assets, words
 from exchange_api.portal.language import LANGUAGES, translations
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
+from exchange_api.supply import grounds
 from schemas.errors import HutongError, Language
 from schemas.settings import HutongSettings
 
@@ -52,6 +53,8 @@ def environment(language: Language) -> Environment:
         "reuse": lambda one: _reuse(language, one),
         "marked": _marked,
         "notice": lambda notice: wording.say(notice.key, notice.facts, language),
+        "notice_path": lambda notice: links.path_of(notice.key, notice.facts, notice.demand_id),
+        "ground": lambda ground: grounds.in_words(ground, language),
     }
     settings = PortalSettings()
     made.globals |= {
@@ -87,12 +90,12 @@ def in_words(error: HutongError, language: Language) -> HutongError:
     """Return the error with keys among its facts (states, actions, roles) turned into words."""
     translate = translations(language).gettext
     facts = dict(error.facts)
-    for name, table in (("state", "state"), ("action", "action"), ("role", "role")):
+    for name in words.KINDS:
         if name in facts:
-            facts[name] = translate(words.word(table, facts[name]))
+            facts[name] = translate(words.word_of_any(name, facts[name]))
     if "possible" in facts:
         facts["possible"] = "、".join(
-            translate(words.word("action", key)) for key in str(facts["possible"]).split(", ")
+            translate(words.word_of_any("action", key)) for key in str(facts["possible"]).split(", ")
         )
     return type(error)(error.code, **facts)
 
