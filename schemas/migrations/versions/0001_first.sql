@@ -285,7 +285,11 @@ CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evi
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
 
 CREATE OR REPLACE FUNCTION evidence.queue_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-BEGIN INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM added ORDER BY id; RETURN NULL; END $$;
+BEGIN
+IF EXISTS (SELECT FROM evidence.halts) AND EXISTS (SELECT FROM added WHERE kind = 'answer') THEN
+    RAISE EXCEPTION 'evidence is halted: %', (SELECT string_agg(reason, ', ') FROM evidence.halts) USING ERRCODE = 'object_not_in_prerequisite_state';
+END IF;
+INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM added ORDER BY id; RETURN NULL; END $$;
 
 CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries();
@@ -320,12 +324,15 @@ CREATE TABLE evidence.tiles (
 
 CREATE TABLE evidence.checkpoints (
 	size BIGINT NOT NULL, 
+	previous BIGINT DEFAULT '0' NOT NULL, 
 	root BYTEA NOT NULL, 
 	keyid TEXT NOT NULL, 
 	signed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	note TEXT NOT NULL, 
 	CONSTRAINT pk_checkpoints PRIMARY KEY (size)
 );
+
+COMMENT ON COLUMN evidence.checkpoints.previous IS 'Size of the checkpoint before; 0 for the first: a missing row is named.';
 
 COMMENT ON COLUMN evidence.checkpoints.note IS 'The signed note, verbatim.';
 
@@ -334,6 +341,89 @@ BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE =
 
 CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.checkpoints
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
+
+CREATE TABLE evidence.cosignatures (
+	size BIGINT NOT NULL, 
+	vkey TEXT NOT NULL, 
+	cosigned_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	line TEXT NOT NULL, 
+	CONSTRAINT pk_cosignatures PRIMARY KEY (size, vkey)
+);
+
+COMMENT ON COLUMN evidence.cosignatures.vkey IS 'The witness: its C2SP verifier key.';
+
+COMMENT ON COLUMN evidence.cosignatures.cosigned_at IS 'As the witness signed it; whole seconds.';
+
+COMMENT ON COLUMN evidence.cosignatures.line IS 'The signature line of the note, verbatim.';
+
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$;
+
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.cosignatures
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
+
+CREATE TABLE evidence.stamps (
+	size BIGINT NOT NULL, 
+	stamped_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	token BYTEA NOT NULL, 
+	CONSTRAINT pk_stamps PRIMARY KEY (size)
+);
+
+COMMENT ON COLUMN evidence.stamps.stamped_at IS 'As the authority signed it.';
+
+COMMENT ON COLUMN evidence.stamps.token IS 'The TimeStampToken, DER.';
+
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$;
+
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.stamps
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
+
+CREATE TABLE evidence.halts (
+	reason TEXT NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_halts PRIMARY KEY (reason)
+);
+
+CREATE TABLE exchange.case_numbers (
+	prefix TEXT NOT NULL, 
+	year BIGINT NOT NULL, 
+	last BIGINT NOT NULL, 
+	CONSTRAINT pk_case_numbers PRIMARY KEY (prefix, year)
+);
+
+CREATE TABLE exchange.protected_subjects (
+	subject_hash TEXT NOT NULL, 
+	library TEXT NOT NULL, 
+	level TEXT NOT NULL, 
+	until DATE, 
+	added_by TEXT NOT NULL, 
+	added_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	CONSTRAINT pk_protected_subjects PRIMARY KEY (subject_hash), 
+	CONSTRAINT ck_protected_subjects_level CHECK (level in ('alert', 'case'))
+);
+
+COMMENT ON COLUMN exchange.protected_subjects.subject_hash IS 'Keyed hash, as in evidence entries.';
+
+CREATE OR REPLACE FUNCTION exchange.tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_notify('hutong_changes', TG_TABLE_NAME); RETURN NULL; END $$;
+
+CREATE OR REPLACE TRIGGER tell_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON exchange.protected_subjects
+FOR EACH STATEMENT EXECUTE FUNCTION exchange.tell_change();
+
+CREATE TABLE evidence.subject_entries (
+	subject_hash BYTEA NOT NULL, 
+	entry_id UUID NOT NULL, 
+	CONSTRAINT pk_subject_entries PRIMARY KEY (subject_hash, entry_id)
+);
+
+COMMENT ON COLUMN evidence.subject_entries.subject_hash IS 'The 32 bytes of the keyed hash.';
+
+CREATE TABLE evidence.subject_mark (
+	id SMALLINT NOT NULL, 
+	size BIGINT NOT NULL, 
+	CONSTRAINT pk_subject_mark PRIMARY KEY (id)
+);
 
 CREATE TABLE library.identity_links (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -1376,6 +1466,21 @@ CREATE INDEX ix_demands_department_id ON exchange.demands (department_id);
 
 CREATE INDEX ix_demands_service_item_id ON exchange.demands (service_item_id);
 
+CREATE TABLE exchange.application_networks (
+	application_id TEXT NOT NULL, 
+	networks TEXT[] NOT NULL, 
+	set_by TEXT NOT NULL, 
+	set_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	CONSTRAINT pk_application_networks PRIMARY KEY (application_id), 
+	CONSTRAINT fk_application_networks_application_id FOREIGN KEY(application_id) REFERENCES exchange.applications (id)
+);
+
+CREATE OR REPLACE FUNCTION exchange.tell_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_notify('hutong_changes', TG_TABLE_NAME); RETURN NULL; END $$;
+
+CREATE OR REPLACE TRIGGER tell_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON exchange.application_networks
+FOR EACH STATEMENT EXECUTE FUNCTION exchange.tell_change();
+
 CREATE TABLE landing.tickets (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
 	resource_id TEXT NOT NULL, 
@@ -2065,6 +2170,27 @@ CREATE TABLE exchange.grant_checks (
 );
 
 CREATE INDEX ix_grant_checks_grant_id ON exchange.grant_checks (grant_id, id);
+
+CREATE TABLE exchange.guard_findings (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	rule TEXT NOT NULL, 
+	application_id TEXT NOT NULL, 
+	grant_id TEXT NOT NULL, 
+	measured DOUBLE PRECISION NOT NULL, 
+	above DOUBLE PRECISION NOT NULL, 
+	receipt UUID NOT NULL, 
+	has_suspended BOOLEAN NOT NULL, 
+	review TEXT, 
+	reviewed_by TEXT, 
+	reviewed_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT pk_guard_findings PRIMARY KEY (id), 
+	CONSTRAINT ck_guard_findings_review CHECK (review in ('abuse', 'false_alarm')), 
+	CONSTRAINT fk_guard_findings_application_id FOREIGN KEY(application_id) REFERENCES exchange.applications (id), 
+	CONSTRAINT fk_guard_findings_grant_id FOREIGN KEY(grant_id) REFERENCES exchange.grants (id)
+);
+
+CREATE INDEX ix_guard_findings_grant_id ON exchange.guard_findings (grant_id, rule, at);
 
 CREATE TABLE landing.rule_results (
 	batch_id TEXT NOT NULL, 

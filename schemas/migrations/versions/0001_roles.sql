@@ -32,9 +32,11 @@ GRANT SELECT ON ALL TABLES IN SCHEMA operations TO hutong_exchange;
 GRANT INSERT ON evidence.entries TO hutong_exchange;
 
 GRANT INSERT, UPDATE ON evidence.tiles TO hutong_sequencer;
-GRANT INSERT ON evidence.leaves, evidence.checkpoints TO hutong_sequencer;
+GRANT INSERT ON evidence.leaves, evidence.checkpoints, evidence.cosignatures, evidence.stamps TO hutong_sequencer;
+GRANT INSERT, DELETE ON evidence.halts TO hutong_sequencer;
 GRANT INSERT ON evidence.entries TO hutong_sequencer;
 GRANT INSERT, UPDATE ON evidence.paths, evidence.path_entries, evidence.path_mark TO hutong_sequencer;
+GRANT INSERT, UPDATE ON evidence.subject_entries, evidence.subject_mark TO hutong_sequencer;
 GRANT DELETE ON evidence.pending TO hutong_sequencer; -- its inbox, filled by trigger
 
 GRANT SELECT ON operations.notices TO hutong_reader;
