@@ -108,6 +108,10 @@ COMMANDS: dict[str, Entry] = {
     "sequencer": Entry(
         "hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"
     ),
+    "log": Entry("hutong.commands.log:app", "Audit and archive the evidence log. 存证日志审计与归档"),
+    "witness": Entry(
+        "hutong.commands.witness:app", "Witness the evidence logs of hubs. 见证存证日志", connected=False
+    ),
 }
 
 

@@ -7,7 +7,7 @@ can be changed unnoticed. Ed25519 only (signature type 0x01): that is what witne
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exchange_api.signing.algorithms import PublicKey, Signer, decode_base64
@@ -16,6 +16,8 @@ from schemas.errors import Invalid
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 _ORIGIN = re.compile(r"[!-*,-~]{1,200}")
 _NUMBER = re.compile(r"0|[1-9]\d{0,18}")
+_COSIGNED = 4 + 8 + 64
+"""Bytes of a witness's line: key id, time, Ed25519 signature (C2SP tlog-cosignature)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,56 @@ def parse_checkpoint(note: str) -> tuple[Checkpoint, list[str]]:
 
 
 def verify_checkpoint(note: str, keys: Iterable[PublicKey]) -> tuple[Checkpoint, PublicKey]:
-    """Return the checkpoint and the key that signed it; ValueError unless every signature line is by one of `keys` and good."""
+    """Return the checkpoint and the key that signed it; ValueError unless every line of the log is by one of `keys` and good.
+
+    Lines of witnesses follow the log's own, in order; only their form is checked here (`cosignature` verifies them).
+    """
     checkpoint, lines = parse_checkpoint(note)
+    own = own_lines(checkpoint, lines)
     known = {note_key_id(checkpoint.origin, key): key for key in keys if key.algorithm == "ed25519"}
-    signed_by: PublicKey | None = None
-    for line in lines:
-        dash, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
-        raw = decode_base64(encoded)
-        key = known.get(raw[:4])
-        if dash != "—" or name != checkpoint.origin or key is None:
-            raise ValueError("a signature line is not by a known key of this log")
-        if not key.verify(raw[4:], checkpoint_body(checkpoint).encode()):
-            raise ValueError("the checkpoint's signature is wrong")
-        signed_by = key
-    if signed_by is None:
-        raise ValueError("the checkpoint is not signed")
-    return checkpoint, signed_by
+    if own != lines[: len(own)] or lines[len(own) :] != sorted({*lines[len(own) :]}):
+        raise ValueError("the signature lines are out of order")
+    signed_by = [_signer_of(line, known, checkpoint_body(checkpoint).encode()) for line in own]
+    for line in lines[len(own) :]:
+        if len(_split(line)[1]) != _COSIGNED:
+            raise ValueError("a signature line is neither by a known key of this log nor a witness's cosignature")
+    if not signed_by:
+        raise ValueError("the checkpoint is not signed by a known key of its log")
+    return checkpoint, signed_by[-1]
+
+
+def own_lines(checkpoint: Checkpoint, lines: Iterable[str]) -> list[str]:
+    """Return the signature lines under the log's own name."""
+    return [line for line in lines if line.startswith(f"— {checkpoint.origin} ")]
+
+
+def add_lines(note: str, lines: Iterable[str]) -> str:
+    """Return the note with witnesses' lines, each once and in order."""
+    return note + "".join(f"{line}\n" for line in sorted({*lines}))
+
+
+def bare_note(note: str) -> str:
+    """Return the note as the log alone signed it, without witnesses' lines: what a time stamp covers. ValueError as `parse_checkpoint`."""
+    checkpoint, lines = parse_checkpoint(note)
+    return "\n".join([checkpoint_body(checkpoint), *own_lines(checkpoint, lines), ""])
+
+
+def _split(line: str) -> tuple[str, bytes]:
+    dash, _, rest = line.partition(" ")
+    name, _, encoded = rest.partition(" ")
+    if dash != "—" or not _ORIGIN.fullmatch(name):
+        raise ValueError("a signature line is malformed")
+    return name, decode_base64(encoded)
+
+
+def _signer_of(line: str, known: Mapping[bytes, PublicKey], body: bytes) -> PublicKey:
+    raw = _split(line)[1]
+    key = known.get(raw[:4])
+    if key is None:
+        raise ValueError("a signature line is not by a known key of this log")
+    if not key.verify(raw[4:], body):
+        raise ValueError("the checkpoint's signature is wrong")
+    return key
 
 
 def write_proof(index: int, path: Sequence[bytes], note: str) -> str:

@@ -61,6 +61,12 @@ def write_jwks(session: Session, folder: Path | None = None) -> Path:
     return path
 
 
+def key_period(row: SigningKey) -> dict[str, str | None]:
+    """Return the moments of a key's life as its entries spell them: an audit holds the row against the newest of them."""
+    moments = {name: getattr(row, name) for name in ("created_at", "not_before", "not_after")}
+    return {name: moment and moment.astimezone(UTC).isoformat() for name, moment in moments.items()}
+
+
 def _record(session: Session, row: SigningKey) -> None:
-    facts = {"keyid": row.keyid, "state": row.state, "jwk": row.public_jwk}
+    facts = {"keyid": row.keyid, "state": row.state, "jwk": row.public_jwk, **key_period(row)}
     record(session, [Entry(id=new_receipt_id(), at=datetime.now(UTC), kind="key", facts=facts)])

@@ -17,7 +17,6 @@ from exchange_api.evidence import receipt_checks
 from exchange_api.evidence.canonical import canonical_json, parse_strict
 from exchange_api.evidence.receipt_checks import Broken, Receipt
 from exchange_api.signing import Request, Response, content_digest
-from exchange_api.signing.folder import keys_folder
 from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import HutongError, Invalid
 
@@ -116,7 +115,7 @@ def verify_receipt(data: bytes, jwks: Mapping[str, Any]) -> Report:
 
 def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
     """Return the trust root and where it came from: the given JWKS file, else `jwks.json` in the hub's keys folder. Raises Invalid receipt.keys_missing."""
-    place = path or keys_folder() / "jwks.json"
+    place = path or _own_keys()
     try:
         found: Any = json.loads(place.read_text("utf-8"))
     except (OSError, ValueError) as wrong:
@@ -124,6 +123,14 @@ def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
     if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
         raise Invalid("receipt.keys_missing", path=str(place))
     return found, place
+
+
+def _own_keys() -> Path:
+    from exchange_api.signing.folder import (
+        keys_folder,
+    )  # settings: the hub's own machine has them, an application system need not
+
+    return keys_folder() / "jwks.json"
 
 
 def _run(name: str, step: Callable[[Receipt], str], receipt: Receipt) -> Check:

@@ -78,7 +78,11 @@ def sequence_once(session: Session, signer: SoftwareSigner, origin: str, most: i
     _write(session, grown)
     body = CheckpointText(origin, size + added, _root({**tiles, **grown}, size + added))
     note = sign_checkpoint(body, signer, signer.public)
-    session.add(Checkpoint(size=body.size, root=body.root, keyid=signer.keyid, signed_at=datetime.now(UTC), note=note))
+    session.add(
+        Checkpoint(
+            size=body.size, previous=size, root=body.root, keyid=signer.keyid, signed_at=datetime.now(UTC), note=note
+        )
+    )
     session.flush()
     return added
 

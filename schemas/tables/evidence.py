@@ -1,6 +1,6 @@
 """Why: the evidence every answer leaves behind: hub keys, insert-only entries and the Merkle log over them. Written by exchange_api.evidence and keys only.
 
-Entries, leaves and checkpoints refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer by
+Entries, leaves, checkpoints, cosignatures and stamps refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer by
 trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data.
 """
 
@@ -106,10 +106,46 @@ class Checkpoint(Base):
     __table_args__ = ({"schema": "evidence"},)
 
     size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    previous: Mapped[int] = mapped_column(
+        server_default="0", comment="Size of the checkpoint before; 0 for the first: a missing row is named."
+    )
     root: Mapped[bytes]
     keyid: Mapped[str]
     signed_at: Mapped[datetime]
     note: Mapped[str] = mapped_column(comment="The signed note, verbatim.")
+
+
+class Cosignature(Base):
+    """A witness's cosignature of a checkpoint (C2SP tlog-cosignature), beside it: a checkpoint's own row never changes."""
+
+    __tablename__ = "cosignatures"
+    __table_args__ = ({"schema": "evidence"},)
+
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    vkey: Mapped[str] = mapped_column(primary_key=True, comment="The witness: its C2SP verifier key.")
+    cosigned_at: Mapped[datetime] = mapped_column(comment="As the witness signed it; whole seconds.")
+    line: Mapped[str] = mapped_column(comment="The signature line of the note, verbatim.")
+
+
+class Stamp(Base):
+    """A time stamp (RFC 3161) over a checkpoint's signed note; it covers every entry below that size."""
+
+    __tablename__ = "stamps"
+    __table_args__ = ({"schema": "evidence"},)
+
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stamped_at: Mapped[datetime] = mapped_column(comment="As the authority signed it.")
+    token: Mapped[bytes] = mapped_column(comment="The TimeStampToken, DER.")
+
+
+class Halt(Base):
+    """Why no answer may be recorded now: while a row is here, entries of answers are refused and so nothing is handed out."""
+
+    __tablename__ = "halts"
+    __table_args__ = ({"schema": "evidence"},)
+
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
 
 
 _FORBID = """
@@ -122,13 +158,17 @@ FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change()
 """
 _QUEUE = """
 CREATE OR REPLACE FUNCTION evidence.queue_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-BEGIN INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM added ORDER BY id; RETURN NULL; END $$
+BEGIN
+IF EXISTS (SELECT FROM evidence.halts) AND EXISTS (SELECT FROM added WHERE kind = 'answer') THEN
+    RAISE EXCEPTION 'evidence is halted: %%', (SELECT string_agg(reason, ', ') FROM evidence.halts) USING ERRCODE = 'object_not_in_prerequisite_state';
+END IF;
+INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM added ORDER BY id; RETURN NULL; END $$
 """
 _QUEUE_ON = """
 CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries()
 """
-INSERT_ONLY: tuple[type[Base], ...] = (Entry, Leaf, Checkpoint)
+INSERT_ONLY: tuple[type[Base], ...] = (Entry, Leaf, Checkpoint, Cosignature, Stamp)
 """Tables that refuse every change but INSERT."""
 
 STATEMENTS: tuple[str, ...] = (
