@@ -14,13 +14,19 @@ import orjson
 
 from exchange_api.auth import Caller
 from exchange_api.evidence.ledger import Kind, new_receipt_id
+from exchange_api.pressure import Place
 from exchange_api.problems import MEDIA_TYPE, problem
 from exchange_api.recording import Use
 from exchange_api.signing import Jwk, Request
 from schemas.errors import HutongError, Terminal
 
+NOT_RECORDED = "none"
+"""X-Receipt of answers that have no entry: parts of the public log, which prove themselves, and refusals when there is too much to do."""
 _ECHO = re.compile(r"[!-~]{1,128}")
 _KEYID = re.compile(r'sig1=[^;]*(?:;[a-z]+=[^;]*)*?;keyid="([!#-\[\]-~]{1,200})"')
+_RETRY_AFTER_S = {
+    "server.busy": "1", "application.busy": "1", "evidence.unavailable": "2", "database.unreachable": "2", "key.none_active": "5",
+}  # fmt: skip
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -51,6 +57,8 @@ class Answer:
     batches: Sequence[str] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     use: Use | None = None
+    place: Place | None = None
+    """Its place among the questions under way, until it is answered."""
     at: Callable[[datetime], Awaitable[None]] | None = None
     """Answers once more as of a moment: for a question asked again, whose answer must be the one already given."""
 
@@ -68,6 +76,14 @@ class Answer:
         self.content_type, self.document = MEDIA_TYPE, problem(error, self.receipt)
         if error.code == "route.method":
             self.headers = {"allow": error.facts["allowed"]}
+        elif error.code in _RETRY_AFTER_S:
+            self.headers = {"retry-after": _RETRY_AFTER_S[error.code]}
+        elif error.code == "request.slow":
+            self.headers = {"connection": "close"}
+
+    def say_unrecorded(self) -> None:
+        """Name no receipt: there will be none."""
+        self.receipt = self.document["receipt"] = NOT_RECORDED
 
     def take_over(self, status: int, headers: dict[str, str], body: bytes) -> None:
         """Take what an endpoint answered, as it is."""

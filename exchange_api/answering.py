@@ -3,6 +3,7 @@ answered (questions to libraries by delivery directly, because a framework's dis
 application behind it), and lets nothing out but sealed answers: refusals, 404, 405, 422 and 500 included. No framework here; `app` puts it in place.
 """
 
+import asyncio
 import logging
 import re
 import traceback
@@ -13,12 +14,13 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from exchange_api import counter, delivery, inbox
-from exchange_api.answer import Answer, begin
+from exchange_api.answer import NOT_RECORDED, Answer, begin
 from exchange_api.certificates import certificate_desk
 from exchange_api.desk_api import desk_counter, token_desk
 from exchange_api.hub import LOST, Hub
 from exchange_api.legacy import calls
-from exchange_api.sealing import NOT_RECORDED, Sealed, seal, sign
+from exchange_api.pressure import BUSY
+from exchange_api.sealing import Sealed, seal, sign
 from exchange_api.signing import Request
 from exchange_api.tracing.kinds import hide_personal, looks_personal
 from schemas.errors import HutongError, Invalid, Terminal
@@ -69,14 +71,24 @@ class Answering:
         request = _read_head(scope)
         answer = begin(request)
         try:
-            most = await desk_counter.most_bytes(hub, answer) or await inbox.most_bytes(hub, answer)
-            body = await _read_body(receive, most)
-            answer.request = Request(
-                request.method, request.authority, request.path, request.query, request.headers, body
-            )
-            await self._respond(hub, answer, scope)
+            await self._answer(hub, answer, (scope, receive))
+            sealed = await self._seal(hub, answer)
         except Gone:  # the caller left before the question was complete: there is nobody to answer
             return None
+        finally:
+            if answer.place:
+                answer.place.leave()
+        return await _send(send, sealed)
+
+    async def _answer(self, hub: Hub, answer: Answer, asked: tuple[Scope, Receive]) -> None:
+        """Bring the answer to where it only needs sealing, whatever goes wrong. Raises Gone."""
+        scope, receive = asked
+        try:
+            await _read_question(hub, answer, receive)
+            answer.place = hub.pressure.take()
+            await self._respond(hub, answer, scope)
+        except Gone:
+            raise
         except HutongError as refusal:
             answer.refuse(refusal)
         except LOST:
@@ -84,7 +96,6 @@ class Answering:
         except Exception as failure:  # noqa: BLE001 - whatever went wrong, the caller gets a signed answer
             _log_failure(answer, failure)
             answer.refuse(Terminal("server.error"))
-        return await _send(send, await self._seal(hub, answer))
 
     async def _respond(self, hub: Hub, answer: Answer, scope: Scope) -> None:
         path = answer.request.path
@@ -131,7 +142,7 @@ class Answering:
             # the log proves itself; an entry per reading would make it grow by being read
             answer.receipt = NOT_RECORDED
             return sign(hub, answer)
-        return await seal(hub, answer)
+        return await (_seal_busy(hub, answer) if answer.code in BUSY else seal(hub, answer))
 
 
 def _find_room(path: str) -> Respond | None:
@@ -167,19 +178,58 @@ def _read_head(scope: Scope) -> Request:
     )
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes:
+async def _seal_busy(hub: Hub, answer: Answer) -> Sealed:
+    """Say that there is too much to do: recorded as long as few wait for that, so that evidence of pressure adds none."""
+    if answer.place:
+        answer.place.leave()
+    if not hub.pressure.can_record_refusals:
+        answer.say_unrecorded()
+        return sign(hub, answer)
+    hub.pressure.refusing += 1
+    try:
+        return await seal(hub, answer)
+    finally:
+        hub.pressure.refusing -= 1
+
+
+async def _read_question(hub: Hub, answer: Answer, receive: Receive) -> None:
+    """Read the body that belongs to a head. Raises Gone; Invalid `request.too_large`, `request.slow`; Transient `server.busy`."""
+    head = answer.request
+    most = await desk_counter.most_bytes(hub, answer) or await inbox.most_bytes(hub, answer)
+    announced = head.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > most:  # said so itself: nothing of it need be read
+        raise Invalid("request.too_large", limit=most)
     message = await receive()
-    body = bytearray(message.get("body", b""))
-    while message.get("more_body"):
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > limit:
-            break
     if message["type"] == "http.disconnect":
         raise Gone
-    if len(body) > limit:
-        raise Invalid("request.too_large", limit=limit)
-    return bytes(body)
+    body = message.get("body", b"")
+    if message.get("more_body"):
+        try:
+            async with asyncio.timeout(hub.settings.api_body_s):
+                body = await _read_on(hub, receive, body, most)
+        except TimeoutError:
+            raise Invalid("request.slow", seconds=hub.settings.api_body_s) from None
+    answer.request = Request(head.method, head.authority, head.path, head.query, head.headers, body)
+
+
+async def _read_on(hub: Hub, receive: Receive, first: bytes, limit: int) -> bytes:
+    body, held = bytearray(first), len(first)
+    hub.pressure.held += held
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            part = message.get("body", b"")
+            held += len(part)
+            hub.pressure.hold(len(part))
+            body += part
+            if len(body) > limit:
+                raise Invalid("request.too_large", limit=limit)
+            if not message.get("more_body"):
+                return bytes(body)
+    finally:
+        hub.pressure.hold(-held)
 
 
 async def _send(send: Send, sealed: Sealed) -> None:

@@ -20,6 +20,7 @@ from exchange_api.moments import Moments
 from exchange_api.overruns import Overruns
 from exchange_api.permit import Permit, load_permit
 from exchange_api.prepared import Prepared
+from exchange_api.pressure import Pressure
 from exchange_api.recording import Quota, Recorder
 from exchange_api.remembered import Remembered
 from exchange_api.signing import Signer
@@ -36,8 +37,9 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
 )
-"""What a database that went away looks like through the pool."""
+"""What a database that went away, takes too long or has no room looks like through the pool."""
 
 
 class ApiSettings(HutongSettings):
@@ -52,6 +54,10 @@ class ApiSettings(HutongSettings):
     )
     api_pool_size: int = Field(default=8, ge=2, le=200, description="Database connections of one API worker.")
     api_max_body: int = Field(default=1_048_576, ge=1024, description="Largest question in bytes.")
+    api_body_s: float = Field(default=30, gt=0, description="Seconds a request's body may take to arrive.")
+    api_patience_s: float = Field(
+        default=5, gt=0, description="Seconds one statement of an answer, or its wait for a connection, may take."
+    )
 
     def authorities(self) -> frozenset[str]:
         """Return the accepted authorities in lower case; an address on the loopback is also accepted as `localhost`."""
@@ -68,6 +74,19 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         return ""
 
 
+async def open_pool(settings: ApiSettings) -> Any:
+    """Open a worker's connections: no statement keeps a question waiting for ever, neither by the server's clock nor, when that is silent, by ours."""
+    server = {
+        "statement_timeout": str(int(settings.api_patience_s * 1000)),
+        "plan_cache_mode": "force_generic_plan",  # all look-ups are by key: planning each anew costs more than it finds
+        "application_name": "hutong api",
+    }
+    return await asyncpg.create_pool(
+        libpq_uri("exchange"), min_size=2, max_size=settings.api_pool_size, connection_class=Connection,
+        server_settings=server, command_timeout=settings.api_patience_s + 1, timeout=10,
+    )  # fmt: skip
+
+
 class Hub:
     """One worker's state. Use `async with Hub(settings) as hub`."""
 
@@ -77,20 +96,19 @@ class Hub:
         self.secret = subject_secret(keys_folder())
         self.keys_folder = KeySettings().keys_folder or "var/keys"
         self.signer: Signer | None = None
+        self.pressure = Pressure()
         self._listener: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Open the pool and start listening; raises Transient database.unreachable."""
         try:
-            self.pool: Any = await asyncpg.create_pool(
-                libpq_uri("exchange"), min_size=2, max_size=self.settings.api_pool_size, connection_class=Connection
-            )
+            self.pool: Any = await open_pool(self.settings)
         except (OSError, asyncpg.PostgresError) as failure:
             raise self.lost() from failure
         self.keys: Remembered[str, RegisteredKey] = Remembered(self._load_key)
         self.permits: Remembered[str, Permit] = Remembered(self._load_permit)
         self.overruns = Overruns()
-        self.prepared = Prepared(self.pool, self.settings.api_pool_size // 2)
+        self.prepared = Prepared(self.pool, self.settings.api_pool_size // 2, self.settings.api_patience_s)
         self.finder, self.names, self.quota = (
             Finder(self.prepared),
             Names(self.pool),

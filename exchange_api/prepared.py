@@ -31,10 +31,10 @@ class Kept:
 
 
 class Prepared:
-    """Runs statements on at most `limit` kept connections, beyond that on the pool; give it fewer than the pool has."""
+    """Runs statements on at most `limit` kept connections, beyond that on the pool; give it fewer than the pool has. patience: seconds to wait for the pool."""
 
-    def __init__(self, pool: Any, limit: int) -> None:
-        self._pool, self._limit = pool, limit
+    def __init__(self, pool: Any, limit: int, patience: float | None = None) -> None:
+        self._pool, self._limit, self._patience = pool, limit, patience
         self._idle: list[Kept] = []
         self._count = 0
 
@@ -42,8 +42,9 @@ class Prepared:
         """Return the rows of `sql`; raises what asyncpg raises. A connection on which anything failed is not kept."""
         kept = await self._take()
         if kept is None:
-            rows: list[Any] = await self._pool.fetch(sql, *arguments)
-            return rows
+            async with self._pool.acquire(timeout=self._patience) as connection:
+                rows: list[Any] = await connection.fetch(sql, *arguments)
+                return rows
         try:
             rows = await kept.fetch(sql, *arguments)
         except asyncpg.InvalidCachedStatementError:  # the table was altered since it was prepared; nothing was done
@@ -73,7 +74,7 @@ class Prepared:
             return None
         self._count += 1
         try:
-            return Kept(await self._pool.acquire())
+            return Kept(await self._pool.acquire(timeout=self._patience))
         except BaseException:
             self._count -= 1
             raise

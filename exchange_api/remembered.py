@@ -2,6 +2,7 @@
 says that something changed (NOTIFY), so that a suspension is effective at once. While nobody listens to the database nothing is remembered.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -15,6 +16,7 @@ class Remembered(Generic[Key, Value]):
     def __init__(self, load: Callable[[Key], Awaitable[Value | None]], limit: int = 10_000) -> None:
         self._load, self._limit = load, limit
         self._values: dict[Key, Value] = {}
+        self._under_way: dict[Key, asyncio.Task[Value | None]] = {}
         self._generation = 0
         self.is_listening = False
 
@@ -27,6 +29,14 @@ class Remembered(Generic[Key, Value]):
         found = self._values.get(key)
         if found is not None:
             return found
+        # whatever is asked for at once is asked for once: a change makes a busy worker forget while hundreds ask
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._fetch(key))
+            task.add_done_callback(lambda ended: self._end(key, ended))
+        return await asyncio.shield(task)
+
+    async def _fetch(self, key: Key) -> Value | None:
         generation = self._generation
         loaded = await self._load(key)
         # a change may have been announced while the old state was on its way here: then do not keep it
@@ -36,7 +46,14 @@ class Remembered(Generic[Key, Value]):
             self._values[key] = loaded
         return loaded
 
+    def _end(self, key: Key, ended: "asyncio.Task[Value | None]") -> None:
+        if self._under_way.get(key) is ended:
+            del self._under_way[key]
+        if not ended.cancelled():
+            ended.exception()  # whoever waits for it gets it
+
     def forget(self) -> None:
         """Drop everything, also what is just being loaded."""
         self._generation += 1
         self._values.clear()
+        self._under_way.clear()  # who asks from now on gets what is true from now on

@@ -14,9 +14,6 @@ from exchange_api.recording import Earlier, Sheet
 from exchange_api.signing import Response, SignedResponse, sign_response
 from schemas.errors import Denied, HutongError, Invalid, Transient
 
-NOT_RECORDED = "none"
-"""X-Receipt of answers that need no entry of their own: parts of the public log, which prove themselves."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sealed:

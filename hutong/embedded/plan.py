@@ -50,7 +50,7 @@ def draw_plan(home: Home, settings: EmbeddedSettings, with_airflow: bool, with_a
             after=("postgres",) * embedded,
         )
     )
-    units += exchange.hub(ports["api"], with_api)
+    units += exchange.hub(home, ports["api"], settings.api_workers if with_api else 0)
     units += redis.server(home, ports["redis"]) if with_redis else []
     units += airflow.engine(home, ports["airflow"]) if with_airflow else []
     units += airflow.workers(home, settings.workers, with_redis) if with_celery else []

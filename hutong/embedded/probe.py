@@ -15,11 +15,6 @@ def read_loopback(port: int, path: str) -> dict[str, Any] | None:
     return document if status == 200 and isinstance(document, dict) else None
 
 
-def answers(port: int) -> bool:
-    """Tell whether an HTTP server on `port` answers at all, without an error of its own."""
-    return 0 < _get(port, "/")[0] < 500
-
-
 def _get(port: int, path: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:

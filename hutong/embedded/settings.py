@@ -1,5 +1,6 @@
 """Why: what operations may set for the embedded services. Read by `hutong up` and the supervisor only."""
 
+import os
 from typing import Literal
 
 from pydantic import Field
@@ -46,6 +47,12 @@ class EmbeddedSettings(HutongSettings):
     )
     worker_log_port: int | None = Field(
         default=None, description="Port by which workers on further machines show task logs to Airflow's pages."
+    )
+    api_workers: int = Field(
+        default_factory=lambda: min(8, max(2, os.cpu_count() or 1)),
+        ge=1,
+        le=64,
+        description="Processes that answer at the exchange API's address; default: one a core, at least 2 and at most 8.",
     )
     start_timeout: float = Field(default=180, gt=0, description="Seconds each service may take to become ready.")
     stop_timeout: float = Field(

@@ -24,6 +24,8 @@ from schemas.errors import HutongError, Terminal
 TICK = 0.15
 BACK_OFF = 2.0
 LONGEST_BACK_OFF = 60.0
+FIRST_RESTARTS = 3
+"""How often an expendable service may crash before everything has been ready once: then it is no accident."""
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -88,7 +90,8 @@ class Supervisor:
             raise Terminal("embedded.slow", seconds=round(self.settings.start_timeout), **facts)
 
     def _restart_or_fail(self, child: Child, facts: dict[str, Any]) -> None:
-        allowed = child.unit.expendable or child.restarts < self.settings.restarts
+        is_expendable = child.unit.expendable and (self.state == "ready" or child.restarts < FIRST_RESTARTS)
+        allowed = is_expendable or child.restarts < self.settings.restarts
         if not child.unit.restartable or not allowed:
             raise Terminal("embedded.crashed", how=child.describe_end(), **facts)
         child.finish(time.monotonic())
@@ -100,6 +103,9 @@ class Supervisor:
         """Stop in the reverse order of need: first all that need PostgreSQL, at once, then PostgreSQL."""
         self.state = "stopping"
         self._tell()
+        for child in self.children.values():
+            if child.unit.listening:
+                child.unit.listening.close()  # who comes now is refused, and not left waiting
         server = [child for child in self.children.values() if child.unit.name == "postgres"]
         others = [child for child in self.children.values() if child.unit.name != "postgres"]
         for group in (others, server):

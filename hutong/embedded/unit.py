@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
+from socket import socket
 from typing import Literal
 
 
@@ -35,3 +36,5 @@ class Unit:
     expendable: bool = False
     """Others do its work when it crashes: it is started again, however often, and nothing is stopped."""
     folder: Path | None = None
+    listening: socket | None = None
+    """A socket the supervisor holds and the child inherits: while a child is replaced, callers wait in it and are not refused."""

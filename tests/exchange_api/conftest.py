@@ -270,11 +270,11 @@ def _seed_records(session: Session) -> None:
 
 @contextlib.contextmanager
 def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """A uvicorn server on a free port, in a process of its own; yields its authority."""
+    """A worker of the API on a free port, in a process of its own; yields its authority."""
     with socket.create_server(("127.0.0.1", 0)) as listening, log.open("ab") as output:
         authority = f"127.0.0.1:{listening.getsockname()[1]}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--factory", "exchange_api.app:create_app", "--fd", str(listening.fileno()), "--no-access-log"],
+            [sys.executable, "-m", "exchange_api.worker", "--fd", str(listening.fileno())],
             env=os.environ | environment | {"HUTONG_API_URL": f"http://{authority}"},
             cwd=ROOT, pass_fds=[listening.fileno()], stdout=output, stderr=output,
         )  # fmt: skip

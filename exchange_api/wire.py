@@ -1,0 +1,137 @@
+"""Why: a connection costs its sender nothing, so whoever sends slowly, endlessly or too much must not take the place of those who ask. uvicorn's protocol reads
+a head of any length for any time; here heads and bodies have limits, and where connections run out the one that has waited longest gives way.
+
+What is refused here never became a question that could be signed or recorded: a bare 408 or 431, and the end of the connection. Called by `worker` only.
+"""
+
+import asyncio
+from typing import Any
+
+from pydantic import Field
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from schemas.settings import HutongSettings
+
+MOST_HEADERS = 100
+EXCESS = 8 << 20
+"""Bytes of a refused body that are read and dropped, so that its sender gets to see the refusal."""
+SWEEP_S = 0.5
+
+
+class WireSettings(HutongSettings):
+    """What a connection may take of a worker."""
+
+    api_connections: int = Field(
+        default=10_000, ge=8, description="Connections one API worker holds; beyond, the slowest asker gives way."
+    )
+    api_head_bytes: int = Field(default=65_536, ge=4096, description="Largest head of a request, bytes.")
+    api_head_s: float = Field(default=10, gt=0, description="Seconds a request's head may take to arrive.")
+    api_idle_s: float = Field(default=15, gt=0, description="Seconds an idle connection is kept for a next request.")
+
+
+class Room:
+    """The connections of one worker that have begun something and not finished it: heads and bodies under way, longest waiting first."""
+
+    def __init__(self, settings: WireSettings, body_s: float) -> None:
+        self.settings, self._body_s = settings, body_s
+        self.heads: dict[Connection, float] = {}
+        self.bodies: dict[Connection, float] = {}
+
+    def make_way(self, newcomer: "Connection", count: int) -> None:
+        """Let somebody go where there are more than may be held."""
+        if count > self.settings.api_connections:
+            next(iter(self.heads), newcomer).transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """Let those go whose time is over; a body gets a moment more, so that whoever reads it can refuse in due form."""
+        for waiting, limit in ((self.heads, self.settings.api_head_s), (self.bodies, self._body_s + 2)):
+            late = []
+            for connection, since in waiting.items():
+                if now - since <= limit:
+                    break
+                late.append(connection)
+            for connection in late:
+                connection.turn_away(408)
+
+    async def watch(self) -> None:
+        """Sweep for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.sweep(asyncio.get_running_loop().time())
+
+
+class Connection(HttpToolsProtocol):
+    """One connection within its limits. `room` is set by the worker, on a class of its own."""
+
+    room: Room
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self._head_bytes, self._excess = 0, 0
+        self._is_in_head, self._is_in_body, self._is_away = True, False, False
+        self.room.heads[self] = self.loop.time()
+        self.room.make_way(self, len(self.connections))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the room."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and note what stays incomplete."""
+        if self._is_away:
+            return
+        super().data_received(data)
+        if self._is_in_head:
+            self.room.heads.setdefault(self, self.loop.time())
+            self._head_bytes += len(data)
+            if self._head_bytes > self.room.settings.api_head_bytes:
+                self.turn_away(431)
+        elif self._is_in_body:
+            self.room.bodies.setdefault(self, self.loop.time())
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._is_in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin a body, and with it the answering."""
+        self._is_in_head, self._is_in_body, self._excess = False, True, 0
+        if self.room.heads:
+            self.room.heads.pop(self, None)
+        if len(self.headers) > MOST_HEADERS:
+            return self.turn_away(431)
+        return super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; of one that was refused already only so much that its sender can read why."""
+        if self._is_away:
+            return
+        if self.cycle.response_complete:
+            self._excess += len(body)
+            if self._excess > EXCESS:
+                self.turn_away(None)
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a body."""
+        self._is_in_body = False
+        if self.room.bodies:
+            self.room.bodies.pop(self, None)
+        if not self._is_away:
+            super().on_message_complete()
+
+    def turn_away(self, status: int | None) -> None:
+        """End the connection: with a bare status where no answer has begun, else without a word."""
+        self._is_away = True
+        self._forget()
+        if status is not None and (self.cycle is None or self.cycle.response_complete):
+            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
+
+    def _forget(self) -> None:
+        self.room.heads.pop(self, None)
+        self.room.bodies.pop(self, None)
