@@ -1,6 +1,7 @@
 """Why: every step of a case has somebody who did it. An actor is an officer (or the hub itself) at a desk; desks ask here whether he may."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.errors import Denied
 
@@ -29,6 +30,15 @@ class Actor:
         """Raise Denied `case.not_yours` unless the case belongs to the actor's department."""
         if self.department_id != department_id:
             raise Denied("case.not_yours", case=case)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an actor does to a case, and what he says of it."""
+
+    action: str
+    note: str | None = None
+    facts: dict[str, Any] | None = None
 
 
 def system(department_id: str) -> Actor:

@@ -184,6 +184,17 @@ class SupplyAnswer(Base):
     answered_at: Mapped[datetime | None]
 
 
+class CaseNumber(Base):
+    """The last number that was given to a kind of case in a year."""
+
+    __tablename__ = "case_numbers"
+    __table_args__ = _SCHEMA
+
+    prefix: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
 class CaseEvent(Base):
     """One step of a case: who, when, why, from which state to which."""
 

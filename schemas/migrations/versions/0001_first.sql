@@ -392,6 +392,14 @@ CREATE TABLE exchange.case_numbers (
 	CONSTRAINT pk_case_numbers PRIMARY KEY (prefix, year)
 );
 
+CREATE TABLE library.history_floors (
+	library TEXT NOT NULL, 
+	complete_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	reason TEXT NOT NULL, 
+	set_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	CONSTRAINT pk_history_floors PRIMARY KEY (library)
+);
+
 CREATE TABLE exchange.protected_subjects (
 	subject_hash TEXT NOT NULL, 
 	library TEXT NOT NULL, 
@@ -526,6 +534,8 @@ CREATE TABLE library.population (
 )
  WITH (fillfactor = 90);
 
+CREATE INDEX ix_population_recorded_at ON library.population USING brin (recorded_at) WITH (pages_per_range = 32);
+
 CREATE TABLE library.population_history (
 	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
@@ -548,6 +558,8 @@ CREATE TABLE library.population_history (
 	known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
 	known_to TIMESTAMP WITH TIME ZONE NOT NULL
 );
+
+CREATE INDEX ix_population_history_known_to ON library.population_history USING brin (known_to) WITH (pages_per_range = 32);
 
 CREATE INDEX ix_population_history_subject ON library.population_history (subject);
 
@@ -622,6 +634,8 @@ CREATE TABLE library.legal_entity (
 )
  WITH (fillfactor = 90);
 
+CREATE INDEX ix_legal_entity_recorded_at ON library.legal_entity USING brin (recorded_at) WITH (pages_per_range = 32);
+
 CREATE TABLE library.legal_entity_history (
 	subject TEXT COLLATE "C" NOT NULL, 
 	name TEXT, 
@@ -641,6 +655,8 @@ CREATE TABLE library.legal_entity_history (
 	known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
 	known_to TIMESTAMP WITH TIME ZONE NOT NULL
 );
+
+CREATE INDEX ix_legal_entity_history_known_to ON library.legal_entity_history USING brin (known_to) WITH (pages_per_range = 32);
 
 CREATE INDEX ix_legal_entity_history_subject ON library.legal_entity_history (subject);
 
@@ -803,6 +819,8 @@ CREATE TABLE library.credit (
 )
  WITH (fillfactor = 90);
 
+CREATE INDEX ix_credit_recorded_at ON library.credit USING brin (recorded_at) WITH (pages_per_range = 32);
+
 CREATE INDEX ix_credit_subject ON library.credit (subject);
 
 COMMENT ON COLUMN library.credit.entry IS 'entry_kind/document_number/authority';
@@ -856,6 +874,8 @@ CREATE TABLE library.credit_history (
 );
 
 CREATE INDEX ix_credit_history_entry ON library.credit_history (entry);
+
+CREATE INDEX ix_credit_history_known_to ON library.credit_history USING brin (known_to) WITH (pages_per_range = 32);
 
 CREATE INDEX ix_credit_history_subject ON library.credit_history (subject);
 
@@ -984,6 +1004,8 @@ CREATE INDEX ix_certificate_file_digest ON library.certificate (file_digest);
 
 CREATE INDEX ix_certificate_further ON library.certificate USING gin (string_to_array(holder_codes, ';')) WHERE holder_codes IS NOT NULL;
 
+CREATE INDEX ix_certificate_recorded_at ON library.certificate USING brin (recorded_at) WITH (pages_per_range = 32);
+
 CREATE INDEX ix_certificate_subject ON library.certificate (subject);
 
 COMMENT ON COLUMN library.certificate.entry IS 'certificate_identifier';
@@ -1023,6 +1045,8 @@ CREATE TABLE library.certificate_history (
 );
 
 CREATE INDEX ix_certificate_history_entry ON library.certificate_history (entry);
+
+CREATE INDEX ix_certificate_history_known_to ON library.certificate_history USING brin (known_to) WITH (pages_per_range = 32);
 
 CREATE INDEX ix_certificate_history_subject ON library.certificate_history (subject);
 
@@ -1097,6 +1121,8 @@ CREATE TABLE library.geography (
 )
  WITH (fillfactor = 90);
 
+CREATE INDEX ix_geography_recorded_at ON library.geography USING brin (recorded_at) WITH (pages_per_range = 32);
+
 COMMENT ON COLUMN library.geography.geometry IS 'geometry EPSG:4490';
 
 CREATE TABLE library.geography_history (
@@ -1116,6 +1142,8 @@ CREATE TABLE library.geography_history (
 	known_from TIMESTAMP WITH TIME ZONE NOT NULL, 
 	known_to TIMESTAMP WITH TIME ZONE NOT NULL
 );
+
+CREATE INDEX ix_geography_history_known_to ON library.geography_history USING brin (known_to) WITH (pages_per_range = 32);
 
 CREATE INDEX ix_geography_history_subject ON library.geography_history (subject);
 
@@ -2097,6 +2125,44 @@ CREATE TABLE exchange.grant_use (
 	CONSTRAINT fk_grant_use_grant_id FOREIGN KEY(grant_id) REFERENCES exchange.grants (id)
 );
 
+CREATE TABLE exchange.exports (
+	id TEXT NOT NULL, 
+	grant_id TEXT NOT NULL, 
+	application_id TEXT NOT NULL, 
+	request_id TEXT NOT NULL, 
+	asked_digest TEXT NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	library TEXT NOT NULL, 
+	service_item_id TEXT NOT NULL, 
+	case_number TEXT, 
+	format TEXT NOT NULL, 
+	items JSONB NOT NULL, 
+	rows JSONB DEFAULT '[]' NOT NULL, 
+	known_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	as_of DATE, 
+	state TEXT DEFAULT 'waiting' NOT NULL, 
+	code TEXT, 
+	rows_expected BIGINT, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	expires_at TIMESTAMP WITH TIME ZONE, 
+	cleared_at TIMESTAMP WITH TIME ZONE, 
+	manifest TEXT, 
+	signature TEXT, 
+	keyid TEXT, 
+	manifest_receipt UUID, 
+	CONSTRAINT pk_exports PRIMARY KEY (id), 
+	CONSTRAINT ck_exports_state CHECK (state in ('waiting', 'building', 'ready', 'failed', 'stopped', 'cancelled', 'expired')), 
+	CONSTRAINT ck_exports_format CHECK (format in ('parquet', 'ndjson')), 
+	CONSTRAINT uq_exports_application_id_request_id UNIQUE (application_id, request_id), 
+	CONSTRAINT fk_exports_grant_id FOREIGN KEY(grant_id) REFERENCES exchange.grants (id), 
+	CONSTRAINT fk_exports_application_id FOREIGN KEY(application_id) REFERENCES exchange.applications (id)
+);
+
+CREATE INDEX ix_exports_grant_id ON exchange.exports (grant_id, asked_at);
+
+CREATE INDEX ix_exports_state ON exchange.exports (state) WHERE state IN ('waiting', 'building');
+
 CREATE TABLE exchange.grant_flags (
 	grant_id TEXT NOT NULL, 
 	side TEXT NOT NULL, 
@@ -2321,6 +2387,34 @@ BEGIN PERFORM pg_notify('hutong_changes', TG_TABLE_NAME); RETURN NULL; END $$;
 
 CREATE OR REPLACE TRIGGER tell_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON exchange.grant_items
 FOR EACH STATEMENT EXECUTE FUNCTION exchange.tell_change();
+
+CREATE TABLE exchange.export_files (
+	export_id TEXT NOT NULL, 
+	number BIGINT NOT NULL, 
+	rows BIGINT NOT NULL, 
+	bytes BIGINT NOT NULL, 
+	sha256 TEXT NOT NULL, 
+	last_key TEXT, 
+	is_last BOOLEAN NOT NULL, 
+	batches INTEGER[] NOT NULL, 
+	written_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	CONSTRAINT pk_export_files PRIMARY KEY (export_id, number), 
+	CONSTRAINT fk_export_files_export_id FOREIGN KEY(export_id) REFERENCES exchange.exports (id) ON DELETE CASCADE
+);
+
+CREATE TABLE exchange.export_events (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	export_id TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	actor TEXT NOT NULL, 
+	action TEXT NOT NULL, 
+	from_state TEXT, 
+	to_state TEXT NOT NULL, 
+	CONSTRAINT pk_export_events PRIMARY KEY (id), 
+	CONSTRAINT fk_export_events_export_id FOREIGN KEY(export_id) REFERENCES exchange.exports (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_export_events_export_id ON exchange.export_events (export_id, id);
 
 CREATE TABLE exchange.recalls (
 	id TEXT NOT NULL, 
