@@ -3,28 +3,24 @@
 Only the desks of exchange_api move cases; each move leaves who, when, why, and a notice to those concerned.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog import notices
-from exchange_api.actors import Actor
+from exchange_api.actors import Actor, Step
+from exchange_api.clocks import turns
 from exchange_api.states import DEMAND
+from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.tables.exchange import CaseEvent, Demand, SupplyTask, TaskDemand
 from schemas.tables.operations import Officer
 
-
-@dataclass(frozen=True)
-class Step:
-    """What an actor does to a case, and what he says of it."""
-
-    action: str
-    note: str | None = None
-    facts: dict[str, Any] | None = None
+_NEXT = text("""
+INSERT INTO exchange.case_numbers (prefix, year, last) VALUES (:prefix, :year, :highest + 1)
+ON CONFLICT (prefix, year) DO UPDATE SET last = greatest(case_numbers.last, :highest) + 1 RETURNING last
+""")
 
 
 def possible(state: str) -> tuple[str, ...]:
@@ -47,6 +43,7 @@ def move(session: Session, actor: Actor, demand: Demand, step: Step) -> None:
     told = concerned(session, demand)  # who had it until now hears that it is gone
     from_state, demand.state = demand.state, to_state
     note_event(session, actor, demand, step, states=(from_state, to_state))
+    turns.follow(session, actor, demand)
     for department_id in sorted((told | concerned(session, demand)) - actor.knowing):
         notices.notify(
             session, department_id, f"demand.{to_state}", {"demand": demand.id, "purpose": demand.purpose}, demand.id
@@ -84,14 +81,16 @@ def timeline(session: Session, demand_id: str) -> list[CaseEvent]:
 
 
 def next_number(session: Session, prefix: str, table: str) -> str:
-    """Return the next number of a kind of case, e.g. XQ-2026-000001; numbers of one year are given one after the other."""
-    year = datetime.now(UTC).year
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": f"{prefix}-{year}"})
-    last = session.scalar(
+    """Return the next number of a kind of case, e.g. XQ-2026-000001. Numbers of one year are given one after the other, and never again: evidence may name
+    a case that was discarded.
+    """
+    year = today().year
+    highest = session.scalar(
         text(f"SELECT max(id) FROM exchange.{table} WHERE id LIKE :pattern"),  # noqa: S608 - table names are ours
         {"pattern": f"{prefix}-{year}-%"},
     )
-    return f"{prefix}-{year}-{int(last[-6:]) + 1 if last else 1:06d}"
+    given = {"prefix": prefix, "year": year, "highest": int(highest[-6:]) if highest else 0}
+    return f"{prefix}-{year}-{session.scalar(_NEXT, given):06d}"
 
 
 def concerned(session: Session, demand: Demand) -> set[str]:

@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 from catalog import deadlines, notices
 from catalog.review.review_steps import authorities
 from exchange_api import cases
-from exchange_api.actors import Actor, system
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step, system
 from exchange_api.clocks import clock_notices, clocks, extensions, recomputing
 from schemas.calendar import CHINA, WorkingCalendar
 from schemas.database import transaction

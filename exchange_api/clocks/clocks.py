@@ -12,8 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.states import CLOCK
 from schemas.calendar import WorkingCalendar, today
 from schemas.errors import Invalid
@@ -65,13 +64,18 @@ def resume(session: Session, actor: Actor, case: str, demand_id: str, why: str |
 
 def stop(session: Session, actor: Actor, case: str, demand_id: str | None = None, *, is_met: bool = True) -> None:
     """End the clocks of a case: what was owed was done, or is no longer owed (`is_met` false)."""
-    action = "stop" if is_met else "cancel"
     for clock in held(session, case, demand_id):
-        if clock.state == "paused":  # whether it was met in time is judged by the days that counted
-            _go_on(session, actor, clock, Step("resume", action))
-        clock.state, clock.stopped_on = CLOCK.after(case, clock.state, action), max(today(), clock.started_on)
-        note(session, actor, clock, Step(action), clock.due_date)
+        end(session, actor, clock, is_met=is_met)
     tell_task(session, case)
+
+
+def end(session: Session, actor: Actor, clock: CaseClock, *, is_met: bool) -> None:
+    """End one clock that the caller holds."""
+    action = "stop" if is_met else "cancel"
+    if clock.state == "paused":  # whether it was met in time is judged by the days that counted
+        _go_on(session, actor, clock, Step("resume", action))
+    clock.state, clock.stopped_on = CLOCK.after(clock.case, clock.state, action), max(today(), clock.started_on)
+    note(session, actor, clock, Step(action), clock.due_date)
 
 
 def of(session: Session, case: str, demand_id: str | None = None, states: Iterable[str] = RUNNING) -> list[CaseClock]:

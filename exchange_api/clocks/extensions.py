@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalog.review.review_steps import authorities
 from exchange_api import cases
-from exchange_api.actors import Actor, system
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step, system
 from exchange_api.clocks import clock_notices, clocks
 from exchange_api.states import EXTENSION
 from schemas.calendar import today

@@ -11,8 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clock_notices, clocks
 from schemas.calendar import DueDate, WorkingCalendar
 from schemas.database import transaction

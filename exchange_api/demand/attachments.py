@@ -13,8 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.demand import demands
 from schemas.errors import Denied, Invalid
 from schemas.tables.case_papers import Attachment

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalog.service import services
 from exchange_api import applications, cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clocks
 from exchange_api.demand import conformity, findings, information
 from exchange_api.demand.findings import Finding

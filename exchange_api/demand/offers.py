@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.states import ANSWER
 from exchange_api.supply import supplies
 from schemas.errors import Invalid

@@ -10,8 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clocks
 from exchange_api.demand import ranking
 from exchange_api.states import ANSWER, DEMAND

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog import deadlines
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clocks
 from exchange_api.demand import reopening
 from exchange_api.dispute import dispute_cases

@@ -7,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
-from exchange_api.actors import Actor, system
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step, system
 from exchange_api.grant import flags
 from exchange_api.grant.life import LIVING
 from schemas.errors import Invalid

@@ -6,8 +6,7 @@ from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.grant import grants, life
 from exchange_api.grant.settings import GrantSettings
 from schemas.calendar import today

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api import cases
-from exchange_api.actors import Actor, system
-from exchange_api.cases import Step, next_number
+from exchange_api.actors import Actor, Step, system
+from exchange_api.cases import next_number
 from exchange_api.grant import life
 from exchange_api.grant.rows import fits
 from exchange_api.grant.settings import GrantSettings

@@ -7,8 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.grant import life
 from schemas.tables.exchange import Grant
 from schemas.tables.grant_life import GrantFlag

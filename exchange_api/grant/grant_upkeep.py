@@ -10,8 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import system
-from exchange_api.cases import Step
+from exchange_api.actors import Step, system
 from exchange_api.grant import foundations, grants, life, quota_requests, use
 from exchange_api.grant.settings import GrantSettings
 from schemas.calendar import CHINA

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.grant import bases, compiling, flags, foundations, life
 from schemas.errors import Invalid
 from schemas.tables.directory import Resource, ResourceVersion

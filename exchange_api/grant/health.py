@@ -17,8 +17,7 @@ import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.evidence.ledger import Entry, new_receipt_id, record
 from exchange_api.find import Finder
 from exchange_api.grant import flags, foundations, grants, life, quota_requests

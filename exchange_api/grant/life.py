@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from catalog.review.review_steps import authorities
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.states import GRANT
 from schemas.errors import Denied, Invalid
 from schemas.tables.directory import Resource, ResourceVersion

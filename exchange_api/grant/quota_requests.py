@@ -8,8 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor, system
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step, system
 from exchange_api.grant import grants, life
 from exchange_api.states import QUOTA
 from schemas.calendar import today

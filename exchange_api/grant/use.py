@@ -17,8 +17,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import system
-from exchange_api.cases import Step
+from exchange_api.actors import Step, system
 from exchange_api.grant import flags, life, quota_requests
 from exchange_api.grant.terms import parse_hours
 from schemas import yaml_data

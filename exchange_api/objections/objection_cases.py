@@ -11,8 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import notices
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.tables.objections import LIVE_STATES, Objection, ObjectionEvent

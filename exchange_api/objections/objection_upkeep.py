@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from catalog import deadlines, notices
 from catalog.deadlines import Lamp
 from catalog.review.review_steps import authorities
-from exchange_api.actors import system
-from exchange_api.cases import Step
+from exchange_api.actors import Step, system
 from exchange_api.objections import objection_cases, objections
 from schemas.calendar import CHINA, DueDate, today
 from schemas.database import transaction

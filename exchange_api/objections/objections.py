@@ -11,8 +11,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
-from exchange_api.actors import Actor, system
-from exchange_api.cases import Step, next_number
+from exchange_api.actors import Actor, Step, system
+from exchange_api.cases import next_number
 from exchange_api.objections import doubted, objection_cases
 from exchange_api.objections.doubted import Doubted
 from exchange_api.objections.objection_cases import get, move

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clocks
 from exchange_api.states import ANSWER, SHARE, TASK
 from exchange_api.supply import automatic, best, reading, settling

@@ -5,8 +5,7 @@ what the libraries know. Called by pages, the officers' API and commands through
 from sqlalchemy.orm import Session
 
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.grant.terms import Terms, parse_hours
 from exchange_api.supply import reading
 from schemas.calendar import today

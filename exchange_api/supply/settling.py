@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from exchange_api import cases
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.grant import grants
 from exchange_api.supply import best, reading
 from schemas.tables.exchange import Demand, SupplyAnswer, SupplyTask

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from catalog import notices
 from exchange_api import cases
-from exchange_api.actors import system
-from exchange_api.cases import Step
+from exchange_api.actors import Step, system
 from exchange_api.clocks import clocks
 from exchange_api.states import ANSWER, SHARE
 from exchange_api.supply import asking, reading

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
+from exchange_api.actors import Step
 from exchange_api.clocks import clocks
 from exchange_api.demand import demands
 from exchange_api.dispute import dispute_cases, disputes
@@ -200,7 +201,7 @@ def test_the_table_alone_decides_where_a_dispute_goes(
 ) -> None:
     dispute = raised(town_with_bureau, refused)
     dispute.state = state
-    step = cases.Step(action)
+    step = Step(action)
     with contextlib.ExitStack() as expected:
         if state not in DISPUTE.ways[action]:
             expected.enter_context(pytest.raises(Invalid, match=r"case\.wrong_state"))

@@ -12,6 +12,7 @@ from catalog import directory, notices
 from catalog.review import reviews
 from catalog.review.review_steps import CONSOLE
 from exchange_api import cases
+from exchange_api.actors import Step
 from exchange_api.clocks import clocks
 from exchange_api.demand import demands
 from exchange_api.grant import grants
@@ -146,7 +147,7 @@ def test_a_demand_asked_again_while_its_task_is_open_for_others_gets_a_task_of_i
     first, second = dispatched(town, "户籍地址"), dispatched(town, "户籍地址")
     task = task_of(town, first)
     supplies.answer(town, POLICE, task.id, words(town, task.id, first), first.id)
-    cases.move(town, BUREAU, first, cases.Step("reopen", "地址不全"))
+    cases.move(town, BUREAU, first, Step("reopen", "地址不全"))
     supplies.open_tasks(town, BUREAU, first, [item.id for item in demands.items(town, first.id)])
     again = next(one for one in supplies.tasks_of(town, demand_id=first.id) if one.id != task.id)
     assert (again.state, task.state, share(town, task, second)) == ("open", "open", "open")
@@ -243,7 +244,7 @@ def test_what_is_live_and_unconditional_is_granted_at_once_and_the_provider_may_
 def test_what_was_granted_at_once_and_is_asked_again_is_looked_at_by_a_person(town: Session) -> None:
     demand = dispatched(town, "婚姻状况")
     assert demand.state == "provided"
-    cases.move(town, BUREAU, demand, cases.Step("reopen", "值多有缺失"))
+    cases.move(town, BUREAU, demand, Step("reopen", "值多有缺失"))
     supplies.open_tasks(town, BUREAU, demand)
     assert (demand.state, [task.state for task in supplies.tasks_of(town, demand_id=demand.id)]) == (
         "dispatched", ["answered", "open"],
@@ -267,7 +268,7 @@ def test_what_is_unconditional_but_not_live_is_asked_of_its_provider(
 def test_what_the_law_refuses_is_asked_of_nobody_and_named(town: Session) -> None:
     demand = demands.register(town, HOUSING, form("户籍地址"))
     demands.submit(town, HOUSING, demand.id)
-    cases.move(town, BUREAU, demand, cases.Step("dispatch"))
+    cases.move(town, BUREAU, demand, Step("dispatch"))
     law = {"type": 3, "condition": "《中华人民共和国保守国家秘密法》第九条"}
     item = {"id": "address", "name": "户籍地址", "attribute": "address"}
     directory.save_draft(town, resource("public_security.resident", law, [item], name="常住人口登记信息"))

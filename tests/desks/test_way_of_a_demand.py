@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog import notices
 from exchange_api import cases
-from exchange_api.cases import Step
+from exchange_api.actors import Step
 from exchange_api.demand import demands
 from exchange_api.grant import grants
 from exchange_api.states import DEMAND

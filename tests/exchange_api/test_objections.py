@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from exchange_api.actors import Actor
-from exchange_api.cases import Step
+from exchange_api.actors import Actor, Step
 from exchange_api.objections import objection_cases, objections
 from exchange_api.objections.objection_upkeep import Settled, follow, keep_objections
 from exchange_api.objections.objections import Doubt
