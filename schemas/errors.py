@@ -4,12 +4,11 @@ The type decides what happens next: Transient is retried, Terminal is not, Denie
 The words live in `schemas/error_codes/*.yml`, one file per storey, so that they can be translated, listed at GET /v1/errors and documented.
 """
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
-
-from schemas import yaml_data
 
 Language = Literal["zh", "en"]
 
@@ -28,11 +27,19 @@ class ErrorCode:
 def error_codes() -> dict[str, ErrorCode]:
     """Return every catalogued error by code."""
     found: dict[str, ErrorCode] = {}
-    for file in sorted(files("schemas").joinpath("error_codes").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".yml"):
-            for code, entry in (yaml_data.parse(file.read_text("utf-8")) or {}).items():
+    for file in sorted(files(__package__).joinpath("error_codes").iterdir(), key=lambda f: f.name):
+        if file.name.endswith((".yml", ".json")):
+            for code, entry in _parse(file.name, file.read_text("utf-8")).items():
                 found[code] = ErrorCode(code, entry["status"], entry["title"], entry["remedy"])
     return found
+
+
+def _parse(name: str, text: str) -> dict[str, Any]:
+    if name.endswith(".json"):  # as the wheel of the SDK carries the words: it needs no YAML parser
+        return dict(json.loads(text))
+    from schemas import yaml_data
+
+    return yaml_data.parse(text) or {}
 
 
 class HutongError(Exception):

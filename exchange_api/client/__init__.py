@@ -1,7 +1,49 @@
-"""The SDK an application system installs: asks signed questions, accepts verified answers only, keeps receipts."""
+"""The SDK an application system installs: asks signed questions, accepts verified answers only, keeps receipts. `Hub` for programs, `AsyncHub` for asyncio.
 
-from exchange_api.client.hub import HutongClient
+Installable alone as the wheel `hutong-client` (module `hutong_client`, pyproject.toml beside this file).
+"""
+
+from exchange_api.client.hub import Hub
+from exchange_api.client.refusals import Refused
+from exchange_api.client.results import (
+    CertificateFile,
+    Chain,
+    Objection,
+    Page,
+    Recall,
+    Record,
+    Records,
+    Rehearsal,
+    Source,
+    Verdict,
+    Verdicts,
+)
 from exchange_api.client.shelf import ReceiptShelf
-from exchange_api.client.wire import Answer
+from exchange_api.client.waiting import AsyncHub
+from exchange_api.client.wire import Answer, Limits
+from schemas.errors import Denied, HutongError, Invalid, Terminal, Transient
 
-__all__ = ["Answer", "HutongClient", "ReceiptShelf"]
+__all__ = [
+    "Answer",
+    "AsyncHub",
+    "CertificateFile",
+    "Chain",
+    "Denied",
+    "Hub",
+    "HutongError",
+    "Invalid",
+    "Limits",
+    "Objection",
+    "Page",
+    "Recall",
+    "ReceiptShelf",
+    "Record",
+    "Records",
+    "Refused",
+    "Rehearsal",
+    "Source",
+    "Terminal",
+    "Transient",
+    "Verdict",
+    "Verdicts",
+]

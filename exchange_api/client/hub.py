@@ -1,117 +1,84 @@
-"""Why: what an application system writes: `HutongClient(...).query("population", grant, purpose, subjects)`. Signs each question, takes verified
-answers only, and keeps a receipt of each when given a folder. Needs the packages exchange_api and schemas, cryptography and requests; no database.
+"""Why: what an application system writes: `Hub(url, key, keys, receipts).query("population", grant, purpose, subjects)`. Signs each question, takes
+verified answers only, keeps a receipt of each, and returns values with types. Needs requests and cryptography; no database, nothing of the hub's server.
 """
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypedDict, Unpack
 
-from exchange_api.client.shelf import ReceiptShelf
-from exchange_api.client.wire import Answer, Wire
-from exchange_api.signing import Signer, SoftwareSigner
-from schemas.errors import Transient
+from exchange_api.client.desks import Desks
+from exchange_api.client.results import CertificateFile, Records, Rehearsal, Verdicts
+from schemas.errors import Terminal
+
+Purpose = Mapping[str, str]
+"""`service_item`, and `case` (the number of the case) where the grant asks for one."""
 
 
-class HutongClient:
-    """One application system's way to one hub.
-
-    `private_key` is a PEM or any `Signer`. `hub_jwks` is the key set handed over at registration: without it the hub's own word is taken on first use.
-    `receipts` is a folder in which proofs are kept.
+class Wish(TypedDict, total=False):
+    """What else a query may say: attributes to hand out (all granted ones without it), the day it was true on, the moment at which the hub believed it
+    (aware); `request_id` (a UUID) of a query asked before, to get the same answer again.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        keyid: str,
-        private_key: bytes | Signer,
-        hub_jwks: Mapping[str, Any] | None = None,
-        receipts: Path | None = None,
-    ) -> None:
-        signer = SoftwareSigner.from_pem(private_key, keyid) if isinstance(private_key, bytes) else private_key
-        self.wire = Wire(base_url, signer, hub_jwks)
-        self.shelf = ReceiptShelf(receipts) if receipts else None
+    items: Sequence[str] | None
+    as_of: date | str
+    known_at: datetime | str
+    request_id: str
+
+
+class Hub(Desks):
+    """One application system's way to one hub. Every method raises Refused (with the hub's code, title, remedy), Transient client.unreachable and
+    Terminal client.unverified.
+    """
 
     def query(
-        self,
-        library: str,
-        grant: str,
-        purpose: Mapping[str, str],
-        subjects: Sequence[str],
-        items: Iterable[str] | None = None,
-    ) -> Answer:
-        """Ask for the records of 1–100 subjects under a grant; a refusal comes back as an Answer whose `ok` is false and `document` says why.
+        self, library: str, grant: str, purpose: Purpose, subjects: Sequence[str], **wish: Unpack[Wish]
+    ) -> Records:
+        """Ask for the records of 1-100 subjects under a grant."""
+        asked = _asked(grant, purpose, wish) | {"subjects": list(subjects)}
+        return Records.read(self.require("POST", f"/v1/libraries/{library}/query", asked, wish.get("request_id")))
 
-        Raises Transient client.unreachable and Terminal client.unverified.
-        """
-        question: dict[str, Any] = {"grant": grant, "purpose": dict(purpose), "subjects": list(subjects)}
-        if items is not None:
-            question["items"] = list(items)
-        return self.ask("POST", f"/v1/libraries/{library}/query", question)
+    def dry_run(
+        self, library: str, grant: str, purpose: Purpose, subjects: Sequence[str], **wish: Unpack[Wish]
+    ) -> Rehearsal:
+        """Have all checks of a query made: no data, nothing counted."""
+        asked = _asked(grant, purpose, wish) | {"subjects": list(subjects)}
+        return Rehearsal.read(self.require("POST", f"/v1/libraries/{library}/query?dry-run=true", asked))
 
-    def verify(
-        self, library: str, grant: str, purpose: Mapping[str, str], claims: Sequence[Mapping[str, Any]]
-    ) -> Answer:
+    def verify(self, library: str, grant: str, purpose: Purpose, claims: Sequence[Mapping[str, Any]]) -> Verdicts:
         """Ask whether claimed values are right, yes or no for each; claims are `{"subject", "values"}`."""
-        question = {"grant": grant, "purpose": dict(purpose), "claims": [dict(claim) for claim in claims]}
-        return self.ask("POST", f"/v1/libraries/{library}/verify", question)
+        asked = _asked(grant, purpose, {}) | {"claims": [dict(claim) for claim in claims]}
+        return Verdicts.read(self.require("POST", f"/v1/libraries/{library}/verify", asked))
 
-    def recalls(self, recall: str | None = None, after: str | None = None) -> Answer:
-        """List what was called back of the values received, or read one recall: its signed notice and the affected receipts, a page at a time.
+    def certificates(
+        self, grant: str, purpose: Purpose, holders: Sequence[str] = (), identifiers: Sequence[str] = (), **wish: Unpack[Wish]
+    ) -> Records:  # fmt: skip
+        """Ask for certificates by their holders or by their own identifiers: exactly one of the two."""
+        named = {"subjects": list(holders)} if holders else {"identifiers": list(identifiers)}
+        asked = _asked(grant, purpose, wish) | named
+        return Records.read(self.require("POST", "/v1/certificates/query", asked, wish.get("request_id")))
 
-        `after`: the `next` of the page before.
-        """
-        path = f"/v1/recalls/{recall}" if recall else "/v1/recalls"
-        return self.ask("GET", f"{path}?after={quote(after)}" if after else path)
+    def verify_certificates(self, grant: str, purpose: Purpose, claims: Sequence[Mapping[str, Any]]) -> Verdicts:
+        """Ask how certificates stand and whether claimed values are right; claims are `{"identifier" | "number" | "subject", "values"}`."""
+        asked = _asked(grant, purpose, {}) | {"claims": [dict(claim) for claim in claims]}
+        return Verdicts.read(self.require("POST", "/v1/certificates/verify", asked))
 
-    def acknowledge(self, recall: str, outcome: str = "asking_again") -> Answer:
-        """Acknowledge a recall: `asking_again`, or `not_kept` when nothing of the values is kept or was used; again changes nothing."""
-        return self.ask("POST", f"/v1/recalls/{recall}/acknowledgement", {"outcome": outcome})
+    def certificate_file(self, grant: str, purpose: Purpose, identifier: str, cause: str) -> CertificateFile:
+        """Ask for a certificate's file; `cause` (at most 200 characters) is written onto every page of the copy."""
+        asked = _asked(grant, purpose, {}) | {"identifier": identifier, "cause": cause}
+        return CertificateFile.read(self.require("POST", "/v1/certificates/files", asked))
 
-    def object_to(self, receipt: str, subject: str, attribute: str, reason: str, **more: str) -> Answer:
-        """Doubt a value of a receipt; `more`: `claimed` (what it should be), `evidence`, `entry` (where a register has several).
+    def fetch_file(self, promised: CertificateFile, request_id: str | None = None) -> bytes:
+        """Fetch the annotated copy (PDF) once; a lost one again under the same request id. Raises Terminal client.no_file when none was promised."""
+        if promised.address is None:
+            raise Terminal("client.no_file", status=promised.status)
+        return self.require("GET", promised.address, None, request_id).response.body
 
-        While an objection over it is open, that one comes back.
-        """
-        form = {"receipt": receipt, "subject": subject, "attribute": attribute, "reason": reason, **more}
-        return self.ask("POST", "/v1/objections", form)
 
-    def objections(self, objection: str | None = None, after: str | None = None) -> Answer:
-        """List this application's objections, or read where one stands."""
-        path = f"/v1/objections/{objection}" if objection else "/v1/objections"
-        return self.ask("GET", f"{path}?after={quote(after)}" if after else path)
-
-    def ask(self, method: str, path: str, document: Any = None) -> Answer:
-        """Ask any question of the protocol and put its exchange on the shelf; `path` may carry a query string."""
-        answer = self.wire.ask(method, path, document)
-        if self.shelf is not None and answer.receipt_id is not None:
-            self.shelf.keep(answer.request, answer.response)
-        return answer
-
-    def collect_receipts(self, patience_s: float = 10.0) -> list[Path]:
-        """Fetch the proofs of all that waits, for at most `patience_s` seconds, and return the receipt files made.
-
-        What the log has not taken in by then keeps waiting for the next call. Raises Terminal client.unverified for a proof that does not hold.
-        """
-        if self.shelf is None:
-            return []
-        made: list[Path] = []
-        deadline = time.monotonic() + patience_s
-        for receipt_id, request, response in list(self.shelf.waiting()):
-            document = self._fetch_proof(receipt_id, deadline)
-            if document is not None:
-                made.append(self.shelf.finish((request, response), document, self.wire.keys()))
-        return made
-
-    def _fetch_proof(self, receipt_id: str, deadline: float) -> dict[str, Any] | None:
-        while True:
-            try:
-                answer = self.wire.ask("GET", f"/v1/receipts/{receipt_id}")
-            except Transient:
-                return None
-            if answer.ok:
-                return dict(answer.document)
-            if answer.document.get("code") != "receipt.pending" or time.monotonic() > deadline:
-                return None
-            time.sleep(0.1)
+def _asked(grant: str, purpose: Purpose, wish: Wish) -> dict[str, Any]:
+    asked: dict[str, Any] = {"grant": grant, "purpose": dict(purpose)}
+    if wish.get("items") is not None:
+        asked["items"] = list(wish["items"] or ())
+    for name, value in (("as_of", wish.get("as_of")), ("known_at", wish.get("known_at"))):
+        if value is not None:
+            asked[name] = value if isinstance(value, str) else value.isoformat()
+    return asked

@@ -1,5 +1,5 @@
 """Why: answers become receipts only when the hub's log has taken them in, a moment later. The shelf keeps what is waiting on disk, so that a crash of
-the application system loses no proof. Files hold answers, hence personal data: mode 0600 in a 0700 folder. `HutongClient` calls it.
+the application system loses no proof. Files hold answers, hence personal data: mode 0600 in a 0700 folder. `Hub` calls it.
 """
 
 import base64
@@ -22,7 +22,9 @@ class ReceiptShelf:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def keep(self, request: Request, response: Response) -> None:
-        """Put an exchange aside, durably, until its proof can be fetched."""
+        """Put an exchange aside, durably, until its proof can be fetched; one whose proof is there stays as it is."""
+        if (self.folder / f"{_name(response)}.json").exists():
+            return
         question = {
             "method": request.method,
             "authority": request.authority,
@@ -64,6 +66,11 @@ class ReceiptShelf:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        folder = os.open(self.folder, os.O_RDONLY)  # the name must outlive a power cut as the bytes do
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _name(response: Response) -> str:

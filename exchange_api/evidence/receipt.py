@@ -126,9 +126,8 @@ def read_jwks(path: Path | None = None) -> tuple[dict[str, Any], Path]:
 
 
 def _own_keys() -> Path:
-    from exchange_api.signing.folder import (
-        keys_folder,
-    )  # settings: the hub's own machine has them, an application system need not
+    # has settings: the hub's own machine has them, an application system need not
+    from exchange_api.signing.folder import keys_folder
 
     return keys_folder() / "jwks.json"
 

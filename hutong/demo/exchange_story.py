@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from exchange_api import applications
-from exchange_api.client import Answer, HutongClient
+from exchange_api.client import Answer, Hub
 from exchange_api.demand import demands
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.receipt import read_jwks, verify_receipt
@@ -61,10 +61,11 @@ def tell(folder: Path) -> Told:
     grant_id = _grant(demand_id)
     subject = find_subject()
     shelf = folder / "receipts"
-    client = HutongClient(os.environ["HUTONG_API_URL"], signer.keyid, signer, read_jwks()[0], shelf)
+    client = Hub(os.environ["HUTONG_API_URL"], signer, read_jwks()[0], shelf)
     purpose = {"service_item": SERVICE_ITEM, "case": f"{demand_id}-01"}
-    answered = client.query("population", grant_id, purpose, [subject])
-    refused = client.query("population", grant_id, purpose, [subject], items=[NOT_GRANTED])
+    answered = client.query("population", grant_id, purpose, [subject]).answer
+    asked = {"grant": grant_id, "purpose": purpose, "subjects": [subject], "items": [NOT_GRANTED]}
+    refused = client.ask("POST", "/v1/libraries/population/query", asked)
     client.collect_receipts(30)
     query = _prove(answered, shelf, folder / "receipt.json")
     refusal = _prove(refused, shelf, folder / "refusal.json")

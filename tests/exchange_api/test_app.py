@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from exchange_api import counter
 from exchange_api.answering import DIRECT
 from exchange_api.app import create_app
-from exchange_api.client import HutongClient
+from exchange_api.client import Hub, Refused
 from exchange_api.evidence.ledger import INSERT_SQL
 from exchange_api.evidence.log import LogSettings
 from exchange_api.evidence.receipt import verify_receipt
@@ -156,12 +156,10 @@ def _soon() -> datetime:
 def test_the_receipt_of_an_answer_verifies_offline(exchange_site: Any, tmp_path: Any) -> None:
     with Session(exchange_site.engine) as session:
         signer = active_signer(session, exchange_site.log.parent / "keys")
-    client = HutongClient(
-        exchange_site.url, exchange_site.signer.keyid, exchange_site.signer, exchange_site.jwks, tmp_path
-    )
+    client = Hub(exchange_site.url, exchange_site.signer, exchange_site.jwks, tmp_path)
     answer = client.query("population", "SQ-2026-000001", exchange_site.purpose, exchange_site.people[:1])
-    refusal = client.query("population", "SQ-2026-000003", exchange_site.purpose, exchange_site.people[:1])
-    assert (answer.ok, refusal.ok) == (True, False)
+    with pytest.raises(Refused, match=r"grant\.suspended"):
+        client.query("population", "SQ-2026-000003", exchange_site.purpose, exchange_site.people[:1])
     with Session(exchange_site.engine) as session:
         _sequence_all(session, signer)
     files = client.collect_receipts()

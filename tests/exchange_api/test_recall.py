@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from catalog.review.review_steps import authorities
-from exchange_api.client import HutongClient
+from exchange_api.client import Hub as Client
 from exchange_api.evidence.canonical import canonical_json
 from exchange_api.recalls import recall, recall_upkeep
 from exchange_api.recalls.recall_upkeep import SETTLING, Followed
@@ -243,16 +243,15 @@ def test_receipts_come_a_page_at_a_time(hub: Hub, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_client_reads_acknowledges_and_objects(hub: Hub) -> None:
-    client = HutongClient(hub.site.url, hub.site.signer.keyid, hub.site.signer, hub.site.jwks)
+    client = Client(hub.site.url, hub.site.signer, hub.site.jwks)
     person = hub.site.people[24]
     batch = hub.wrong_batch([person])
     told = client.query("population", HOUSING, hub.site.purpose, [person])
     opened = hub.open(hub.retract(batch, [person], "name"))
-    assert client.recalls().document["recalls"][0]["recall"] == opened.id
-    first = client.recalls(opened.id).document
-    assert [one["receipt"] for one in first["receipts"]] == [told.receipt_id]
-    assert client.recalls(opened.id, after=str(told.receipt_id)).document["receipts"] == []
-    assert client.acknowledge(opened.id).document["state"] == "acknowledged"
-    doubted = client.object_to(str(told.receipt_id), person, "name", "姓名有误", claimed="王五").document
-    assert client.objections(doubted["objection"]).document["state"] == "open"
-    assert client.objections(after=doubted["objection"]).ok
+    assert client.recalls().entries[0].recall == opened.id
+    assert client.recall(opened.id).receipts == (told.receipt_id,)
+    assert client.recall(opened.id, after=told.receipt_id).receipts == ()
+    assert client.acknowledge(opened.id).state == "acknowledged"
+    doubted = client.object_to(told.receipt_id, person, "name", "姓名有误", claimed="王五")
+    assert client.objection(doubted.objection).state == "open"
+    assert client.objections(after=doubted.objection).following is None
