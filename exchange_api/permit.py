@@ -169,6 +169,15 @@ def check_subjects(permit: Permit, subjects: Sequence[str]) -> None:
             raise Invalid("subject.malformed", position=position, kind=spec.subject.name, cause=wrong.code) from None
 
 
+def is_subject(spec: Library, subject: str) -> bool:
+    """Say whether a library's keys look like this."""
+    try:
+        _parse_subject(spec, subject)
+    except Invalid:
+        return False
+    return True
+
+
 def admitted(permit: Permit, rows: list[Any]) -> list[Any]:
     """Return the rows that the grant's rules let through: the others are answered as if there were none."""
     return rows if permit.admits is None else [row for row in rows if permit.admits(row)]
