@@ -1,9 +1,11 @@
-"""Why: the hub's own signing keys and their life: next → active → retired → revoked. Private parts are 0600 PEM files in one folder, public parts
-with their period are rows that stay for ever, because signatures outlive keys. `evidence.keyring` takes each step and records it as an entry;
-delivery asks for `active_signer`, the router for `jwks`. Parsing of anybody's public keys is re-exported from `signing` for `auth`.
+"""Why: the hub's own signing keys and their life: next → active → retired → revoked. Private parts lie where `keeping` put them, public parts with their
+period are rows that stay for ever, because signatures outlive keys. `evidence.keyring` takes each step and records it as an entry; delivery asks for
+`active_signer`, the sequencer for `log_signer`, the router for `jwks`. Parsing of anybody's public keys is re-exported from `signing` for `auth`.
+
+Keys of one kind follow each other. Ed25519 always has one: the log's checkpoints are signed with it. Answers are signed with P-256 while such a key is
+active (a token that knows no Ed25519), else with Ed25519; SM2 only ever signs beside them.
 """
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from exchange_api.keeping import privates
+from exchange_api.keeping.privates import KeyOrder
 from exchange_api.signing import (
+    HubSigner,
     Jwk,
     PublicKey,
     SoftwareSigner,
@@ -20,10 +25,13 @@ from exchange_api.signing import (
     thumbprint,
 )
 from exchange_api.signing.folder import KeySettings, keys_folder
+from exchange_api.signing.second import PairedSigner
 from schemas.errors import Denied, Transient
 from schemas.tables.evidence import SigningKey
 
 __all__ = [
+    "HubSigner",
+    "KeyOrder",
     "KeySettings",
     "PublicKey",
     "SoftwareSigner",
@@ -31,34 +39,33 @@ __all__ = [
     "create_key",
     "jwks",
     "keys_folder",
+    "log_signer",
     "move_key",
+    "newest_active",
     "public_key_from_jwk",
     "public_key_from_pem",
     "thumbprint",
 ]
 
+ED25519, P256, SM2 = "ed25519", "ecdsa-p256-sha256", "sm2-sm3"
 _STEPS = {"next": ("active", "revoked"), "active": ("retired", "revoked"), "retired": ("revoked",), "revoked": ()}
+_JOSE = {ED25519: "Ed25519", P256: "ES256", SM2: SM2}
+"""`alg` of a published key (RFC 9864, RFC 7518); that of SM2 is a private name, for JOSE has none."""
 
 
-def create_key(session: Session, folder: Path | None = None) -> SigningKey:
-    """Make an Ed25519 key in state `next`: the private file first (0600), then the public row. Returns the row."""
-    signer = SoftwareSigner.generate("ed25519")
-    place = folder or keys_folder()
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(place / f"{signer.keyid}.pem", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(signer.pem())
-        file.flush()
-        os.fsync(file.fileno())
-    row = SigningKey(
-        keyid=signer.keyid,
-        algorithm=signer.algorithm,
-        public_jwk=signer.public.jwk,
-        state="next",
-        created_at=datetime.now(UTC),
-    )
-    session.add(row)
-    session.flush()
+def create_key(session: Session, folder: Path | None = None, order: KeyOrder | None = None) -> SigningKey:
+    """Make a key in state `next`, Ed25519 in a file unless ordered otherwise: the private part first, then the public row. Returns the row.
+
+    A key that a token has already is published as it is, once. Raises Transient key.token_unavailable, key.sm2_unavailable, key.kek_….
+    """
+    made = privates.make(folder or keys_folder(), order or KeyOrder())
+    row = session.get(SigningKey, made.keyid)
+    if row is None:
+        row = SigningKey(
+            keyid=made.keyid, algorithm=made.kind, public_jwk=made.jwk, state="next", created_at=datetime.now(UTC)
+        )
+        session.add(row)
+        session.flush()
     return row
 
 
@@ -77,18 +84,31 @@ def move_key(session: Session, keyid: str, state: str, at: datetime | None = Non
     return row
 
 
-def active_signer(session: Session, folder: Path | None = None) -> SoftwareSigner:
-    """Return the signer of the newest active key; raises Transient key.none_active when there is none or its file is gone.
+def active_signer(session: Session, folder: Path | None = None) -> HubSigner:
+    """Return who signs answers: the newest active key, with an SM2 key beside it while HUTONG_SM2 is on.
 
+    Raises Transient key.none_active when there is none or its private part is not here, key.kek_…, key.token_unavailable, key.sm2_unavailable.
     Cheap enough for start-up and each roll, not for each answer: keep the result.
     """
     place = folder or keys_folder()
-    newest = select(SigningKey).where(SigningKey.state == "active").order_by(SigningKey.not_before.desc()).limit(1)
-    row = session.scalars(newest).first()
-    path = place / f"{row.keyid}.pem" if row else place
-    if row is None or not path.is_file():
-        raise Transient("key.none_active", folder=str(place))
-    return SoftwareSigner.from_pem(path.read_bytes(), row.keyid)
+    first = _load(newest_active(session, P256) or newest_active(session, ED25519), place)
+    if not KeySettings().sm2:
+        return first
+    row = newest_active(session, SM2)
+    if row is None:
+        raise Transient("key.sm2_unavailable", reason="no SM2 key is active, see `hutong keys roll --sm2`")
+    return PairedSigner(first, privates.load_sm2(place, row.keyid))
+
+
+def log_signer(session: Session, folder: Path | None = None) -> HubSigner:
+    """Return who signs the log's checkpoints: always Ed25519, which witnesses and other log tools know. Raises as `active_signer`."""
+    return _load(newest_active(session, ED25519), folder or keys_folder())
+
+
+def newest_active(session: Session, kind: str) -> SigningKey | None:
+    """Return the newest active key of a kind."""
+    wanted = select(SigningKey).where(SigningKey.state == "active", SigningKey.algorithm == kind)
+    return session.scalars(wanted.order_by(SigningKey.not_before.desc()).limit(1)).first()
 
 
 def jwks(session: Session) -> dict[str, list[Jwk]]:
@@ -97,14 +117,22 @@ def jwks(session: Session) -> dict[str, list[Jwk]]:
     return {"keys": [_published(row) for row in rows]}
 
 
+def _load(row: SigningKey | None, folder: Path) -> HubSigner:
+    if row is None:
+        raise Transient("key.none_active", folder=str(folder))
+    return privates.load(folder, row.keyid)
+
+
 def _published(row: SigningKey) -> Jwk:
     published: dict[str, Any] = {
         **row.public_jwk,
         "kid": row.keyid,
         "use": "sig",
-        "alg": "Ed25519",
+        "alg": _JOSE[row.algorithm],
         "hutong:state": row.state,
     }
+    if row.algorithm == SM2:
+        published["hutong:private_alg"] = True
     for name, moment in (("hutong:not_before", row.not_before), ("hutong:not_after", row.not_after)):
         if moment is not None:
             published[name] = int(moment.timestamp())

@@ -37,7 +37,11 @@ async def seal(hub: Hub, answer: Answer) -> Sealed:
 
 def sign(hub: Hub, answer: Answer) -> Sealed:
     """Sign without evidence: for parts of the public log, and for saying that evidence cannot be written. Unsigned only when the hub has no key."""
-    return _signed(hub, answer)[0]
+    try:
+        return _signed(hub, answer)[0]
+    except Transient as away:  # the key is in a token, and that is away: refused, never signed by another
+        answer.refuse(away)
+        return _signed(hub, answer, is_signed=False)[0]
 
 
 async def _sign_and_record(hub: Hub, answer: Answer, entry_id: str | None = None) -> Sealed:
@@ -87,11 +91,11 @@ async def _seal_failure(hub: Hub, answer: Answer, failure: HutongError) -> Seale
     return sign(hub, answer)
 
 
-def _signed(hub: Hub, answer: Answer) -> tuple[Sealed, Response, SignedResponse]:
+def _signed(hub: Hub, answer: Answer, *, is_signed: bool = True) -> tuple[Sealed, Response, SignedResponse]:
     body = b"" if answer.request.method == "HEAD" else answer.body()
     headers = {"content-type": answer.content_type, "x-request-id": answer.request_id, "x-receipt": answer.receipt}
     response = Response(answer.status, headers, body)
-    signer = hub.signer
+    signer = hub.signer if is_signed else None
     signed = sign_response(response, answer.request, signer, int(time.time())) if signer else SignedResponse({}, "")
     return (
         Sealed(answer.status, {**headers, **signed.headers, "cache-control": "no-store", **answer.headers}, body),

@@ -24,6 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.canonical import canonical_json
+from exchange_api.keeping import files
 from exchange_api.signing import Jwk, Request, Response, SignedResponse
 from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import Denied, Invalid
@@ -201,13 +202,10 @@ def subject_hash(secret: bytes, library: str, subject: str) -> str:
 
 @cache
 def subject_secret(folder: Path) -> bytes:
-    """Return the 32-byte secret of `subject_hash` from the keys folder, making it (mode 0600) on first use. Losing it loses search by subject only."""
+    """Return the 32-byte secret of `subject_hash` from the keys folder, making it (mode 0600) on first use. Losing it loses search by subject only.
+    Raises Transient key.kek_… when it is sealed and cannot be opened.
+    """
     path = folder / "subject.key"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_bytes(32))
-    return path.read_bytes()
+    if not path.exists():
+        files.make(path, secrets.token_bytes(32))
+    return files.read(path)

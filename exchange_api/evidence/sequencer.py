@@ -19,8 +19,7 @@ from exchange_api.evidence.log import LogSettings, newest_checkpoint, read_tiles
 from exchange_api.evidence.merkle import Node, span_nodes, span_root
 from exchange_api.evidence.paths import MOST, note_paths
 from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, grow_tiles, read_node, tile_of
-from exchange_api.keys import active_signer
-from exchange_api.signing import SoftwareSigner
+from exchange_api.keys import HubSigner, log_signer
 from schemas.database import transaction
 from schemas.errors import Terminal, Transient
 from schemas.settings import HutongSettings
@@ -58,7 +57,7 @@ class SequencerSettings(HutongSettings):
     sequencer_batch: int = Field(default=20_000, gt=0, description="Most entries put into the log at once.")
 
 
-def sequence_once(session: Session, signer: SoftwareSigner, origin: str, most: int = 20_000) -> int:
+def sequence_once(session: Session, signer: HubSigner, origin: str, most: int = 20_000) -> int:
     """Put up to `most` pending entries into the log and sign one checkpoint; return how many (0: none, or another sequencer is at it).
 
     The caller's commit publishes. Raises Terminal evidence.log_broken when tiles and checkpoint do not fit.
@@ -94,7 +93,7 @@ def run_sequencer(stop_event: threading.Event, interval: float | None = None) ->
     while not stop_event.is_set():
         try:
             with transaction("sequencer") as session:
-                added = sequence_once(session, active_signer(session), origin, settings.sequencer_batch)
+                added = sequence_once(session, log_signer(session), origin, settings.sequencer_batch)
             with transaction("sequencer") as session:  # apart: a proof does not wait for the paths
                 noted = note_paths(session)
         except (Transient, OperationalError) as away:

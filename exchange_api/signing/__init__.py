@@ -1,10 +1,12 @@
 """HTTP Message Signatures in the profile `hutong-9421/1` (RFC 9421, RFC 9530; docs: exchange protocol), as pure functions over plain values.
 
-`algorithms` (keys), `messages` (what is covered), `requests` (questions), `responses` (answers), `fallback` (other spellings, by the library).
+`algorithms` (keys), `messages` (what is covered), `requests` (questions), `responses` (answers), `fallback` (other spellings, by the library),
+`second` with `sm2` and `libcrypto` (a signature beside the first), `hsm` (keys that never leave a token).
 """
 
 from exchange_api.signing.algorithms import (
     Algorithm,
+    HubSigner,
     Jwk,
     PublicKey,
     Signer,
@@ -27,6 +29,7 @@ from exchange_api.signing.responses import SignedResponse, VerifiedResponse, sig
 __all__ = [
     "Algorithm",
     "Claim",
+    "HubSigner",
     "Jwk",
     "PublicKey",
     "Request",

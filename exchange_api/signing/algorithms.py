@@ -70,6 +70,15 @@ class PublicKey:
         return self._key.public_bytes_raw()
 
 
+class HubSigner(Signer, Protocol):
+    """A signer of the hub's own, whose public part is at hand: the log's checkpoints name keys by it."""
+
+    @property
+    def public(self) -> PublicKey:
+        """Return the public part."""
+        ...
+
+
 class SoftwareSigner:
     """A private key held in memory; the file it came from is the caller's business."""
 

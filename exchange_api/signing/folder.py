@@ -8,11 +8,18 @@ from schemas.settings import HomeSettings, HutongSettings
 
 
 class KeySettings(HutongSettings):
-    """Where the hub's private keys lie."""
+    """Where the hub's private keys lie, and what signs."""
 
     keys_folder: Path | None = Field(
         default=None, description="Folder of the hub's private keys and of jwks.json, mode 0700; default var/keys."
     )
+    keys_ahead_s: int = Field(
+        default=300,
+        ge=0,
+        le=604_800,
+        description="How long a key is published before it signs; JWKS may be cached as long.",
+    )
+    sm2: bool = Field(default=False, description="Sign answers with SM2 beside Ed25519.")
 
 
 def keys_folder() -> Path:

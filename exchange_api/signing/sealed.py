@@ -2,8 +2,6 @@
 hub's keys folder, which never enters the database. A stolen database holds no usable secret. Called by the room `legacy`.
 """
 
-import contextlib
-import os
 import secrets
 from functools import cache
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from exchange_api.keeping import files
 from schemas.errors import Transient
 
 _NAME, _NONCE = "sealing.key", 12
@@ -33,7 +32,7 @@ def unseal(sealed: bytes, owner: str, folder: Path) -> str:
 def _key(folder: Path, *, is_made: bool) -> bytes:
     path = folder / _NAME
     if is_made and not path.exists():
-        _make(path)
+        files.make(path, secrets.token_bytes(32))
     try:
         return _read(path)
     except OSError as missing:
@@ -42,17 +41,4 @@ def _key(folder: Path, *, is_made: bool) -> bytes:
 
 @cache
 def _read(path: Path) -> bytes:
-    return path.read_bytes()
-
-
-def _make(path: Path) -> None:
-    """Write the key whole or not at all; of two who write at once the first wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{_NAME}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):
-        path.hardlink_to(draft)
-    draft.unlink()
+    return files.read(path)
