@@ -25,6 +25,7 @@ from exchange_api.keys import keys_folder
 from exchange_api.problems import malformed
 from exchange_api.signing import Request, content_digest
 from exchange_api.signing.sealed import unseal
+from exchange_api.strict_json import require_strict
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 from schemas.messages.exchange import RecordsQuestion
@@ -82,6 +83,7 @@ async def _authenticate(hub: Hub, answer: Answer, call: Call) -> Any:
         raise Denied("legacy.refused")
     answer.application_id, answer.keyid, answer.nonce = row["application_id"], f"legacy:{call.rid}", call.sign
     answer.facts |= {"rid": call.rid, "sid": call.sid, "rtime": call.rtime}
+    await hub.guard.admit(row["application_id"])
     if not row["is_on"] or row["valid_until"] < today():
         raise Denied("legacy.closed", until=row["valid_until"])
     if row["grant_id"] is None:
@@ -126,10 +128,8 @@ def _question(request: Request, service: Any) -> RecordsQuestion:
     """Return the ordinary question a body comes to: whom it asks about under the service's own name, and `items` and `case` as usual."""
     if not request.headers.get("content-type", "").lower().startswith("application/json"):
         raise Invalid("request.media_type")
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError) as wrong:
-        raise Invalid("request.not_json") from wrong
+    require_strict(request.body)
+    body = json.loads(request.body)
     parameter = service["parameter"]
     if not isinstance(body, dict) or parameter not in body or set(body) - {parameter, "items", "case"}:
         raise Invalid(
