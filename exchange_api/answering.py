@@ -17,6 +17,7 @@ from exchange_api import counter, delivery, inbox
 from exchange_api.answer import NOT_RECORDED, Answer, begin
 from exchange_api.certificates import certificate_desk
 from exchange_api.desk_api import desk_counter, token_desk
+from exchange_api.feeds import feed_desk
 from exchange_api.hub import LOST, Hub
 from exchange_api.legacy import calls
 from exchange_api.pressure import BUSY
@@ -49,6 +50,7 @@ ROOMS: tuple[tuple[re.Pattern[str], Callable[[Hub, Answer, str], Awaitable[None]
     (inbox.PATH, inbox.receive),
     (certificate_desk.PATH, certificate_desk.respond),
     (calls.PATH, calls.respond),
+    (feed_desk.PATH, feed_desk.respond),
 )
 """Questions named by a part of their path, that part handed on."""
 
@@ -69,10 +71,11 @@ class Answering:
             return await self.app(scope, receive, send)
         hub: Hub = scope["app"].state.hub
         request = _read_head(scope)
-        answer = begin(request)
+        answer = scope["hutong.answer"] = begin(request)
         try:
             await self._answer(hub, answer, (scope, receive))
             sealed = await self._seal(hub, answer)
+            hub.guard.refused(answer)
         except Gone:  # the caller left before the question was complete: there is nobody to answer
             return None
         finally:
@@ -112,7 +115,7 @@ class Answering:
             raise Invalid("url.personal")
         if other := _OTHER_LIBRARY.fullmatch(path):
             delivery.require_library(other[1])
-        if room := _find_room(path):
+        if room := _find_room(answer.request):
             return await room(hub, answer)
         await self._forward(answer, scope)
         return None
@@ -145,14 +148,17 @@ class Answering:
         return await (_seal_busy(hub, answer) if answer.code in BUSY else seal(hub, answer))
 
 
-def _find_room(path: str) -> Respond | None:
-    """Return who answers questions to this path, None when it is the application behind."""
+def _find_room(request: Request) -> Respond | None:
+    """Return who answers this question, None when it is the application behind. Who comes with a token or a sign-in is an officer."""
+    path, headers = request.path, request.headers
+    is_officers = "signature-input" not in headers and ("authorization" in headers or "cookie" in headers)
     for pattern, respond in ROOMS:
         if found := pattern.fullmatch(path):
             return lambda hub, answer: respond(hub, answer, found[1])
-    if ways := counter.find(path):
+    ways, steps = counter.find(path), desk_counter.find(path)
+    if ways and not (steps and is_officers):
         return lambda hub, answer: counter.respond(hub, answer, ways)
-    if steps := desk_counter.find(path):
+    if steps:
         return lambda hub, answer: desk_counter.respond(hub, answer, steps)
     return token_desk.respond if path in token_desk.PATHS else None
 

@@ -14,7 +14,9 @@ from pydantic import Field
 
 from exchange_api.auth import RegisteredKey, load_key
 from exchange_api.evidence.ledger import subject_secret
+from exchange_api.feeds.happenings import Happenings
 from exchange_api.find import Finder, Names
+from exchange_api.guarding.guard import Guard
 from exchange_api.keys import KeySettings, active_signer, keys_folder
 from exchange_api.moments import Moments
 from exchange_api.overruns import Overruns
@@ -24,6 +26,7 @@ from exchange_api.pressure import Pressure
 from exchange_api.recording import Quota, Recorder
 from exchange_api.remembered import Remembered
 from exchange_api.signing import Signer
+from exchange_api.watching.watch import Watch
 from schemas.database import database_url, libpq_uri, transaction
 from schemas.errors import Transient
 from schemas.settings import HutongSettings
@@ -31,6 +34,7 @@ from schemas.tables.base import CHANGES_CHANNEL
 
 log = logging.getLogger("hutong.exchange")
 RECONNECT_S = 0.5
+SIGNER_RETRY_S = 2.0
 LOST = (
     OSError,
     TimeoutError,
@@ -93,7 +97,7 @@ class Hub:
     def __init__(self, settings: ApiSettings | None = None) -> None:
         self.settings = settings or ApiSettings()
         self.authorities = self.settings.authorities()
-        self.secret = subject_secret(keys_folder())
+        self._keys_place = keys_folder()
         self.keys_folder = KeySettings().keys_folder or "var/keys"
         self.signer: Signer | None = None
         self.pressure = Pressure()
@@ -115,7 +119,9 @@ class Hub:
             Quota(self.pool, self.overruns.note),
         )
         self.moments = Moments(self.finder, self.prepared)
+        self.happenings = Happenings(self.prepared)
         self.recorder = Recorder(self.pool, self.prepared, self.quota)
+        self.guard, self.watch = Guard(self.pool), Watch(self)
         await self.load_signer()
         started = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(started))
@@ -129,9 +135,16 @@ class Hub:
             self._listener.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._listener
+        await self.guard.close()
+        await self.watch.close()
         await self.overruns.close()
         await self.prepared.close()
         await self.pool.close()
+
+    @property
+    def secret(self) -> bytes:
+        """Return the secret of subjects' hashes; raises Transient key.kek_… while it is sealed and cannot be opened."""
+        return subject_secret(self._keys_place)
 
     def lost(self) -> Transient:
         """Return the refusal for when the database went away."""
@@ -141,14 +154,6 @@ class Hub:
     async def load_signer(self) -> None:
         """Take the newest active key; without one every answer is an unsigned `key.none_active` until there is."""
         self.signer = await asyncio.to_thread(_find_signer)
-
-    async def health(self) -> dict[str, bool]:
-        """Say what works: database, signing key, listening for changes."""
-        try:
-            is_there = await self.pool.fetchval("SELECT true", timeout=2) is True
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-            is_there = False
-        return {"database": is_there, "signing_key": self.signer is not None, "listening": self.permits.is_listening}
 
     async def _load_key(self, keyid: str) -> RegisteredKey | None:
         return await load_key(self.pool, keyid)
@@ -174,18 +179,25 @@ class Hub:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANGES_CHANNEL, self._changed)
             await self.load_signer()
+            await self.guard.load()
             self._set_listening(True)
             started.set()
-            await lost.wait()
+            while not lost.is_set():
+                if self.signer is None:  # Vault or the token may be away for a while: nobody says when they are back
+                    await self.load_signer()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), None if self.signer else SIGNER_RETRY_S)
         finally:
             connection.terminate()
 
     def _set_listening(self, is_listening: bool) -> None:
-        for remembered in (self.keys, self.permits):
+        remembered: Remembered[str, Any]
+        for remembered in (self.keys, self.permits, self.guard.networks):
             remembered.is_listening = is_listening
             remembered.forget()
 
     def _changed(self, *notice: Any) -> None:
+        self.guard.changed(notice[-1])
         if notice[-1] == "signing_keys":
             self._rolling = asyncio.create_task(self.load_signer())
             return

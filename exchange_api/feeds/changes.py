@@ -1,0 +1,163 @@
+"""Why: from what happened to records to what a grant may be told of it: values in the granted form, rows within the rules, a tombstone for what left them. What
+changed outside the grant, or hides behind a mask, is no change: not even that something happened is told. Called by `feed_desk`.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from exchange_api.evidence.ledger import subject_hash
+from exchange_api.feeds.happenings import Happening, Happenings
+from exchange_api.feeds.versions import Pair, Row, pairs, stock
+from exchange_api.permit import Permit, columns
+from exchange_api.prepared import Prepared
+from schemas.library import Library, library
+
+MOST = 900
+"""Changes of one page: their subjects must find room in its evidence entry (`ledger.MAX_BYTES`), by which recalls find who was told."""
+_EXAMINED = 20_000
+_CHUNK = 1_000
+_ROOM, _HASH = 56_000, 67
+Place = tuple[datetime, str | None]
+
+
+@dataclass(slots=True)
+class Page:
+    """Changes in their order, and where they end. batches: numbers; sources: of each change, by attribute, (source, batch)."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    subjects: dict[str, None] = field(default_factory=dict)
+    batches: dict[int, None] = field(default_factory=dict)
+    sources: list[dict[str, tuple[int, int]]] = field(default_factory=list)
+    end: Place | None = None
+    is_all: bool = False
+
+    def has_room(self, limit: int) -> bool:
+        """Tell whether one more change fits, into the page and into its evidence."""
+        taken = len(self.subjects) * _HASH + len(self.batches) * 100
+        return len(self.changes) < limit and taken < _ROOM
+
+
+class Teller:
+    """Tells the changes of one grant."""
+
+    def __init__(self, permit: Permit, secret: bytes) -> None:
+        self._permit, self._secret = permit, secret
+        self.spec: Library = library(permit.library)
+        self.items = tuple(permit.items.values())
+        self.columns = columns(permit, self.items)
+        self._name = _namer(self.spec, permit, secret)
+
+    def tell(self, page: Page, at: datetime, before: Row | None, after: Row | None) -> None:
+        """Add to the page what the grant may be told, if anything."""
+        then, now = self._shown(before), self._shown(after)
+        if then == now and (before is None or after is None or before["subject"] == after["subject"]):
+            return
+        row = after if now is not None else before
+        if row is None or (then is None and now is None):
+            return
+        kind = "removed" if now is None else "added" if then is None else "changed"
+        change: dict[str, Any] = {"change": kind, **self._name(row), "at": at.isoformat()}
+        if now is not None:
+            change["values"] = now
+        if then is not None and now is not None:
+            change["changed"] = [name for name in now if now[name] != then[name]]
+        page.changes.append(change)
+        page.subjects[subject_hash(self._secret, self.spec.library, row["subject"])] = None
+        page.sources.append(self._trace(page, row) if now is not None else {})
+
+    def _shown(self, row: Row | None) -> dict[str, Any] | None:
+        """Return what the grant shows of a version; None: nothing is there, or it lies outside the rules."""
+        if row is None or not (self._permit.admits is None or self._permit.admits(row)):
+            return None
+        return {item.attribute: item.mask(row[item.attribute]) for item in self.items}
+
+    def _trace(self, page: Page, row: Row) -> dict[str, tuple[int, int]]:
+        sources, batches = _numbers(row["sources"]), _numbers(row["batches"])
+        traced: dict[str, tuple[int, int]] = {}
+        for item in self.items:
+            source, batch = sources[item.position], batches[item.position]
+            if source is not None and batch is not None:
+                traced[item.attribute] = source, batch
+                page.batches[batch] = None
+        return traced
+
+
+async def changes_after(
+    prepared: Prepared, happenings: Happenings, teller: Teller, asked: tuple[Place, datetime, int]
+) -> Page:
+    """Return the changes after a place, up to a settled moment, at most so many; asked: these three."""
+    place, until, limit = asked
+    page, examined = Page(end=place), 0
+    while examined < _EXAMINED:
+        found, is_all = await happenings.after(teller.spec, place, until, min(_CHUNK, _EXAMINED - examined))
+        for pair in await pairs(prepared, teller.spec, teller.columns, found) if found else ():
+            if not page.has_room(limit):
+                return page
+            _take(page, teller, pair)
+        examined += len(found)
+        if is_all:
+            page.is_all, page.end = True, (until, None)
+            return page
+        assert page.end is not None
+        place = page.end
+        if not page.has_room(limit):
+            break
+    return page
+
+
+def _take(page: Page, teller: Teller, pair: Pair) -> None:
+    happening: Happening = pair.happening
+    teller.tell(page, happening.at, pair.before, pair.after)
+    page.end = happening.at, happening.key
+
+
+async def stock_after(prepared: Prepared, teller: Teller, asked: tuple[Place, int]) -> Page:
+    """Return what is held at a moment after a key as additions, at most so many; all of it told, the feed goes on with what happened since."""
+    (moment, key), limit = asked
+    page, examined, key = Page(end=(moment, key)), 0, key or ""
+    while examined < _EXAMINED and page.has_room(limit):
+        rows = await stock(prepared, teller.spec, teller.columns, (moment, key, _CHUNK))
+        for row in rows:
+            if not page.has_room(limit):
+                return page
+            teller.tell(page, row["since"], None, row)
+            key = row[teller.spec.key]
+            page.end = moment, key
+        examined += len(rows)
+        if len(rows) < _CHUNK:
+            page.is_all, page.end = True, (moment, None)
+            return page
+    return page
+
+
+def _namer(spec: Library, permit: Permit, secret: bytes) -> Callable[[Row], dict[str, str]]:
+    """Return how a record is named: a subject by its code; an entry by its key where all that makes it is granted, else by a name for this grant alone."""
+    if spec.entry is None:
+        return lambda row: {"subject": row["subject"]}
+    if all(part in permit.items and permit.items[part].form == "full" for part in spec.entry.from_):
+        return lambda row: {"subject": row["subject"], "entry": row["entry"]}
+    salt = f"entry\x00{permit.id}\x00"
+    return lambda row: {"subject": row["subject"], "entry": alias(secret, salt, row["entry"])}
+
+
+def alias(secret: bytes, salt: str, entry: str) -> str:
+    """Return a name of an entry that is the same every time and tells nothing of its key."""
+    return "~" + hmac.digest(secret, f"{salt}{entry}".encode(), "sha256").hex()[:32]
+
+
+@lru_cache(maxsize=4096)
+def _numbers(text: str) -> tuple[int | None, ...]:
+    """Read an array of numbers as PostgreSQL spells it."""
+    return tuple(None if one == "NULL" else int(one) for one in text[1:-1].split(","))
+
+
+def sources_of(traced: Mapping[str, tuple[int, int]], resources: Mapping[int, str], batches: Mapping[int, str]) -> Any:
+    """Return where values came from, by the names the answer uses."""
+    return {
+        name: {"resource": resources.get(source), "batch": batches.get(batch)}
+        for name, (source, batch) in traced.items()
+    }

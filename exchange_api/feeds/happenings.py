@@ -1,0 +1,139 @@
+"""Why: which records may have changed when, in one order for all consumers of a library. Every version that began or ended is a happening; so is a midnight at
+which an entry stops being served, and what happens to a newer version of an entry happens to the older ones. Called by `changes`, which tells what came of it.
+
+All up to the horizon is committed (`libraries.horizon`), so a merge that commits late is not skipped: it is later in this order, or the horizon waits for it.
+A worker reads the order in long slices and keeps the last ones: page after page costs no further reading of the library.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from exchange_api.prepared import Prepared
+from libraries.timeline import day_of
+from schemas.calendar import CHINA
+from schemas.library import Library
+
+SLICE = 50_000
+_KEPT = 4
+_BEGAN = "SELECT recorded_at AS at, {key} AS key FROM library.{name} WHERE recorded_at >= $1::timestamptz AND recorded_at <= $3::timestamptz"
+_BEGAN_THEN = """SELECT known_from, {key} FROM library.{name}_history
+    WHERE known_to >= $1::timestamptz AND known_from >= $1::timestamptz AND known_from <= $3::timestamptz"""
+_ENDED = "SELECT known_to, {key} FROM library.{name}_history WHERE known_to >= $1::timestamptz AND known_to <= $3::timestamptz"
+# a version that began and ended before the slice is gone from both tables' present only by name: history keeps it
+_RAN_OUT = """SELECT m.at, r.{key} FROM unnest($5::timestamptz[], $6::date[]) AS m (at, eve)
+    JOIN (SELECT {key}, {until} AS last FROM library.{name} UNION ALL SELECT {key}, {until} FROM library.{name}_history) AS r ON r.last = m.eve"""
+_CAME_INTO_FORCE = """SELECT m.at, r.{key} FROM unnest($5::timestamptz[], $6::date[]) AS m (at, eve)
+    JOIN (SELECT {key}, {from_} AS first FROM library.{name} UNION ALL SELECT {key}, {from_} FROM library.{name}_history) AS r ON r.first = m.eve + 1"""
+_OLDER = """SELECT e.at, o.key FROM e CROSS JOIN LATERAL (
+    SELECT {key} AS key FROM library.{name} WHERE {key} >= left(e.key, -{suffix}) AND {key} < e.key AND length({key}) = length(e.key)
+    UNION SELECT {key} FROM library.{name}_history WHERE {key} >= left(e.key, -{suffix}) AND {key} < e.key AND length({key}) = length(e.key)) AS o"""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One record at one moment at which it may have become another."""
+
+    at: datetime
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Happenings after a place in their order, up to a moment; whole: there are no further ones up to it."""
+
+    after: tuple[datetime, str | None]
+    until: datetime
+    found: tuple[Happening, ...]
+    is_whole: bool
+
+
+class Happenings:
+    """Reads the order of happenings, for one worker."""
+
+    def __init__(self, prepared: Prepared, size: int = SLICE) -> None:
+        self._prepared, self._size = prepared, size
+        self._slices: OrderedDict[tuple[str, datetime, str | None], _Slice] = OrderedDict()
+
+    async def after(
+        self, spec: Library, place: tuple[datetime, str | None], until: datetime, most: int
+    ) -> tuple[Sequence[Happening], bool]:
+        """Return at most `most` happenings after a place in the order, up to a settled moment, and whether these are all."""
+        kept = self._find(spec, place, until) or await self._read(spec, place, until)
+        first = _place_in(kept.found, place)
+        found = [one for one in kept.found[first : first + most] if one.at <= until]
+        is_all = first + len(found) >= len(kept.found) and kept.is_whole and kept.until >= until
+        is_all = is_all or (first + len(found) < len(kept.found) and kept.found[first + len(found)].at > until)
+        return found, is_all
+
+    def _find(self, spec: Library, place: tuple[datetime, str | None], until: datetime) -> _Slice | None:
+        """Return a kept slice in which the place lies and after which it has something, or all there is until the moment."""
+        for name, one in reversed(self._slices.items()):
+            if name[0] != spec.library or _order(*one.after) > _order(*place):
+                continue
+            has_more = bool(one.found) and _order(one.found[-1].at, one.found[-1].key) > _order(*place)
+            if has_more or (one.is_whole and one.until >= until):
+                self._slices.move_to_end(name)
+                return one
+        return None
+
+    async def _read(self, spec: Library, place: tuple[datetime, str | None], until: datetime) -> _Slice:
+        at, key = place
+        midnights = list(_midnights(at, until)) if spec.serving else []
+        given: list[Any] = [at, key, until, self._size]
+        if spec.serving:
+            given += [midnights, [day_of(one) - timedelta(days=1) for one in midnights]]
+        rows = await self._prepared.fetch(
+            statement(spec, has_midnights=bool(midnights)), *given[: 6 if midnights else 4]
+        )
+        found = tuple(dict.fromkeys(Happening(row["at"], row["key"]) for row in rows))
+        read = _Slice(place, until, found, len(rows) < self._size)
+        if found:
+            self._slices[spec.library, at, key] = read
+            while len(self._slices) > _KEPT:
+                self._slices.popitem(last=False)
+        return read
+
+
+def statement(spec: Library, *, has_midnights: bool) -> str:
+    """Return the SQL of a slice: parameters place (moment, key or null), last moment, length, and the midnights with the days before them."""
+    words: dict[str, Any] = {"name": spec.library, "key": spec.key}
+    parts = [_BEGAN, _BEGAN_THEN, _ENDED]
+    found = [part.format(**words) for part in parts]
+    if has_midnights and spec.serving:
+        found += [_RAN_OUT.format(until=until, **words) for until in spec.serving.until]
+        if spec.versions:
+            found.append(_CAME_INTO_FORCE.format(from_=spec.versions.from_, **words))
+    happened = " UNION ALL ".join(found)
+    older = f" UNION ALL {_OLDER.format(suffix=spec.versions.suffix, **words)}" if spec.versions else ""
+    return (
+        f"WITH e AS ({happened}) SELECT at, key FROM (SELECT at, key FROM e{older}) AS h"  # noqa: S608 - names of our own definition only
+        ' WHERE at > $1::timestamptz OR (at = $1::timestamptz AND key > $2::text COLLATE "C") ORDER BY at, key LIMIT $4::int'
+    )
+
+
+def _midnights(after: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield the moments after one and up to another at which a day begins in China."""
+    day = after.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    while day <= until:
+        yield day
+        day += timedelta(days=1)
+
+
+def _order(at: datetime, key: str | None) -> tuple[datetime, bool, str]:
+    """Return what sorts places: of one moment by key, and last of all that everything of it was told."""
+    return at, key is None, key or ""
+
+
+def _place_in(found: Sequence[Happening], place: tuple[datetime, str | None]) -> int:
+    """Return how many happenings are at or before a place."""
+    low, high = 0, len(found)
+    while low < high:
+        middle = (low + high) // 2
+        if _order(found[middle].at, found[middle].key) <= _order(*place):
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,97 @@
+"""Why: what a record was just before a moment and at it, as far as it could be handed out on those days. Called by `changes`.
+
+One question to the database for many records: each version that ended at the moment or later and began by then, with whether it was served before and after.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from exchange_api.feeds.happenings import Happening
+from exchange_api.prepared import Prepared
+from libraries import history, serving, sql
+from libraries.timeline import day_of
+from schemas.library import Library
+
+Row = Mapping[str, Any]
+JUST = timedelta(microseconds=1)
+"""PostgreSQL's own grain of time: nothing lies between a moment and the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One record before a happening and after it, None where there was nothing to hand out."""
+
+    happening: Happening
+    before: Row | None
+    after: Row | None
+
+
+async def pairs(
+    prepared: Prepared, spec: Library, columns: tuple[str, ...], happened: Sequence[Happening]
+) -> list[Pair]:
+    """Return what each happening made of its record, in their order."""
+    moments = [one.at for one in happened]
+    given: list[Any] = [[one.key for one in happened], moments]
+    if spec.serving:
+        days: dict[datetime, tuple[date, date]] = {at: (day_of(at - JUST), day_of(at)) for at in set(moments)}
+        given += [[days[at][0] for at in moments], [days[at][1] for at in moments]]
+    made: list[list[Row | None]] = [[None, None] for _ in happened]
+    for row in await prepared.fetch(_statement(spec, columns), *given):
+        place, at = row["n"] - 1, moments[row["n"] - 1]
+        if row["since"] < at and row["is_served_before"]:
+            made[place][0] = row
+        if (row["until"] is None or row["until"] > at) and row["is_served_after"]:
+            made[place][1] = row
+    return [Pair(one, *both) for one, both in zip(happened, made, strict=True)]
+
+
+async def stock(
+    prepared: Prepared, spec: Library, columns: tuple[str, ...], place: tuple[datetime, str, int]
+) -> list[Row]:
+    """Return the records held at a moment after a key, in key order; place: moment, key, and how many at most."""
+    moment, key, most = place
+    given = [moment, key, most, *([day_of(moment)] if spec.serving else [])]
+    rows: list[Row] = await prepared.fetch(_stock_statement(spec, columns), *given)
+    return rows
+
+
+@cache
+def _stock_statement(spec: Library, columns: tuple[str, ...]) -> str:
+    held = history.believed(spec, "$1::timestamptz")
+    served = serving.condition(spec, "$4::date", "b.", held) if spec.serving else "true"
+    listed = _listed(spec, columns, "b.")
+    return (
+        f"SELECT {listed}, b.recorded_at AS since FROM {held} AS b"  # noqa: S608 - names of our own definition only
+        f" WHERE b.{spec.key} > $2::text AND {served} ORDER BY b.{spec.key} LIMIT $3::int"
+    )
+
+
+@cache
+def _statement(spec: Library, columns: tuple[str, ...]) -> str:
+    words = sql.words(spec.library)
+    own = ", ".join(dict.fromkeys((spec.key, "subject", *columns, "sources", "batches")))
+    listed = _listed(spec, columns, "b.")
+    names, arrays = "key, at", "$1::text[], $2::timestamptz[]"
+    before = after = "true"
+    if spec.serving:
+        names, arrays = "key, at, eve, day", f"{arrays}, $3::date[], $4::date[]"
+        just = "(c.at - interval '1 microsecond')"
+        before = serving.condition(spec, "c.eve", "b.", history.believed(spec, just))
+        after = serving.condition(spec, "c.day", "b.", history.believed(spec, "c.at"))
+    return (
+        f"SELECT c.n::int, b.since, b.until, {listed}, {before} AS is_served_before, {after} AS is_served_after"  # noqa: S608 - as above
+        f" FROM unnest({arrays}) WITH ORDINALITY AS c ({names}, n) CROSS JOIN LATERAL ("
+        f"SELECT {own}, recorded_at AS since, NULL::timestamptz AS until FROM {words['golden']} WHERE {spec.key} = c.key AND recorded_at <= c.at"
+        f" UNION ALL SELECT {own}, known_from, known_to FROM {words['history']}"
+        f" WHERE {spec.key} = c.key AND known_from <= c.at AND known_to >= c.at) AS b"
+    )
+
+
+def _listed(spec: Library, columns: tuple[str, ...], row: str) -> str:
+    """Return what is read of a version; where its values come from as text, because most rows say the same and one is read once."""
+    keys = dict.fromkeys((spec.key, "subject", *columns))
+    named = ", ".join(f"{row}{one}" for one in keys)
+    return f"{named}, {row}sources::text AS sources, {row}batches::text AS batches"
