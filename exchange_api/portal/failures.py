@@ -4,7 +4,7 @@ import logging
 import secrets
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -32,7 +32,21 @@ def _told(request: Request, error: Any) -> Response:
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/portal/sign-in?next={quote(there, safe='')}", 303)
     visit = _visit(request)
-    return page(visit, "failure.html", error.status, error=in_words(error, visit.language), number=error.status)
+    return page(
+        visit,
+        "failure.html",
+        error.status,
+        error=in_words(error, visit.language),
+        number=error.status,
+        back=_back(request),
+    )
+
+
+def _back(request: Request) -> str:
+    """Return the page of ours that a refused form came from, so that nobody loses his place; empty when there was none."""
+    came = urlsplit(request.headers.get("referer", ""))
+    is_ours = came.netloc == request.url.netloc and came.path.startswith("/portal/") and came.path != request.url.path
+    return f"{came.path}{f'?{came.query}' if came.query else ''}" if is_ours and request.method == "POST" else ""
 
 
 def _unknown_page(request: Request, error: Any) -> Response:

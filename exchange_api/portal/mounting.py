@@ -15,11 +15,13 @@ from exchange_api.portal.headers import StrictHeaders
 from exchange_api.portal.pages import (
     case,
     demand_form,
+    grants,
     lists,
     receipt,
     reference,
     resources,
     signing_in,
+    steps,
     supply_form,
     workbench,
 )
@@ -43,7 +45,19 @@ def application(api: FastAPI) -> FastAPI:
     """Return the portal; `api` is the application whose reference it shows."""
     portal = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     portal.state.api = api
-    for room in (signing_in, workbench, demand_form, case, supply_form, lists, resources, receipt, reference):
+    for room in (
+        signing_in,
+        workbench,
+        steps,
+        demand_form,
+        case,
+        supply_form,
+        grants,
+        lists,
+        resources,
+        receipt,
+        reference,
+    ):
         portal.include_router(room.router)
     portal.mount("/static", StaticFiles(directory=STATIC), name="static")
     failures.register(portal)

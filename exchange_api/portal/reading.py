@@ -12,14 +12,17 @@ from catalog import deadlines, departments
 from catalog.service import services
 from exchange_api import cases, officers
 from exchange_api.actors import Actor
+from exchange_api.clocks import lamps
+from exchange_api.supply import supplies
 from schemas.calendar import WorkingCalendar
 from schemas.errors import Denied
+from schemas.tables.clocks import CaseClock
 from schemas.tables.exchange import Demand, SupplyTask, TaskDemand
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How long a task still has: its due date, working days left (negative: overdue), its lamp."""
+    """How long a step still has: its due date, working days left (negative: overdue), its lamp."""
 
     due: date
     days_left: int
@@ -28,7 +31,7 @@ class Clock:
 
 
 class Clocks:
-    """Clocks of one page: the calendar is read once."""
+    """Clocks of one page: the calendar and what runs are read once."""
 
     def __init__(self, session: Session, today: date) -> None:
         self._session, self._today = session, today
@@ -37,13 +40,28 @@ class Clocks:
     def _calendar(self) -> WorkingCalendar:
         return deadlines.calendar(self._session)
 
-    def of(self, task: SupplyTask) -> Clock | None:
-        """Return the clock of an open task; an answered one has stopped."""
-        if task.state != "open":
-            return None
-        left = self._calendar.working_days_between(self._today, task.due_date)
-        lamp = deadlines.lamp(self._session, task.due_date, self._today)
-        return Clock(task.due_date, left, str(lamp), task.is_provisional)
+    @cached_property
+    def _running(self) -> dict[str, list[CaseClock]]:
+        found: dict[str, list[CaseClock]] = {}
+        for clock, _ in lamps.find(self._session, on=self._today):
+            found.setdefault(clock.case, []).append(clock)
+        return found
+
+    def of(self, task: SupplyTask, demand_id: str | None = None) -> Clock | None:
+        """Return the clock of an open task, for one of its demands where given; an answered one has stopped."""
+        return self.of_case(task.id, demand_id) if task.state == "open" else None
+
+    def of_case(self, case: str, demand_id: str | None = None) -> Clock | None:
+        """Return the most urgent clock that runs for a case; one that stands still only when none runs."""
+        held = [one for one in self._running.get(case, ()) if demand_id in (None, one.demand_id)]
+        held.sort(key=lambda one: (one.state == "paused", one.due_date))
+        return self.shown(held[0]) if held else None
+
+    def shown(self, clock: CaseClock) -> Clock:
+        """Return how a clock is shown."""
+        lamp = lamps.lamp_on(self._calendar, clock, self._today)
+        left = lamps.days_left(self._calendar, clock, self._today)
+        return Clock(clock.due_date, left, str(lamp), clock.is_provisional)
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,21 @@ def demands_of(session: Session, actor: Actor, states: Iterable[str] = ()) -> li
     """Return the demands that concern the actor, newest first; drafts only of his own department."""
     query = select(Demand).where(_concerns(actor)).order_by(Demand.id.desc())
     return list(session.scalars(query.where(Demand.state.in_(list(states))) if states else query))
+
+
+def seen_shares(session: Session, actor: Actor, task: SupplyTask) -> list[TaskDemand]:
+    """Return the demands in a task that the actor may see: all for its department, authority and audit; else those of his own department.
+
+    Raises Denied `case.not_yours` when there is none.
+    """
+    shares = supplies.shares(session, task.id)
+    is_asked = task.department_id == actor.department_id and "provider" in actor.roles
+    if is_asked or actor.roles & {"authority", "auditor"}:
+        return shares
+    own = [one for one in shares if session.get_one(Demand, one.demand_id).department_id == actor.department_id]
+    if not own:
+        raise Denied("case.not_yours", case=task.id)
+    return own
 
 
 def open_tasks(session: Session, department_id: str | None = None) -> list[SupplyTask]:

@@ -18,6 +18,7 @@ from exchange_api.matching.found import Reason
 from exchange_api.noticing import links, wording
 from exchange_api.portal import assets, words
 from exchange_api.portal.language import LANGUAGES, translations
+from exchange_api.portal.step_words import ANSWER_TONE
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
 from exchange_api.supply import grounds
 from schemas.errors import HutongError, Language
@@ -59,7 +60,7 @@ def environment(language: Language) -> Environment:
     settings = PortalSettings()
     made.globals |= {
         "language": language, "languages": LANGUAGES, "owner": settings.portal_owner, "has_htmx": "htmx.min.js" in assets.found(),
-        "state_tone": words.STATE_TONE, "version_tone": words.VERSION_TONE, "query": _query,
+        "state_tone": words.STATE_TONE, "answer_tone": ANSWER_TONE, "version_tone": words.VERSION_TONE, "query": _query,
     }  # fmt: skip
     return made
 

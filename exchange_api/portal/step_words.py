@@ -9,6 +9,9 @@ ANSWER_STATE = {
     "waiting": N_("待答复"), "confirmed": N_("已确认"), "promised": N_("限期提供"), "offered": N_("待回复替代方案"), "refused": N_("不予提供"),
     "declined": N_("替代方案未采纳"), "cancelled": N_("已取消"),
 }  # fmt: skip
+ANSWER_TONE = {
+    "waiting": "blue", "confirmed": "green", "promised": "blue", "offered": "amber", "refused": "red", "declined": "red", "cancelled": "grey",
+}  # fmt: skip
 SHARE_STATE = {
     "open": N_("待答复"), "needs_information": N_("待补充说明"), "answered": N_("已答复"), "withdrawn": N_("已退出"),
 }  # fmt: skip

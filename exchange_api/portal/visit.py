@@ -25,6 +25,7 @@ SESSION_COOKIE = "hutong_session"
 VISITOR_COOKIE = "hutong_visitor"
 LANGUAGE_COOKIE = "hutong_language"
 UPLOAD_LIMIT_MB = 4
+FILE_LIMIT_MB = 11  # an attachment and what a form puts around it
 
 
 @dataclass
@@ -83,16 +84,19 @@ DemanderVisit = Annotated[Visit, Depends(_with_role("demander"))]
 ProviderVisit = Annotated[Visit, Depends(_with_role("provider"))]
 
 
-async def _read_form(request: Request) -> AsyncIterator[FormData]:
-    """Read a form of bounded size; an uploaded file goes away with the answer."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > UPLOAD_LIMIT_MB * 2**20:
-        raise Invalid("portal.upload_too_large", limit=UPLOAD_LIMIT_MB)
-    async with request.form(max_files=1, max_fields=600) as form:
-        yield form
+def _reads_form(limit_mb: int) -> Callable[[Request], AsyncIterator[FormData]]:
+    async def read(request: Request) -> AsyncIterator[FormData]:
+        """Read a form of bounded size; an uploaded file goes away with the answer."""
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > limit_mb * 2**20:
+            raise Invalid("portal.upload_too_large", limit=limit_mb)
+        async with request.form(max_files=1, max_fields=3000) as form:
+            yield form
+
+    return read
 
 
-def _own_form(form: Annotated[FormData, Depends(_read_form)], visit: AnyVisit) -> FormData:
+def _own(form: FormData, visit: Visit) -> FormData:
     """Refuse a form that another site, or another sign-in, made up. Raises Denied `portal.form_expired`."""
     sent, expected = form.get("csrf_token"), visit.csrf_token
     visitor = visit.request.cookies.get(VISITOR_COOKIE)
@@ -102,7 +106,17 @@ def _own_form(form: Annotated[FormData, Depends(_read_form)], visit: AnyVisit) -
     return form
 
 
+def _own_form(form: Annotated[FormData, Depends(_reads_form(UPLOAD_LIMIT_MB))], visit: AnyVisit) -> FormData:
+    return _own(form, visit)
+
+
+def _own_file(form: Annotated[FormData, Depends(_reads_form(FILE_LIMIT_MB))], visit: OfficerVisit) -> FormData:
+    return _own(form, visit)
+
+
 Form = Annotated[FormData, Depends(_own_form)]
+FileForm = Annotated[FormData, Depends(_own_file)]
+"""A form with a file of a case: larger, and only of who is signed in."""
 
 
 def text_of(form: FormData, name: str) -> str:
@@ -120,3 +134,9 @@ def keep_cookie(response: Response, visit: Visit, name: str, value: str) -> None
     """Set a cookie no script can read and no other site can send; over HTTPS only where the page came so."""
     secure = visit.request.url.scheme == "https"
     response.set_cookie(name, value, httponly=True, samesite="strict", secure=secure, path="/")
+
+
+def own_address(wish: str) -> str:
+    """Return the wished address if it is a page of ours, else the workbench: nobody is led to a stranger."""
+    is_ours = wish.startswith("/portal/") and "//" not in wish and "\\" not in wish and wish.isprintable()
+    return wish if is_ours else "/portal/"

@@ -54,6 +54,7 @@ GRANT_STATE = {
     "expired": N_("已到期"),
     "revoked": N_("已撤销"),
     "closed": N_("已关闭"),
+    "suspended": N_("已暂停"),
 }
 ACTION = {
     "register": N_("登记"),

@@ -4,8 +4,9 @@ Every button works without JavaScript: the whole form comes back as it was, with
 htmx only makes the matches come while typing. Called by `mounting`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from fastapi import APIRouter
@@ -15,8 +16,9 @@ from starlette.datastructures import FormData
 
 from catalog.service import services
 from exchange_api import applications
-from exchange_api.demand import demands, reuse
+from exchange_api.demand import conformity, demands, reuse
 from exchange_api.demand.demands import DemandForm
+from exchange_api.demand.findings import Finding
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching import Found, warm_soon
 from exchange_api.portal import reading
@@ -27,7 +29,18 @@ from exchange_api.portal.words import word
 from schemas.errors import HutongError, Invalid
 
 router = APIRouter()
-FIELDS = ("service_item_id", "application_id", "purpose", "basis", "scenario", "scope", "volume_per_day", "valid_until")
+FIELDS = (
+    "service_item_id",
+    "application_id",
+    "purpose",
+    "basis",
+    "scenario",
+    "scope",
+    "mode",
+    "volume_per_day",
+    "hours",
+    "valid_until",
+)
 EMPTY_ROWS = 3
 MOST_ROWS = 60
 
@@ -38,6 +51,7 @@ class Row:
 
     name: str = ""
     note: str = ""
+    form: str = "full"
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ class Matched:
 def show(visit: DemanderVisit, service_item: str = "") -> Response:
     """Show an empty form, or one for a service item."""
     warm_soon()
-    fields = dict.fromkeys(FIELDS, "") | {"service_item_id": service_item, "volume_per_day": "1000"}
+    fields = dict.fromkeys(FIELDS, "") | {"service_item_id": service_item, "volume_per_day": "1000", "mode": "query"}
     known = applications.find(visit.session, visit.actor.department_id)
     if len(known) == 1:
         fields["application_id"] = known[0].id
@@ -94,6 +108,8 @@ def change(visit: DemanderVisit, form: Form) -> Response:
     draft, do = _read(form), text_of(form, "do")
     if do in ("save", "submit"):
         return _keep(visit, draft, is_submitted=do == "submit")
+    if do == "check":
+        return _check(visit, draft)
     return _page(visit, _changed(visit, draft, do))
 
 
@@ -108,8 +124,8 @@ def open_draft(visit: Visit, demand_id: str) -> Response:
     """Show the form with a kept draft in it."""
     demand = reading.concerned_demand(visit.session, visit.actor, demand_id)
     fields = {name: "" if (value := getattr(demand, name)) is None else str(value) for name in FIELDS}
-    rows = tuple(Row(item.name, item.note or "") for item in demands.items(visit.session, demand_id))
-    return _page(visit, Draft(fields, rows or (Row(),), demand_id))
+    rows = tuple(Row(item.name, item.note or "", item.form) for item in demands.items(visit.session, demand_id))
+    return _page(visit, Draft(fields, rows or (Row(),), demand_id), findings=conformity.check(visit.session, demand))
 
 
 def _keep(visit: Visit, draft: Draft, *, is_submitted: bool) -> Response:
@@ -123,8 +139,21 @@ def _keep(visit: Visit, draft: Draft, *, is_submitted: bool) -> Response:
     return leads_to(f"/portal/demands/{demand_id}")
 
 
+def _check(visit: Visit, draft: Draft) -> Response:
+    """Show what the conformity check says of the form as it stands; it is kept for the moment of the question only."""
+    asked = visit.session.begin_nested()
+    try:
+        demand = demands.get_own(visit.session, visit.actor, _saved(visit, draft))
+        found = conformity.check(visit.session, demand)
+    except Invalid as error:
+        return _page(visit, draft, error)
+    finally:
+        asked.rollback()
+    return _page(visit, draft, findings=found)
+
+
 def _saved(visit: Visit, draft: Draft) -> str:
-    items = [{"name": row.name, "note": row.note or None} for row in draft.rows if row.name]
+    items = [{"name": row.name, "note": row.note or None, "form": row.form} for row in draft.rows if row.name]
     given = {name: value for name, value in draft.fields.items() if value}
     try:
         form = DemandForm.model_validate({**given, "items": items})
@@ -138,8 +167,9 @@ def _saved(visit: Visit, draft: Draft) -> str:
 
 
 def _read(form: FormData) -> Draft:
+    names, notes, forms = (texts_of(form, f"item_{part}") for part in ("name", "note", "form"))
     rows = tuple(
-        Row(name, note) for name, note in zip(texts_of(form, "item_name"), texts_of(form, "item_note"), strict=False)
+        Row(name, note, wanted or "full") for name, note, wanted in zip_longest(names, notes, forms, fillvalue="")
     )
     return Draft({name: text_of(form, name) for name in FIELDS}, rows[:MOST_ROWS], text_of(form, "demand_id"))
 
@@ -188,7 +218,9 @@ def _match(visit: Visit, draft: Draft) -> Matched:
     return Matched(by_row, reuse.already(visit.session, visit.actor.department_id, by_row, service_item))
 
 
-def _page(visit: Visit, draft: Draft, error: HutongError | None = None) -> Response:
+def _page(
+    visit: Visit, draft: Draft, error: HutongError | None = None, findings: Sequence[Finding] | None = None
+) -> Response:
     offered = services.find(visit.session, visit.actor.department_id)
     facts: dict[str, Any] = {
         "draft": draft,
@@ -197,5 +229,7 @@ def _page(visit: Visit, draft: Draft, error: HutongError | None = None) -> Respo
         "applications": applications.find(visit.session, visit.actor.department_id),
         "matched": _match(visit, draft),
         "error": in_words(error, visit.language) if error else None,
+        "findings": findings or (),
+        "is_checked": findings is not None,
     }
     return page(visit, "demand_form.html", error.status if error else 200, **facts)

@@ -17,6 +17,7 @@ from exchange_api.portal.visit import (
     Form,
     OfficerVisit,
     keep_cookie,
+    own_address,
     text_of,
 )
 from schemas.errors import Invalid
@@ -63,9 +64,3 @@ def choose_language(visit: AnyVisit, language: str, next: Next = "") -> Response
     response = leads_to(own_address(next))
     keep_cookie(response, visit, LANGUAGE_COOKIE, chosen(language))
     return response
-
-
-def own_address(wish: str) -> str:
-    """Return the wished address if it is a page of ours, else the workbench: nobody is led to a stranger."""
-    is_ours = wish.startswith("/portal/") and "//" not in wish and "\\" not in wish and wish.isprintable()
-    return wish if is_ours else "/portal/"

@@ -1,164 +1,177 @@
-"""Why: a provider answers a task item by item: what is wanted on the left, what he has on the right, the ground of a refusal quoted, the deadline in view.
-Called by `mounting`.
+"""Why: a provider answers a task need by need: who wants it on the left, what he has in the middle, his word on the right; terms, questions and promises below,
+the deadline in view. Called by `mounting`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 
-from catalog import directory
-from exchange_api.demand import demands
-from exchange_api.portal import reading
+from catalog import departments, directory
+from exchange_api.demand import demands, information
+from exchange_api.grant.terms import Terms
+from exchange_api.portal import reading, supply_answers, supply_terms
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import in_words, leads_to, page
+from exchange_api.portal.supply_answers import Asked, Chosen, Wants
+from exchange_api.portal.supply_terms import TermsWritten
 from exchange_api.portal.visit import Form, OfficerVisit, ProviderVisit, Visit, text_of
-from exchange_api.supply import supplies
-from exchange_api.supply.supplies import ItemAnswer
-from schemas.bound import is_attribute
+from exchange_api.supply import grounds, supplies
+from exchange_api.supply.reading import UNSPOKEN
+from exchange_api.supply.supplies import TaskAnswer
 from schemas.errors import HutongError, Invalid
 from schemas.library import library
-from schemas.resource import Item, ResourceDocument
 from schemas.tables.directory import ResourceVersion
-from schemas.tables.exchange import Application, DemandItem, Match, SupplyAnswer, SupplyTask
+from schemas.tables.exchange import Application, Demand, SupplyTask, TaskDemand
 
 router = APIRouter()
-CITED = "law"
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the form says of one wanted item, right or wrong."""
-
-    decision: str = ""
-    own: str = ""
-    form: str = "full"
-    ground: str = ""
-    law: str = ""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One wanted item beside what the department has: the matched item, and what was answered or chosen so far."""
-
-    row: SupplyAnswer
-    item: DemandItem
-    match: Match | None
-    document: ResourceDocument
-    own: Item
-    chosen: Chosen
-
-    @property
-    def mask(self) -> str:
-        """Return the mask of the library attribute this item feeds."""
-        if not self.document.library or not self.own.attribute or not is_attribute(self.own.attribute):
-            return "none"
-        return library(self.document.library).attribute(self.own.attribute).mask
-
-    @property
-    def condition(self) -> str | None:
-        """Return the ground the directory itself gives for refusing."""
-        return self.document.sharing.condition
 
 
 @router.get("/tasks/{task_id}")
 def show(visit: OfficerVisit, task_id: str) -> Response:
-    """Show a task; its department's provider may answer it, everybody else whom the case concerns may look."""
+    """Show a task; its department's provider may answer it, a demander sees his own share of it."""
     task = supplies.get_task(visit.session, task_id)
-    reading.concerned_demand(visit.session, visit.actor, _case(visit, task))
-    return _page(visit, task, _asked(visit, task, {}))
+    return _page(visit, task, _asked(visit, task, {}), _terms_kept(visit, task))
 
 
 @router.post("/tasks/{task_id}")
 def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
-    """Answer the whole task, or choose "confirm" for everything still open and look again."""
+    """Answer the task for everybody or one demand, or choose "confirm" for everything still open and look again."""
     task = supplies.get_task(visit.session, task_id)
     visit.actor.require_department(task.department_id, task_id)
-    chosen = _read(form)
+    asked = _asked(visit, task, supply_answers.read(form))
+    said = {share.demand_id: supply_terms.written(form, share.demand_id) for share in _unspoken(visit, task)}
     if text_of(form, "do") == "confirm_rest":
-        return _page(visit, task, [_confirmed(one) for one in _asked(visit, task, chosen)])
-    if error := _keep(visit, task, chosen):
-        return _page(visit, task, _asked(visit, task, chosen), error)
-    return leads_to(f"/portal/demands/{_case(visit, task)}")
+        return _page(visit, task, [_confirmed(one) for one in asked], said)
+    try:
+        terms = _terms(visit, task, said)
+    except Invalid as error:
+        return _page(visit, task, asked, {one: _judged(written) for one, written in said.items()}, error)
+    if error := _keep(visit, asked, terms, (task.id, text_of(form, "scope"))):
+        return _page(visit, task, _asked(visit, task, supply_answers.read(form)), said, error)
+    left = supplies.shares(visit.session, task_id, UNSPOKEN)
+    return leads_to(f"/portal/tasks/{task_id}" if left else f"/portal/demands/{asked[0].first.demand.id}")
 
 
-def _keep(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> Invalid | None:
-    """Give the answers to the desk; half an answer is no answer, and what is wrong comes back."""
+def _keep(visit: Visit, asked: list[Asked], terms: Mapping[str, Terms], which: tuple[str, str]) -> Invalid | None:
+    """Give answers and terms to the desk, for the task's demands or the one singled out; what is wrong comes back and leaves nothing half done."""
+    task_id, demand_id = which
+    given = {one: said for one, said in terms.items() if demand_id in ("", one)}
     try:
         with visit.session.begin_nested():
-            supplies.answer(visit.session, visit.actor, task.id, _answers(_asked(visit, task, chosen)))
+            said = TaskAnswer(
+                task=task_id, demand=demand_id or None, answers=supply_answers.answers(asked), terms=given
+            )
+            supplies.answer_many(visit.session, visit.actor, [said])
     except Invalid as error:
         visit.session.expire_all()
         return error
     return None
 
 
-def _asked(visit: Visit, task: SupplyTask, chosen: dict[int, Chosen]) -> list[Asked]:
+def _asked(visit: Visit, task: SupplyTask, chosen: Mapping[int, Chosen]) -> list[Asked]:
+    """Return each need once, with those demands the officer may see."""
+    shares = {one.demand_id: one for one in reading.seen_shares(visit.session, visit.actor, task)}
     found = []
-    for row in supplies.answers_of(visit.session, task.id):
-        item = visit.session.get_one(DemandItem, row.demand_item_id)
-        version = visit.session.get_one(ResourceVersion, row.resource_version_id)
-        document = ResourceDocument.model_validate(version.document)
-        match = next(
-            (one for one in demands.matches(visit.session, item.id) if one.resource_version_id == version.id), None
-        )
-        own = document.item(str(row.item_id))
-        so_far = chosen.get(item.id, Chosen(own=f"{document.id}|{own.id}"))
-        found.append(Asked(row, item, match, document, own, so_far))
+    for need in supplies.needs(visit.session, task.id):
+        wants = [
+            Wants(visit.session.get_one(Demand, item.demand_id), item, row, shares[item.demand_id])
+            for item, row in need.answers
+            if item.demand_id in shares
+        ]
+        if wants:
+            found.append(_beside(visit, wants, (need.resource_id, need.item_id), chosen))
     return found
 
 
-def _read(form: FormData) -> dict[int, Chosen]:
-    numbers = [int(name.removeprefix("own_")) for name in form if name.startswith("own_") and name[4:].isdigit()]
-    parts = ("decision", "own", "form", "ground", "law")
-    return {number: Chosen(**{part: text_of(form, f"{part}_{number}") for part in parts}) for number in numbers}
+def _beside(visit: Visit, wants: list[Wants], place: tuple[str, str], chosen: Mapping[int, Chosen]) -> Asked:
+    version = visit.session.get_one(ResourceVersion, wants[0].row.resource_version_id)
+    document = directory.document_of(version)
+    asked = Asked(wants, None, document, document.item(place[1]), Chosen(own="|".join(place)))
+    item = asked.first.item
+    ranked = demands.matches(visit.session, item.id)
+    match = next((one for one in ranked if one.resource_version_id == version.id and one.item_id == place[1]), None)
+    so_far = chosen.get(item.id, replace(asked.chosen, form=asked.forms[0]))
+    return replace(asked, match=match, chosen=so_far)
 
 
 def _confirmed(asked: Asked) -> Asked:
     return asked if asked.chosen.decision else replace(asked, chosen=replace(asked.chosen, decision="confirm"))
 
 
-def _answers(asked: list[Asked]) -> list[ItemAnswer]:
-    """Only what was decided becomes an answer; the desk names what is missing."""
-    answers = []
-    for one in asked:
-        if one.row.decision is None and one.chosen.decision:
-            answers.append(_item_answer(one))
-    return answers
+def _unspoken(visit: Visit, task: SupplyTask) -> list[TaskDemand]:
+    return supplies.shares(visit.session, task.id, UNSPOKEN)
 
 
-def _item_answer(asked: Asked) -> ItemAnswer:
-    chosen = asked.chosen
-    resource_id, _, item_id = chosen.own.partition("|")
-    given: dict[str, Any] = {"demand_item_id": asked.item.id, "decision": chosen.decision}
-    if chosen.decision == "confirm":
-        given |= {"resource_id": resource_id, "item_id": item_id, "form": chosen.form or "full"}
-    else:
-        given["reason"] = chosen.law if chosen.ground == CITED else chosen.ground
+def _terms_kept(visit: Visit, task: SupplyTask) -> dict[str, TermsWritten]:
+    return {share.demand_id: supply_terms.kept(share.terms) for share in _unspoken(visit, task)}
+
+
+def _terms(visit: Visit, task: SupplyTask, said: Mapping[str, TermsWritten]) -> dict[str, Terms]:
+    """Return the terms that are new. Raises Invalid `portal.bad_form`, `grant.hours`."""
+    former = {share.demand_id: share.terms for share in _unspoken(visit, task)}
+    found = {}
+    for demand_id, written in said.items():
+        try:
+            terms = supply_terms.read(written)
+        except ValidationError as error:
+            wrong = "、".join(sorted(supply_terms.wrong_fields(error)))
+            raise Invalid("portal.bad_form", problems=f"{demand_id} {wrong}") from error
+        if terms.model_dump(mode="json", exclude_defaults=True) != former[demand_id]:
+            found[demand_id] = terms
+    return found
+
+
+def _judged(written: TermsWritten) -> TermsWritten:
     try:
-        return ItemAnswer.model_validate(given)
-    except ValidationError as error:
-        raise Invalid("portal.bad_form", problems=asked.item.name) from error
+        supply_terms.read(written)
+    except (ValidationError, Invalid) as error:
+        return replace(written, wrong=supply_terms.wrong_fields(error))
+    return written
 
 
-def _page(visit: Visit, task: SupplyTask, asked: list[Asked], error: HutongError | None = None) -> Response:
-    demand = reading.concerned_demand(visit.session, visit.actor, _case(visit, task))
+def _page(
+    visit: Visit, task: SupplyTask, asked: list[Asked], terms: dict[str, TermsWritten], error: HutongError | None = None
+) -> Response:
     is_mine = visit.has("provider") and task.department_id == visit.actor.department_id
-    facts = {
-        "task": task,
-        "demand": demand,
-        "asked": asked,
-        "clock": Clocks(visit.session, visit.today).of(task),
-        "offers": _offers(visit, task.department_id),
-        "is_open": is_mine and task.state == "open",
-        "names": reading.names(visit.session),
-        "application": visit.session.get(Application, demand.application_id) if demand.application_id else None,
-        "error": in_words(error, visit.language) if error else None,
-    }
+    facts: dict[str, Any] = {
+        "task": task, "asked": asked, "terms": terms, "is_mine": is_mine, "is_open": is_mine and any(one.is_waiting for one in asked),
+        "clock": Clocks(visit.session, visit.today).of(task), "names": reading.names(visit.session), "grounds": grounds.table(),
+        "may_ask": (is_mine or visit.has("authority")) and task.state == "open",
+        "error": in_words(error, visit.language) if error else None, "wrong": _wrong(error), **_shown(visit, task, asked, is_mine=is_mine),
+    }  # fmt: skip
     return page(visit, "supply_form.html", error.status if error else 200, **facts)
+
+
+def _shown(visit: Visit, task: SupplyTask, asked: list[Asked], *, is_mine: bool) -> dict[str, Any]:
+    """What stands beside the needs: the demands that share the task, what may be offered, promises to keep, questions."""
+    clocks = Clocks(visit.session, visit.today)
+    shares = reading.seen_shares(visit.session, visit.actor, task)
+    wanting = [(share, visit.session.get_one(Demand, share.demand_id)) for share in shares]
+    promised = [one for need in asked for one in need.wants if one.row.state == "promised"]
+    fed = sorted({one.document.library for one in asked if one.document.library})
+    return {
+        "shares": [
+            (share, demand, visit.session.get(Application, demand.application_id) if demand.application_id else None, clocks.of(task, demand.id))
+            for share, demand in wanting
+        ],
+        "questions": [one for _, demand in wanting for one in information.of(visit.session, demand.id) if one.task_id == task.id],
+        "promised": [(one, clocks.of_case(f"answer:{one.row.id}")) for one in promised],
+        "offers": _offers(visit, task.department_id) if is_mine else [],
+        "attributes": [(name, attribute.id, attribute.name) for name in fed for attribute in library(name).attributes],
+        "others": [one for one in departments.find(visit.session) if one.id != task.department_id and one.state == "active"] if is_mine else [],
+    }  # fmt: skip
+
+
+def _wrong(error: HutongError | None) -> frozenset[str]:
+    """Return the names of the items an error speaks of; the page says it beside them too."""
+    if error is None:
+        return frozenset()
+    named = [str(error.facts[name]) for name in ("item", "items", "problems") if name in error.facts]
+    return frozenset(part for text in named for part in text.split("、"))
 
 
 def _offers(visit: Visit, department_id: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -171,8 +184,3 @@ def _offers(visit: Visit, department_id: str) -> list[tuple[str, list[tuple[str,
         for row in directory.find(visit.session, department_id=department_id)
         if row.document["library"]
     ]
-
-
-def _case(visit: Visit, task: SupplyTask) -> str:
-    """The first of the demands that share the task."""
-    return supplies.shares(visit.session, task.id)[0].demand_id
