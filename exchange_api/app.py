@@ -19,6 +19,7 @@ from exchange_api.hub import ApiSettings, Hub
 from exchange_api.problems import MEDIA_TYPE
 from exchange_api.routers import certificates, desk_api, desks, evidence, inbox, machine, service
 from exchange_api.signing import Request as Question
+from exchange_api.watching.watching import Watching
 from schemas.errors import HutongError, Invalid, Terminal
 
 log = logging.getLogger("hutong.exchange")
@@ -41,6 +42,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     for kind in (HutongError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, refuse)
     app.add_middleware(Answering)
+    app.add_middleware(Watching)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     _mount_portal(app)
     return app

@@ -144,7 +144,13 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> Found | None:
         return None
     answer.use = use
     answer.subjects = [subject_hash(hub.secret, permit.library, key) for key in lookup.keys]
-    return await _look_up(hub, answer, lookup)
+    answer.facts["items"] = ",".join(
+        [f"{item.attribute}:{item.form}" for item in items]
+    )  # for whoever asks who saw what
+    hub.guard.name(answer, answer.subjects)
+    found = await _look_up(hub, answer, lookup)
+    hub.guard.saw(answer, lookup.keys, {row[lookup.by] for row in found.rows})
+    return found
 
 
 async def _look_up(hub: Hub, answer: Answer, lookup: Lookup) -> Found:

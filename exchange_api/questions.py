@@ -19,9 +19,11 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 async def know(hub: Hub, answer: Answer) -> None:
-    """Find out who asks, by the question's signature. Raises what `authenticate` raises, Transient `application.busy`."""
+    """Find out who asks, by the question's signature. Raises what `authenticate` raises, Denied `application.address`, Transient
+    `application.busy`."""
     answer.know(await authenticate(answer.request, hub.keys, hub.authorities))
     _claim(answer)
+    await hub.guard.admit(answer.application_id or "")
 
 
 def read(answer: Answer, model: type[Form]) -> Form:
@@ -42,6 +44,7 @@ async def permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -
     answer.grant_id, answer.library = asked.grant, library_name
     _claim(answer)  # whoever did not come by `know`
     granted = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", library_name)
+    hub.guard.check(granted.id)
     check_mode(granted, asked.MODE)
     check_purpose(granted, asked.purpose)
     answer.purpose = {"service_item": asked.purpose.service_item}

@@ -16,6 +16,7 @@ from exchange_api.evidence.ledger import INSERT_SQL, EntryRow, entry_columns
 from exchange_api.grouping import Grouping
 from exchange_api.permit import Permit
 from exchange_api.prepared import Prepared
+from exchange_api.watching.figures import FIGURES
 from schemas.calendar import today
 from schemas.errors import Denied, Transient
 
@@ -151,6 +152,7 @@ class Recorder:
         return (await self._insert([sheet]))[0]
 
     async def _insert(self, sheets: Sequence[Sheet]) -> list[bool]:
+        FIGURES.grouped(len(sheets))
         days = [sheet.use.day if sheet.use else None for sheet in sheets]
         subjects = [sheet.use.subjects if sheet.use else None for sheet in sheets]
         written: set[UUID] = set()

@@ -20,6 +20,11 @@ class Remembered(Generic[Key, Value]):
         self._generation = 0
         self.is_listening = False
 
+    @property
+    def count(self) -> int:
+        """Return how many values are remembered."""
+        return len(self._values)
+
     def known(self, key: Key) -> Value | None:
         """Return the value if it is remembered."""
         return self._values.get(key)

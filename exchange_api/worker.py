@@ -40,7 +40,7 @@ class Worker(uvicorn.Server):
         limited = type("LimitedConnection", (Connection,), {"room": self._room})
         super().__init__(
             uvicorn.Config(
-                "exchange_api.app:create_app", factory=True, http=limited, ws="none", access_log=False, server_header=False,
+                "exchange_api.app:create_app", factory=True, http=limited, ws="none", access_log=False, server_header=False, proxy_headers=False,
                 loop="uvloop", backlog=BACKLOG, timeout_keep_alive=self._room.settings.api_idle_s,  # type: ignore[arg-type]
             )
         )  # fmt: skip

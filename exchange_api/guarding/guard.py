@@ -20,6 +20,7 @@ from exchange_api.guarding.findings import Finding
 from exchange_api.guarding.rules import Rule, rules
 from exchange_api.guarding.settings import GuardSettings
 from exchange_api.guarding.windows import Window, Windows
+from exchange_api.pressure import BUSY
 from exchange_api.remembered import Remembered
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
@@ -82,6 +83,11 @@ class Guard:
         if networks:
             check_address(application_id, networks, self.trusted)
 
+    @property
+    def held(self) -> int:
+        """Return how many grants this worker holds until their suspension is written."""
+        return len(self._held)
+
     def check(self, grant_id: str) -> None:
         """Refuse a grant that is being suspended. Raises Denied `grant.suspended`."""
         if self._held and grant_id in self._held:
@@ -116,8 +122,8 @@ class Guard:
                 return
 
     def refused(self, asked: Any) -> None:
-        """Note a refusal of a known application."""
-        if asked.application_id is None or not self._by_refusal:
+        """Note an answer that became a refusal of a known application; that there is too much to do is none."""
+        if asked.kind != "refusal" or asked.application_id is None or not self._by_refusal or asked.code in BUSY:
             return
         if len(self._refusals) > 1_000:
             self._refusals.clear()

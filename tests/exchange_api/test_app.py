@@ -86,7 +86,7 @@ def test_lost_connections_are_replaced_and_changes_are_still_heard(exchange_site
         assert time.monotonic() < deadline
         response = exchange_site.ask(exchange_site.asking("SQ-2026-000008"))[1]
     assert json.loads(response.body)["facts"]["by"] == "consumer"
-    while not json.loads(exchange_site.ask(None, "/healthz", method="GET")[1].body)["listening"]:
+    while not json.loads(exchange_site.ask(None, "/readyz", method="GET")[1].body)["parts"]["listening"]["ok"]:
         assert time.monotonic() < deadline
     exchange_site.change_grant("SQ-2026-000008", suspended_by_consumer=False)
 

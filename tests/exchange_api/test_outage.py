@@ -88,7 +88,7 @@ def test_without_the_database_nothing_leaves_and_it_goes_on_when_it_is_back(bare
         assert json.loads(response.body)["code"] == "evidence.unavailable"
         _, keys = _until(bare_site, 503, "/.well-known/jwks.json")
         assert json.loads(keys.body)["code"] == "database.unreachable"
-        _until(bare_site, 503, "/healthz")
+        _until(bare_site, 503, "/readyz")
         connection.execute(text(f"ALTER DATABASE {bare_site.database} ALLOW_CONNECTIONS true"))
     assert bare_site.check(request, response) is None, "signed, but nowhere written"
     assert bare_site.check(*_until(bare_site, 200, "/v1/errors")).kind == "answer"
