@@ -21,6 +21,7 @@ NUMBERS: dict[str, str] = {
     "grant": r"[A-Za-z0-9._-]{1,64}",
     "information": r"BC-\d{4}-\d{6}",
     "dispute": r"ZY-\d{4}-\d{6}",
+    "node": r".{1,200}",
     **dict.fromkeys(("notice", "answer", "request", "clock", "extension", "attachment"), r"[1-9]\d{0,17}"),
 }
 """How the numbers that stand in paths are written."""

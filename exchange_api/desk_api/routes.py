@@ -3,6 +3,7 @@ of a desk is one line. `desk_counter` answers by it, `routers.desk_api` describe
 """
 
 from exchange_api.demand.forms import DemandForm
+from exchange_api.desk_api import chain_steps as chain
 from exchange_api.desk_api import demand_steps as demand
 from exchange_api.desk_api import dispute_steps as dispute
 from exchange_api.desk_api import grant_steps as grant
@@ -96,4 +97,9 @@ NOTICES: tuple[Route, ...] = (
     Route("GET", "/v1/extensions", "deadlines.read", notice.listed_extensions, g.ExtensionsSaid, "延期申请 List wishes for more days", is_list=True),
     Route("POST", f"{_E}/decision", "deadlines.write", notice.decide_extension, g.ExtensionSaid, "延期决定 Decide", g.ExtensionDecision, AUTHORITY),
 )  # fmt: skip
-ROUTES = (*DEMANDS, *SUPPLY, *GRANTS, *DISPUTES, *NOTICES)
+
+CHAIN = (
+    Route("GET", "/v1/trace/{node}", "trace.read", chain.walk, m.ChainSaid, "全链追溯 Walk the chain", is_list=True),
+)
+
+ROUTES = (*DEMANDS, *SUPPLY, *GRANTS, *DISPUTES, *NOTICES, *CHAIN)

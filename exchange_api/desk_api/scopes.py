@@ -15,6 +15,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "disputes.write": frozenset({"demander", "provider", "authority"}),
     "notices.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "notices.write": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
+    "trace.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "deadlines.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "deadlines.write": frozenset({"demander", "provider", "authority"}),
 }

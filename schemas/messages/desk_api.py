@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from schemas.messages.exchange import Message, Prose
+from schemas.messages.tracing import TraceAnswer
 
 
 class Why(Message):
@@ -256,3 +257,7 @@ class TokenSaid(Said):
     token_type: str = Field(default="Bearer")
     expires_in: int
     scope: str
+
+
+class ChainSaid(Said, TraceAnswer):
+    """The chain around one id, as far as the asker may see it."""

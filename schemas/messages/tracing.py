@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class TraceNode(BaseModel):
@@ -22,6 +22,8 @@ class TraceNode(BaseModel):
 
 class TraceEdge(BaseModel):
     """What came of what."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     from_: str = Field(alias="from", description="What came before.")
     to: str = Field(description="What came of it.")

@@ -70,6 +70,10 @@ def test_a_demand_goes_its_whole_way_by_three_clients(housing: Client, police: C
     }  # fmt: skip
     actions = [one["action"] for one in done(housing.call("GET", f"/v1/demands/{number}/timeline"))["events"]]
     assert (actions[0], actions[-1]) == ("register", "close")
+    chain = done(police.call("GET", f"/v1/trace/{grant}"))
+    assert {("demand", number), ("supply_task", task["task"]), ("grant", grant)} <= {
+        (one["kind"], one["id"]) for one in chain["nodes"]
+    }
 
 
 def test_a_provider_learns_of_a_demander_only_what_its_task_needs(
