@@ -92,7 +92,13 @@ COMMANDS: dict[str, Entry] = {
     "supply": Entry("hutong.commands.supply:app", "What providers are asked, and their word on it. 供给任务"),
     "match": Entry("hutong.commands.match:app", "Find items for a demand in plain words. 需求匹配"),
     "trace": Entry("hutong.commands.trace:trace", "Walk the chain from any id, both ways. 全链追溯"),
+    "ask": Entry("hutong.commands.ask:ask", "Ask a signed question, keep its receipt. 签名查询与核验"),
     "verify": Entry("hutong.commands.verify:verify", "Check a receipt offline. 离线验证凭证", connected=False),
+    "conformance": Entry(
+        "hutong.commands.conformance:conformance",
+        "Hold a deployment against the protocol, from outside. 协议符合性检查",
+        connected=False,
+    ),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
     "clients": Entry("hutong.commands.clients:app", "Office systems that act at the desks over HTTP. 经办客户端"),

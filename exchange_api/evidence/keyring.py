@@ -7,6 +7,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -99,6 +100,12 @@ def write_jwks(session: Session, folder: Path | None = None) -> Path:
     return path
 
 
+def key_period(row: SigningKey) -> dict[str, str | None]:
+    """Return the moments of a key's life as its entries spell them: an audit holds the row against the newest of them."""
+    moments = {name: getattr(row, name) for name in ("created_at", "not_before", "not_after")}
+    return {name: moment and moment.astimezone(UTC).isoformat() for name, moment in moments.items()}
+
+
 def _ready(session: Session, folder: Path, order: KeyOrder) -> SigningKey | None:
     """Return the next key of the ordered kind that was announced first, of those in the token when one there is wanted."""
     waiting = select(SigningKey).where(SigningKey.state == "next", SigningKey.algorithm == order.kind)
@@ -114,5 +121,6 @@ def _is_any_active(session: Session) -> bool:
 
 def _record(session: Session, row: SigningKey, folder: Path | None) -> None:
     held = place_of(folder or keys_folder(), row.keyid)
-    facts = {"keyid": row.keyid, "state": row.state, "jwk": row.public_jwk, "algorithm": row.algorithm, "held": held}
+    named = {"keyid": row.keyid, "state": row.state, "jwk": row.public_jwk, "algorithm": row.algorithm, "held": held}
+    facts: dict[str, Any] = named | key_period(row)
     record(session, [Entry(id=new_receipt_id(), at=datetime.now(UTC), kind="key", facts=facts)])

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from exchange_api.evidence.checkpoint import write_proof
 from exchange_api.evidence.merkle import Node, Span, consistency_spans, inclusion_spans, span_nodes, span_root
 from exchange_api.evidence.tiles import HASH, WIDTH, TileId, parse_tile_path, read_node, tile_of
+from exchange_api.evidence.vouched import best_vouched
+from exchange_api.evidence.vouched import newest_checkpoint as newest_checkpoint  # read here by routers and sequencer
 from schemas.settings import HutongSettings
-from schemas.tables.evidence import Checkpoint, Entry, Leaf, Tile
+from schemas.tables.evidence import Entry, Leaf, Tile
 
 
 class LogSettings(HutongSettings):
@@ -34,23 +36,21 @@ class LogEntry:
     document: bytes
     index: int
     proof: str
-
-
-def newest_checkpoint(session: Session) -> Checkpoint | None:
-    """Return the newest checkpoint row (its `note` is what GET /v1/log/checkpoint serves), or None while the log is empty."""
-    return session.scalars(select(Checkpoint).order_by(Checkpoint.size.desc()).limit(1)).first()
+    stamp: bytes | None = None
 
 
 def find_entry(session: Session, entry_id: str) -> LogEntry | None:
-    """Return an entry with its inclusion proof under the newest checkpoint, or None when it is unknown or not yet in the log."""
+    """Return an entry with its inclusion proof under the checkpoint that vouches best for it, or None when it is unknown or not yet in the log."""
     found = session.execute(
-        select(Entry.document, Leaf.index).join(Leaf, Leaf.entry_id == Entry.id).where(Entry.id == UUID(entry_id))
+        select(Entry.document, Leaf.index.label("place"))
+        .join(Leaf, Leaf.entry_id == Entry.id)
+        .where(Entry.id == UUID(entry_id))
     ).first()
-    newest = newest_checkpoint(session)
-    if found is None or newest is None:
+    best = best_vouched(session, found.place) if found else None
+    if found is None or best is None:
         return None
-    document, index = found
-    return LogEntry(document, index, write_proof(index, inclusion_path(session, index, newest.size), newest.note))
+    path = inclusion_path(session, found.place, best.size)
+    return LogEntry(found.document, found.place, write_proof(found.place, path, best.note), best.stamp)
 
 
 def inclusion_path(session: Session, index: int, size: int) -> list[bytes]:

@@ -1,8 +1,9 @@
 """Why: a receipt is one file that proves, offline and with public keys only, who asked what, what the hub answered, and that both stand in its log.
 
-One canonical JSON document: `format`, `request`, `response`, `entry`, `proof`. No string in it is uncovered: every one is compared with the entry,
-the entry is a leaf of the log, the log's root is signed, and the spelling of the file itself is fixed (sorted keys, one way to write each string,
-one newline at the end). So any changed byte makes some check fail. Bodies may be deleted (`null`): their digests still prove.
+One canonical JSON document: `format`, `request`, `response`, `entry`, `proof`, and `stamp` where the hub has its log stamped. No string in it is
+uncovered: every one is compared with the entry, the entry is a leaf of the log, the log's root is signed, and the spelling of the file itself is
+fixed (sorted keys, one way to write each string, one newline at the end). So any changed byte makes some check fail; a witness's line and the stamp
+are covered by their own keys. Bodies may be deleted (`null`): their digests still prove.
 Imports neither database nor network: client SDK, `hutong verify` and the portal use it. `evidence.receipts` makes documents from the database.
 """
 
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exchange_api.evidence import receipt_checks
+from exchange_api.evidence import receipt_checks, voucher_checks
 from exchange_api.evidence.canonical import canonical_json, parse_strict
 from exchange_api.evidence.receipt_checks import Broken, Receipt
+from exchange_api.evidence.voucher_checks import Trust
 from exchange_api.signing import Request, Response, content_digest
 from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import HutongError, Invalid
@@ -31,6 +33,7 @@ class Check:
     ok: bool
     detail: str
     is_weak: bool = False
+    is_unchecked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,7 @@ def compose_receipt(request: Request, response: Response, document: Mapping[str,
                 "headers": {name: response.headers[name] for name in RESPONSE_HEADERS if name in response.headers},
                 "body": _body(response.body),
             },
-            "entry": document["entry"],
-            "proof": document["proof"],
+            **_proven(document),
         }
     )
 
@@ -100,8 +102,11 @@ def drop_bodies(data: bytes) -> bytes:
     return _write(members)
 
 
-def verify_receipt(data: bytes, jwks: Mapping[str, Any]) -> Report:
-    """Check a receipt file against the hub's key set: never a key from the file alone. Says for each part whether it holds."""
+def verify_receipt(data: bytes, jwks: Mapping[str, Any], trust: Trust | None = None) -> Report:
+    """Check a receipt file against the hub's key set, and witnesses and time stamp against `trust`: never a key from the file alone.
+
+    Says for each part whether it holds.
+    """
     try:
         receipt = receipt_checks.read_receipt(data, jwks)
     except (Broken, ValueError, RecursionError) as wrong:
@@ -109,6 +114,7 @@ def verify_receipt(data: bytes, jwks: Mapping[str, Any]) -> Report:
     checks = [
         Check("format", ok=True, detail=FORMAT),
         *(_run(name, step, receipt) for name, step in receipt_checks.STEPS),
+        *(_run(name, step, receipt) for name, step in voucher_checks.steps(receipt, trust or Trust())),
     ]
     return Report(all(check.ok for check in checks), checks)
 
@@ -135,7 +141,10 @@ def _own_keys() -> Path:
 def _run(name: str, step: Callable[[Receipt], str], receipt: Receipt) -> Check:
     try:
         found = step(receipt)
-        return Check(name, ok=True, detail=found, is_weak=isinstance(found, receipt_checks.Weak))
+        is_unchecked = isinstance(found, voucher_checks.Unchecked)
+        return Check(
+            name, ok=True, detail=found, is_weak=isinstance(found, receipt_checks.Weak), is_unchecked=is_unchecked
+        )
     except (
         Broken,
         HutongError,
@@ -151,8 +160,12 @@ def _from_entry(document: Mapping[str, Any]) -> dict[str, Any]:
     asked, answered = document["entry"]["request"], document["entry"]["response"]
     question = {name: asked[name] for name in ("method", "authority", "path", "query", "headers")}
     answer = {"status": answered["status"], "headers": answered["headers"], "body": None}
-    parts = {"request": {**question, "body": None}, "response": answer, "entry": document["entry"]}
-    return {"format": FORMAT, **parts, "proof": document["proof"]}
+    return {"format": FORMAT, "request": {**question, "body": None}, "response": answer, **_proven(document)}
+
+
+def _proven(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the hub's document says for itself: entry, proof, and the time stamp where the hub has its log stamped (None: pending)."""
+    return {name: document[name] for name in ("entry", "proof", "stamp") if name in document}
 
 
 def _body(body: bytes) -> dict[str, str]:

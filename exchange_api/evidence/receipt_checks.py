@@ -11,10 +11,12 @@ from typing import Any
 from exchange_api.evidence.canonical import canonical_json, parse_strict
 from exchange_api.evidence.checkpoint import parse_proof, verify_checkpoint
 from exchange_api.evidence.merkle import verify_inclusion
+from exchange_api.evidence.second_check import told_by_second
 from exchange_api.signing import PublicKey, Request, Response, content_digest, public_key_from_jwk
 from exchange_api.signing.algorithms import decode_base64
 from exchange_api.signing.messages import REQUEST_COVERED, request_base, signature_member
 from exchange_api.signing.responses import verify_response_headers
+from exchange_api.signing.sm2 import is_sm2
 from schemas.errors import Denied, Invalid
 
 _SHAPE = {
@@ -46,6 +48,8 @@ class Receipt:
     proof: str
     keys: dict[str, PublicKey]
     periods: dict[str, Mapping[str, Any]]
+    has_stamp: bool = False
+    stamp: str | None = None
 
 
 def read_receipt(data: bytes, jwks: Mapping[str, Any]) -> Receipt:
@@ -53,7 +57,7 @@ def read_receipt(data: bytes, jwks: Mapping[str, Any]) -> Receipt:
     members = parse_strict(data)
     for part, names in _SHAPE.items():
         found = members[part] if part else members
-        if not isinstance(found, dict) or set(found) != names:
+        if not isinstance(found, dict) or set(found) - ({"stamp"} if not part else set()) != names:
             raise Broken(f"{part or 'the receipt'} does not hold exactly: {', '.join(sorted(names))}")
     if members["format"] != "hutong-receipt/1":
         raise Broken("the format is not hutong-receipt/1")
@@ -63,13 +67,15 @@ def read_receipt(data: bytes, jwks: Mapping[str, Any]) -> Receipt:
         not all(isinstance(one, str) for one in (*texts, members["proof"]))
         or type(answered["status"]) is not int
         or not isinstance(entry, dict)
+        or not isinstance(members.get("stamp"), str | None)
     ):
         raise Broken("a member is of the wrong kind")
     bodies = _body(asked["body"]), _body(answered["body"])
     request = Request(method, authority, path, query, _headers(asked["headers"]), bodies[0] or b"")
     response = Response(answered["status"], _headers(answered["headers"]), bodies[1] or b"")
     keys, periods = _trusted(jwks)
-    return Receipt(request, response, *bodies, entry, members["proof"], keys, periods)
+    stamp = "stamp" in members, members.get("stamp")
+    return Receipt(request, response, *bodies, entry, members["proof"], keys, periods, *stamp)
 
 
 def check_request_digest(receipt: Receipt) -> str:
@@ -110,7 +116,8 @@ def check_response_signature(receipt: Receipt) -> str:
     begin, end = period.get("hutong:not_before", 0), period.get("hutong:not_after")
     if not begin - 5 <= found.created or (end is not None and found.created > end + 5):
         raise Broken(f"key {found.keyid} was not in use at {found.created}")
-    return f"signed by the hub's key {found.keyid}"
+    beside = told_by_second(receipt.response, receipt.request, receipt.periods)
+    return f"signed by the hub's key {found.keyid}{beside}"
 
 
 def check_binding(receipt: Receipt) -> str:
@@ -252,6 +259,8 @@ def _trusted(jwks: Mapping[str, Any]) -> tuple[dict[str, PublicKey], dict[str, M
         try:
             key = public_key_from_jwk(jwk, jwk.get("kid") if isinstance(jwk, dict) else None)
         except Invalid:
+            if is_sm2(jwk) and isinstance(jwk.get("kid"), str):
+                periods[jwk["kid"]] = jwk  # it signs beside, and vouches for nothing alone
             continue  # a kind of key this version does not know cannot vouch for anything
         keys[key.keyid], periods[key.keyid] = key, jwk
     return keys, periods

@@ -8,17 +8,27 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.log import find_entry
 from exchange_api.evidence.receipt import bare_receipt, compose_receipt
+from exchange_api.evidence.voucher_checks import spell_stamp
+from exchange_api.evidence.vouching_settings import VouchingSettings
 from exchange_api.signing import Request, Response
 from schemas.errors import Invalid, Transient
 from schemas.tables.evidence import Entry
 
 
 def receipt_document(session: Session, entry_id: str) -> dict[str, Any] | None:
-    """Return `{"entry", "proof"}` of an entry, or None when it is unknown, malformed, or not yet in the log."""
+    """Return `{"entry", "proof"}` of an entry, or None when it is unknown, malformed, or not yet in the log.
+
+    `stamp` besides where the hub has its log stamped: the token in base64, or None while it is pending.
+    """
     if not _is_id(entry_id):
         return None
     found = find_entry(session, entry_id)
-    return None if found is None else {"entry": json.loads(found.document), "proof": found.proof}
+    if found is None:
+        return None
+    document = {"entry": json.loads(found.document), "proof": found.proof}
+    if found.stamp is not None or VouchingSettings().tsa_url:
+        document["stamp"] = spell_stamp(found.stamp)
+    return document
 
 
 def require_document(session: Session, entry_id: str) -> dict[str, Any]:

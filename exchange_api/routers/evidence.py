@@ -2,23 +2,25 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from exchange_api.deps import SessionDep
-from exchange_api.evidence.log import newest_checkpoint, tile
+from exchange_api.evidence.log import tile
 from exchange_api.evidence.receipts import require_document
+from exchange_api.evidence.vouched import newest_vouched
 from exchange_api.keys import jwks
 from schemas.errors import Invalid, Transient
 
 router = APIRouter()
 ReceiptId = Annotated[str, Path(description="Receipt id from the header X-Receipt.", max_length=64)]
+Cosigned = Annotated[bool, Query(description="The newest that a witness has cosigned, a few seconds older.")]
 
 
 @router.get("/v1/log/checkpoint", tags=["evidence"], response_class=PlainTextResponse)
-def checkpoint(session: SessionDep) -> PlainTextResponse:
-    """Return the newest signed checkpoint of the evidence log (C2SP tlog-checkpoint). 最新检查点"""
-    newest = newest_checkpoint(session)
+def checkpoint(session: SessionDep, cosigned: Cosigned = False) -> PlainTextResponse:
+    """Return the newest signed checkpoint of the evidence log with its cosignatures (C2SP tlog-checkpoint). 最新检查点"""
+    newest = newest_vouched(session, cosigned)
     if newest is None:
         raise Transient("log.empty")
     return PlainTextResponse(newest.note, headers={"cache-control": "no-store"})

@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exchange_api.evidence.checkpoint import Checkpoint, bare_note, checkpoint_body, own_lines, parse_checkpoint
+from exchange_api.evidence.checkpoint import bare_note, checkpoint_body, own_lines, parse_checkpoint
 from exchange_api.evidence.cosignature import VerifierKey, cosign
 from exchange_api.evidence.merkle import verify_consistency
+from exchange_api.evidence.submission import Submission, read_submission
 from exchange_api.signing.algorithms import decode_base64
-from exchange_api.witness.memory import Memory, Seen, read_hash
-
-MOST_PROOF_LINES = 63
+from exchange_api.witness.memory import Memory, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +23,6 @@ class Verdict:
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A well-formed `add-checkpoint` body."""
-
-    old: int
-    path: tuple[bytes, ...]
-    checkpoint: Checkpoint
-    note: str
-
-
-def write_submission(old: int, path: list[bytes], note: str) -> str:
-    """Return the body of an `add-checkpoint` request."""
-    from base64 import b64encode
-
-    return "\n".join([f"old {old}", *(b64encode(one).decode() for one in path), "", note])
-
-
-def read_submission(body: bytes) -> Submission:
-    """Read the body of an `add-checkpoint` request; ValueError unless it is in form."""
-    head, separator, note = body.decode("utf-8").partition("\n\n")
-    first, *lines = head.split("\n")
-    number = first.removeprefix("old ")
-    if not separator or first == number or not number.isascii() or not number.isdecimal() or str(int(number)) != number:
-        raise ValueError("the first line is not `old` and a size")
-    if len(lines) > MOST_PROOF_LINES:
-        raise ValueError("more proof lines than a tree can need")
-    checkpoint, _ = parse_checkpoint(note)
-    return Submission(int(number), tuple(read_hash(line) for line in lines), checkpoint, note)
 
 
 class Witness:

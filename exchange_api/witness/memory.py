@@ -15,7 +15,6 @@ from typing import Any
 
 from exchange_api.evidence.cosignature import LOG, WITNESS, VerifierKey
 from exchange_api.signing import SoftwareSigner
-from exchange_api.signing.algorithms import decode_base64
 from schemas.errors import Denied, Invalid
 
 FORMAT = "hutong-witness/1"
@@ -94,14 +93,6 @@ def opened(folder: Path) -> Iterator[Memory]:
         except BlockingIOError as taken:
             raise Denied("witness.taken", folder=str(folder)) from taken
         yield Memory(folder, name, SoftwareSigner.from_pem(pem), logs)
-
-
-def read_hash(line: str) -> bytes:
-    """Return the 32-byte hash of a proof line; ValueError for any other length or spelling."""
-    found = decode_base64(line)
-    if len(found) != 32:
-        raise ValueError("a hash has 32 bytes")
-    return found
 
 
 def _write(folder: Path, name: str, logs: dict[str, Seen]) -> None:

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from exchange_api.evidence.checkpoint import Checkpoint, add_lines, parse_checkpoint, sign_checkpoint, verify_checkpoint
 from exchange_api.evidence.cosignature import LOG, WITNESS, VerifierKey, cosign, verify_cosignature
 from exchange_api.evidence.merkle import consistency_spans, span_root
+from exchange_api.evidence.submission import write_submission
 from exchange_api.evidence.tiles import edge_tiles, grow_tiles, read_node
 from exchange_api.signing import SoftwareSigner, public_key_from_jwk
 from exchange_api.signing.algorithms import encode_base64url
 from exchange_api.witness import memory
-from exchange_api.witness.judging import Verdict, Witness, write_submission
+from exchange_api.witness.judging import Verdict, Witness
 from exchange_api.witness.serving import WitnessServer
 from schemas.errors import Denied, Invalid
 
