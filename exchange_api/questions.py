@@ -20,7 +20,8 @@ Form = TypeVar("Form", bound=BaseModel)
 
 async def know(hub: Hub, answer: Answer) -> None:
     """Find out who asks, by the question's signature. Raises what `authenticate` raises, Denied `application.address`, Transient
-    `application.busy`."""
+    `application.busy`.
+    """
     answer.know(await authenticate(answer.request, hub.keys, hub.authorities))
     _claim(answer)
     await hub.guard.admit(answer.application_id or "")
