@@ -18,6 +18,7 @@ from exchange_api.evidence.checkpoint import sign_checkpoint
 from exchange_api.evidence.log import LogSettings, newest_checkpoint, read_tiles
 from exchange_api.evidence.merkle import Node, span_nodes, span_root
 from exchange_api.evidence.paths import MOST, note_paths
+from exchange_api.evidence.subjects import note_subjects
 from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, grow_tiles, read_node, tile_of
 from exchange_api.keys import HubSigner, log_signer
 from schemas.database import transaction
@@ -96,6 +97,8 @@ def run_sequencer(stop_event: threading.Event, interval: float | None = None) ->
                 added = sequence_once(session, log_signer(session), origin, settings.sequencer_batch)
             with transaction("sequencer") as session:  # apart: a proof does not wait for the paths
                 noted = note_paths(session)
+            with transaction("sequencer") as session:
+                noted = max(noted, note_subjects(session))
         except (Transient, OperationalError) as away:
             log.warning("sequencer waits: %s", type(away).__name__ if isinstance(away, OperationalError) else away)
             added = noted = 0

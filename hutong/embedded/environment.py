@@ -34,6 +34,7 @@ def compute(home: Home, settings: "EmbeddedSettings", ports: dict[str, int]) -> 
         "HUTONG_DATABASE_URL": database,
         "HUTONG_SNAPSHOT": os.environ.get("HUTONG_SNAPSHOT", str(home.var / "snapshot.json")),
         "HUTONG_CONNECTIONS_FILE": os.environ.get("HUTONG_CONNECTIONS_FILE", str(home.var / "connections.json")),
+        "HUTONG_METRICS_FOLDER": os.environ.get("HUTONG_METRICS_FOLDER", str(home.run / "metrics")),
         "HUTONG_API_PORT": str(ports["api"]),
         "HUTONG_API_URL": os.environ.get("HUTONG_API_URL", f"http://127.0.0.1:{ports['api']}"),
         "HUTONG_AIRFLOW_PORT": str(ports["airflow"]),
