@@ -92,6 +92,6 @@ def _load_from_token(pointer: Path, keyid: str) -> TokenSigner:
     """Return the token's signer, after seeing that the token's key of that label is the one that was published."""
     label, token = json.loads(pointer.read_bytes())["key"], open_token()
     public = read_token_key(token, label)
-    if public is None or public.keyid != keyid:
+    if public.keyid != keyid:
         raise Transient("key.token_unavailable", token=token.label, reason=f"it holds no key {label} with id {keyid}")
     return TokenSigner(token, label, public)

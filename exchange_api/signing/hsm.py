@@ -141,9 +141,12 @@ def make_token_key(token: Token, algorithm: Algorithm = "ed25519", label: str | 
     return name, token.run(lambda session: _find_public(session, name) or _generate(session, algorithm, name))
 
 
-def read_token_key(token: Token, label: str) -> PublicKey | None:
-    """Return the public part of the token's key of this label, None when there is none."""
-    return token.run(lambda session: _find_public(session, label))
+def read_token_key(token: Token, label: str) -> PublicKey:
+    """Return the public part of the token's key of this label; raises Transient key.token_unavailable when there is none.
+
+    A token that was away may show no keys in a session from before: that there is none is believed of a fresh session only.
+    """
+    return token.run(lambda session: _read_public(session, label))
 
 
 def _generate(session: Any, algorithm: Algorithm, label: str) -> PublicKey:
@@ -170,12 +173,18 @@ def _generate(session: Any, algorithm: Algorithm, label: str) -> PublicKey:
 
 
 def _find_public(session: Any, label: str) -> PublicKey | None:
-    from pkcs11 import NoSuchKey, ObjectClass
+    from pkcs11 import NoSuchKey
 
     try:
-        return _public(session.get_key(object_class=ObjectClass.PUBLIC_KEY, label=label))
+        return _read_public(session, label)
     except NoSuchKey:
         return None
+
+
+def _read_public(session: Any, label: str) -> PublicKey:
+    from pkcs11 import ObjectClass
+
+    return _public(session.get_key(object_class=ObjectClass.PUBLIC_KEY, label=label))
 
 
 def _public(key: Any) -> PublicKey:

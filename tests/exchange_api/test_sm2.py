@@ -203,10 +203,8 @@ class _Sm2(library.HTTPSignatureAlgorithm):
 
     algorithm_id = "sm2-sm3"
 
-    def __init__(
-        self, public_key: bytes | None = None, private_key: bytes | None = None, password: bytes | None = None
-    ):
-        self.key = sm2_key_from_jwk(json.loads(public_key or b"{}"))
+    def __init__(self, public_key: bytes = b"{}", **_: object) -> None:
+        self.key = sm2_key_from_jwk(json.loads(public_key))
 
     def sign(self, message: bytes) -> bytes:
         raise NotImplementedError
@@ -248,7 +246,7 @@ def test_the_second_signature_is_checked_and_bound_to_question_and_answer() -> N
         with pytest.raises(Denied, match=r"signature\.wrong"):
             verify_second_signature(other, asked, keys.get)
     with pytest.raises(Denied, match=r"signature\.unknown_key"):
-        verify_second_signature(response, request, {}.get)
+        verify_second_signature(response, request, lambda _: None)
 
 
 @pytest.mark.parametrize(
