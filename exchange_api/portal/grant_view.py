@@ -61,7 +61,7 @@ def possible(session: Session, actor: Actor, grant: Grant) -> frozenset[str]:
     return frozenset(may | ({"recertify", "prolong", "decide"} if is_giver else set()))
 
 
-def waiting(session: Session, actor: Actor) -> list[Grant]:
+def deciding(session: Session, actor: Actor) -> list[Grant]:
     """Return the living grants that the actor decides on: as a provider or the authority, never as who uses them."""
-    query = [*grants.find(session, provider_id=None if "authority" in actor.roles else actor.department_id)]
-    return [one for one in query if one.state in life.LIVING and "decide" in possible(session, actor, one)]
+    found = grants.find(session, provider_id=None if "authority" in actor.roles else actor.department_id)
+    return [one for one in found if "decide" in possible(session, actor, one)]

@@ -1,6 +1,6 @@
 """Why: what several pages read beside the desks: whose case is whose, what waits for whom, names for ids. Reads only. Called by pages."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -120,13 +120,14 @@ def open_tasks(session: Session, department_id: str | None = None) -> list[Suppl
     return list(session.scalars(query.where(SupplyTask.department_id == department_id) if department_id else query))
 
 
-def cases_of(session: Session, tasks: Iterable[SupplyTask]) -> list[tuple[SupplyTask, str]]:
-    """Return each task with each demand that shares it, in the order of the tasks."""
+def cases_of(
+    session: Session, tasks: Iterable[SupplyTask], states: Collection[str] = ()
+) -> list[tuple[SupplyTask, str]]:
+    """Return each task with each demand that shares it (in some states where given), in the order of the tasks."""
     wanted = [task.id for task in tasks]
     shares: dict[str, list[str]] = {}
-    for share in session.scalars(
-        select(TaskDemand).where(TaskDemand.task_id.in_(wanted)).order_by(TaskDemand.demand_id)
-    ):
+    query = select(TaskDemand).where(TaskDemand.task_id.in_(wanted)).order_by(TaskDemand.demand_id)
+    for share in session.scalars(query.where(TaskDemand.state.in_(states)) if states else query):
         shares.setdefault(share.task_id, []).append(share.demand_id)
     return [(task, demand_id) for task in tasks for demand_id in shares.get(task.id, [])]
 

@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 
 from exchange_api import officers
 from exchange_api.actors import Actor
+from exchange_api.noticing import reading
 from exchange_api.officers import SignedIn
 from exchange_api.portal.language import chosen
 from exchange_api.portal.words import word
@@ -30,13 +31,16 @@ FILE_LIMIT_MB = 11  # an attachment and what a form puts around it
 
 @dataclass
 class Visit:
-    """A request for a page: its transaction, its officer if one is signed in, its language, and the token its forms carry."""
+    """A request for a page: its transaction, its officer if one is signed in, its language, the token its forms carry, and how much
+    of what its department was told nobody has read.
+    """
 
     request: Request
     session: Session
     signed_in: SignedIn | None
     language: Language
     csrf_token: str
+    unread: int = 0
     today: date = field(default_factory=calendar.today)
 
     @property
@@ -57,7 +61,8 @@ def open_visit(request: Request) -> Iterator[Visit]:
         signed_in = officers.current(session, request.cookies.get(SESSION_COOKIE))
         language = chosen(request.cookies.get(LANGUAGE_COOKIE), signed_in.language if signed_in else None)
         token = signed_in.csrf_token if signed_in else request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(24)
-        visit = Visit(request, session, signed_in, language, token)
+        unread = reading.unread(session, signed_in.actor) if signed_in else 0
+        visit = Visit(request, session, signed_in, language, token, unread)
         request.state.visit = visit  # an error page still knows whose page it is
         yield visit
 
