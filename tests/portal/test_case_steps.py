@@ -1,4 +1,4 @@
-"""The small steps of a case, as forms of an HTTP client: questions, counter-offers, promises, disputes, files, extensions; and that nobody takes what is another's."""
+"""The small steps of a case by an HTTP client: questions, counter-offers, promises, disputes, files, extensions. Nobody takes what is another's."""
 
 from collections.abc import Iterator
 from datetime import timedelta
