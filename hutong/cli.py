@@ -99,6 +99,13 @@ COMMANDS: dict[str, Entry] = {
         "Hold a deployment against the protocol, from outside. 协议符合性检查",
         connected=False,
     ),
+    "access": Entry(
+        "hutong.commands.access:access", "Who saw which of a subject's items, when, for which case. 查询留痕"
+    ),
+    "guard": Entry("hutong.commands.guard:app", "Networks, protected subjects, what detectors found. 访问防护"),
+    "doctor": Entry(
+        "hutong.commands.doctor:doctor", "Check configuration and surroundings, with remedies. 配置与环境检查"
+    ),
     "keys": Entry("hutong.commands.keys:app", "Signing keys of the hub and of application systems. 签名密钥"),
     "officers": Entry("hutong.commands.officers:app", "People who may sign in to the portal. 门户用户"),
     "clients": Entry("hutong.commands.clients:app", "Office systems that act at the desks over HTTP. 经办客户端"),
@@ -115,9 +122,7 @@ COMMANDS: dict[str, Entry] = {
         "hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"
     ),
     "log": Entry("hutong.commands.log:app", "Audit and archive the evidence log. 存证日志审计与归档"),
-    "witness": Entry(
-        "hutong.commands.witness:app", "Witness the evidence logs of hubs. 见证存证日志", connected=False
-    ),
+    "witness": Entry("hutong.commands.witness:app", "Witness the evidence logs of hubs. 见证存证日志", connected=False),
 }
 
 

@@ -20,6 +20,7 @@ from exchange_api.actors import Actor
 from exchange_api.evidence import subjects
 from exchange_api.evidence.ledger import Entry, new_receipt_id, record, subject_secret
 from exchange_api.guarding.lists import hashes_of
+from exchange_api.keeping import files
 from exchange_api.tracing.kinds import looks_personal
 from schemas.calendar import CHINA
 from schemas.errors import Invalid, Transient
@@ -108,7 +109,7 @@ def secrets_of(folder: Path) -> list[bytes]:
     if not (folder / "subject.key").is_file():
         raise Transient("key.none_active", folder=str(folder))
     older = sorted(folder.glob("subject-*.key"))
-    return [subject_secret(folder), *(path.read_bytes() for path in older)]
+    return [subject_secret(folder), *map(files.read, older)]
 
 
 def _sight(row: Any) -> Sight:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
+from exchange_api.evidence.ledger import subject_secret
 from exchange_api.grant import grants
 from exchange_api.guarding import findings, lists
 from exchange_api.guarding.addresses import caller_of, is_within, parse_networks
@@ -229,7 +230,7 @@ def protected(hub: Hub) -> Iterator[str]:
 
 
 def _secret(hub: Hub) -> bytes:
-    return (hub.keys / "subject.key").read_bytes()
+    return subject_secret(hub.keys)
 
 
 def test_a_protected_subject_needs_a_case_and_the_authority_hears_of_every_look(
