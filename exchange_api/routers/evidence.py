@@ -9,7 +9,7 @@ from exchange_api.deps import SessionDep
 from exchange_api.evidence.log import tile
 from exchange_api.evidence.receipts import require_document
 from exchange_api.evidence.vouched import newest_vouched
-from exchange_api.keys import jwks
+from exchange_api.keys import KeySettings, jwks
 from schemas.errors import Invalid, Transient
 
 router = APIRouter()
@@ -50,6 +50,7 @@ def proof(receipt: ReceiptId, session: SessionDep) -> PlainTextResponse:
 
 
 @router.get("/.well-known/jwks.json", tags=["evidence"])
-def keys(session: SessionDep) -> dict[str, Any]:
+def keys(session: SessionDep, response: Response) -> dict[str, Any]:
     """Return every signing key the hub ever used, with its period; retired keys stay. 平台公钥"""
+    response.headers["cache-control"] = f"public, max-age={KeySettings().keys_ahead_s}"
     return dict(jwks(session))

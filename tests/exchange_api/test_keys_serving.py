@@ -1,0 +1,245 @@
+"""Keys change under running workers: no answer ever fails against keys published before it, and a key that leaked or cannot be opened signs nothing."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.orm import Session
+
+from exchange_api.evidence.keyring import announce_key, ensure_active_key, revoke_key, roll_key
+from exchange_api.keeping import files
+from exchange_api.keeping.kek import make_kek_file
+from exchange_api.keeping.privates import KeyOrder
+from exchange_api.keys import jwks
+from exchange_api.signing import Request, Response, public_key_from_jwk, verify_response
+from exchange_api.signing.responses import second_keyid, verify_second_signature
+from exchange_api.signing.sm2 import sm2_key_from_jwk
+from schemas.errors import Denied
+from schemas.migrations import upgrade
+from tests.exchange_api.test_pkcs11 import MODULE
+
+AHEAD = timedelta(seconds=1)
+PATH = "/v1/errors"
+
+
+@dataclass
+class House:
+    """A database with keys, and servers over it."""
+
+    engine: Engine
+    keys: Path
+    environment: dict[str, str]
+    serve: Any
+    site: Any
+
+    def act(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """Take a step of a key's life and commit it."""
+        with Session(self.engine) as session:
+            done = step(session, *arguments)
+            session.commit()
+            return done
+
+    @contextlib.contextmanager
+    def worker(self, **more: str) -> Iterator[Any]:
+        """A worker as an application system sees it."""
+        log = self.keys.parent / "server.log"
+        with self.serve(self.environment | more, log) as authority:
+            signers = self.site.signer, self.site.other_signer
+            yield type(self.site)(f"http://{authority}", authority, self.engine, {"keys": []}, *signers, log)
+
+
+@pytest.fixture
+def house(exchange_site: Any, new_database: Callable[[], URL], serve: Any, tmp_path: Path) -> Iterator[House]:
+    url = new_database()
+    upgrade(url)
+    engine, keys = create_engine(url), tmp_path / "keys"
+    environment = {
+        "HUTONG_DATABASE_URL": url.render_as_string(hide_password=False),
+        "HUTONG_KEYS_FOLDER": str(keys),
+    }
+    found = House(engine, keys, environment, serve, exchange_site)
+    found.act(ensure_active_key, keys)
+    yield found
+    engine.dispose()
+
+
+def _published(site: Any) -> dict[str, Any]:
+    """The key set as anybody fetches it, and what is said of keeping it."""
+    connection = HTTPConnection(site.authority, timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", "/.well-known/jwks.json")
+        answer = connection.getresponse()
+        return {**json.loads(answer.read()), "told": answer.getheader("cache-control")}
+
+
+@dataclass
+class Reader:
+    """Asks a worker again and again, and checks each answer with a key set it fetched up to a second before."""
+
+    site: Any
+    seen: dict[str, int] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        fetched, published = 0.0, {}
+        while not self.stop.is_set():
+            if time.monotonic() - fetched > AHEAD.total_seconds() * 0.9:
+                fetched, published = time.monotonic(), _published(self.site)
+            request, response = self.site.ask(None, PATH, method="GET")
+            try:
+                keyid = _verify(request, response, published)
+                self.seen[keyid] = self.seen.get(keyid, 0) + 1
+            except (Denied, KeyError) as wrong:
+                self.failed.append(str(wrong))
+
+
+def _verify(request: Request, response: Response, published: dict[str, Any]) -> str:
+    keys = {one["kid"]: public_key_from_jwk(one, one["kid"]) for one in published["keys"] if one["crv"] != "SM2"}
+    return verify_response(response, request, keys.get).keyid
+
+
+def _until(is_so: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, what
+
+
+def test_rolling_under_load_no_answer_is_unknown_to_who_cached_the_keys(house: House) -> None:
+    with house.worker() as one, house.worker() as other:
+        readers = [Reader(site) for site in (one, other, one, other)]
+        threads = [threading.Thread(target=reader.run) for reader in readers]
+        for thread in threads:
+            thread.start()
+        try:
+            rolled = [_roll_when_known(house) for _ in range(2)]
+            _until(lambda: all(reader.seen.get(rolled[-1], 0) > 3 for reader in readers), "the new key is used by all")
+        finally:
+            for reader in readers:
+                reader.stop.set()
+            for thread in threads:
+                thread.join()
+    assert [reader.failed for reader in readers] == [[]] * 4
+    assert all(len(reader.seen) == 3 for reader in readers), "each worker signed with each of three keys"
+
+
+def _roll_when_known(house: House) -> str:
+    """Publish the next key and use it as soon as that is allowed."""
+    keyid = house.act(announce_key, house.keys)
+    rolled: list[str] = []
+
+    def is_rolled() -> bool:
+        with contextlib.suppress(Denied):
+            rolled.append(house.act(roll_key, house.keys, None, AHEAD))
+        return bool(rolled)
+
+    assert not is_rolled(), "a key published this moment is not used"
+    _until(is_rolled, "the key is old enough")
+    assert rolled == [keyid]
+    return keyid
+
+
+def test_a_revoked_key_signs_nothing_more_within_a_second(house: House) -> None:
+    (old,) = [key["kid"] for key in house.act(jwks)["keys"]]
+    with house.worker() as one, house.worker() as other:
+        for site in (one, other):
+            assert old in site.ask(None, PATH, method="GET")[1].headers["signature-input"]
+        new = house.act(roll_key, house.keys)
+        house.act(revoke_key, old, house.keys)
+        for site in (one, other):
+            _until(lambda site=site: _signed_by(site) == new, "the revoked key still signs", 1.0)
+        house.act(revoke_key, new, house.keys)
+        for site in (one, other):
+            _until(lambda site=site: _signed_by(site) is None, "the revoked key still signs", 1.0)
+        assert json.loads(one.ask(None, PATH, method="GET")[1].body)["code"] == "key.none_active"
+
+
+def _signed_by(site: Any) -> str | None:
+    told = site.ask(None, PATH, method="GET")[1].headers.get("signature-input", "")
+    return told.partition('keyid="')[2].partition('"')[0] or None
+
+
+def test_the_key_set_may_be_kept_as_long_as_keys_are_published_ahead(house: House) -> None:
+    with house.worker(HUTONG_KEYS_AHEAD_S="77") as site:
+        assert _published(site)["told"] == "public, max-age=77"
+
+
+def test_a_worker_without_the_key_encryption_key_refuses_and_says_why_in_its_log(house: House, tmp_path: Path) -> None:
+    kek = tmp_path / "safe" / "kek"
+    files.encrypt(house.keys, make_kek_file(kek, house.keys))
+    with house.worker() as site:
+        _, response = site.ask(site.asking())
+        assert (response.status, json.loads(response.body)["code"]) == (503, "key.none_active")
+        assert "signature" not in response.headers
+        assert "key.kek_missing" in site.log.read_text()
+    with house.worker(HUTONG_KEK_FILE=str(kek)) as site:
+        site.jwks = house.act(jwks)
+        site.check(*site.ask(None, PATH, method="GET"))
+
+
+def test_answers_carry_both_signatures_and_the_ledger_keeps_them(house: House) -> None:
+    second = house.act(roll_key, house.keys, KeyOrder("sm2-sm3"))
+    with house.worker(HUTONG_SM2="on") as site:
+        site.jwks = _published(site)
+        request, response = site.ask(None, PATH, method="GET")
+        entry = site.check(request, response)
+    assert second_keyid(response) == second
+    (jwk,) = [one for one in site.jwks["keys"] if one["kid"] == second]
+    assert verify_second_signature(response, request, lambda keyid: sm2_key_from_jwk(jwk, keyid)) is not None
+    kept = json.loads(entry.document)["response"]["headers"]
+    assert [kept[name] for name in ("signature", "signature-input")] == [
+        response.headers[name] for name in ("signature", "signature-input")
+    ]
+
+
+@pytest.mark.skipif(
+    not MODULE or not shutil.which("softhsm2-util"), reason="needs SoftHSM 2: make servers, or apt-get install softhsm2"
+)
+def test_a_worker_whose_token_goes_away_refuses_and_goes_on_when_it_is_back(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = _token(tmp_path)
+    for name, value in token.items():
+        monkeypatch.setenv(name, value)
+    keyid = house.act(roll_key, house.keys, KeyOrder(is_token=True))
+    tokens = tmp_path / "tokens"
+    with house.worker(**token) as site:
+        assert _signed_by(site) == keyid
+        tokens.rename(tmp_path / "unplugged")
+        tokens.mkdir()
+        _, response = site.ask(None, PATH, method="GET")
+        assert (response.status, json.loads(response.body)["code"]) == (503, "key.token_unavailable")
+        assert "signature" not in response.headers
+        tokens.rmdir()
+        (tmp_path / "unplugged").rename(tokens)
+        site.jwks = house.act(jwks)
+        site.check(*site.ask(None, PATH, method="GET"))
+
+
+def _token(folder: Path) -> dict[str, str]:
+    """Make a SoftHSM token and return the environment of who uses it."""
+    settings, pin = folder / "softhsm2.conf", folder / "pin"
+    (folder / "tokens").mkdir()
+    settings.write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+    pin.write_text("5678")
+    environment = {
+        "SOFTHSM2_CONF": str(settings),
+        "HUTONG_PKCS11_MODULE": str(MODULE),
+        "HUTONG_PKCS11_TOKEN": "worker",
+        "HUTONG_PKCS11_PIN_FILE": str(pin),
+    }
+    order = ["softhsm2-util", "--init-token", "--free", "--label", "worker", "--so-pin", "1234", "--pin", "5678"]
+    subprocess.run(order, check=True, capture_output=True, env=environment | {"PATH": "/usr/bin:/bin:/usr/local/bin"})
+    return environment
