@@ -17,6 +17,7 @@ from exchange_api import counter, delivery, inbox
 from exchange_api.answer import NOT_RECORDED, Answer, begin
 from exchange_api.certificates import certificate_desk
 from exchange_api.desk_api import desk_counter, token_desk
+from exchange_api.exports import export_desk
 from exchange_api.feeds import feed_desk
 from exchange_api.hub import LOST, Hub
 from exchange_api.legacy import calls
@@ -51,6 +52,7 @@ ROOMS: tuple[tuple[re.Pattern[str], Callable[[Hub, Answer, str], Awaitable[None]
     (certificate_desk.PATH, certificate_desk.respond),
     (calls.PATH, calls.respond),
     (feed_desk.PATH, feed_desk.respond),
+    (export_desk.PATH, export_desk.respond),
 )
 """Questions named by a part of their path, that part handed on."""
 

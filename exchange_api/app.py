@@ -17,7 +17,7 @@ from exchange_api.answer import begin
 from exchange_api.answering import Answering
 from exchange_api.hub import ApiSettings, Hub
 from exchange_api.problems import MEDIA_TYPE
-from exchange_api.routers import certificates, desk_api, desks, evidence, inbox, machine, service
+from exchange_api.routers import bulk, certificates, desk_api, desks, evidence, inbox, machine, service
 from exchange_api.signing import Request as Question
 from exchange_api.watching.watching import Watching
 from schemas.errors import HutongError, Invalid, Terminal
@@ -88,6 +88,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
             routes=[
                 *machine.described.routes,
                 *certificates.described.routes,
+                *bulk.described.routes,
                 *inbox.described.routes,
                 *desks.described.routes,
                 *desk_api.described.routes,

@@ -81,6 +81,7 @@ COMMANDS: dict[str, Entry] = {
         "hutong.commands.credit:app", "One subject's credit over time, orphans, what came late. 社会信用库"
     ),
     "certificate": Entry("hutong.commands.certificate:app", "Certificates: types, files, flags, stock. 电子证照"),
+    "export": Entry("hutong.commands.export:app", "Files in bulk for application systems. 批量导出"),
     "recall": Entry("hutong.commands.recall:app", "Call back what was handed out wrong. 召回错误数据"),
     "grant": Entry("hutong.commands.grant:app", "What may be asked, by whom, how long; its health and use. 授权"),
     "dispute": Entry("hutong.commands.dispute:app", "Refusals that are disputed, and their decisions. 争议协调"),

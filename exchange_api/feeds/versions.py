@@ -13,7 +13,7 @@ from exchange_api.feeds.happenings import Happening
 from exchange_api.prepared import Prepared
 from libraries import history, serving, sql
 from libraries.timeline import day_of
-from schemas.library import Library
+from schemas.library import Library, library
 
 Row = Mapping[str, Any]
 JUST = timedelta(microseconds=1)
@@ -39,7 +39,7 @@ async def pairs(
         days: dict[datetime, tuple[date, date]] = {at: (day_of(at - JUST), day_of(at)) for at in set(moments)}
         given += [[days[at][0] for at in moments], [days[at][1] for at in moments]]
     made: list[list[Row | None]] = [[None, None] for _ in happened]
-    for row in await prepared.fetch(_statement(spec, columns), *given):
+    for row in await prepared.fetch(_statement(spec.library, columns), *given):
         place, at = row["n"] - 1, moments[row["n"] - 1]
         if row["since"] < at and row["is_served_before"]:
             made[place][0] = row
@@ -54,12 +54,13 @@ async def stock(
     """Return the records held at a moment after a key, in key order; place: moment, key, and how many at most."""
     moment, key, most = place
     given = [moment, key, most, *([day_of(moment)] if spec.serving else [])]
-    rows: list[Row] = await prepared.fetch(_stock_statement(spec, columns), *given)
+    rows: list[Row] = await prepared.fetch(_stock_statement(spec.library, columns), *given)
     return rows
 
 
 @cache
-def _stock_statement(spec: Library, columns: tuple[str, ...]) -> str:
+def _stock_statement(name: str, columns: tuple[str, ...]) -> str:
+    spec = library(name)
     held = history.believed(spec, "$1::timestamptz")
     served = serving.condition(spec, "$4::date", "b.", held) if spec.serving else "true"
     listed = _listed(spec, columns, "b.")
@@ -70,8 +71,8 @@ def _stock_statement(spec: Library, columns: tuple[str, ...]) -> str:
 
 
 @cache
-def _statement(spec: Library, columns: tuple[str, ...]) -> str:
-    words = sql.words(spec.library)
+def _statement(name: str, columns: tuple[str, ...]) -> str:
+    spec, words = library(name), sql.words(name)
     own = ", ".join(dict.fromkeys((spec.key, "subject", *columns, "sources", "batches")))
     listed = _listed(spec, columns, "b.")
     names, arrays = "key, at", "$1::text[], $2::timestamptz[]"

@@ -6,8 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base
@@ -50,6 +49,7 @@ class Export(Base):
     ended_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     cleared_at: Mapped[datetime | None]  # its files are gone
+    batches: Mapped[list[str] | None]  # whose values stand in its files: by these a recall finds it
     manifest: Mapped[str | None]  # canonical JSON, byte for byte what was signed
     signature: Mapped[str | None]  # JWS (RFC 7515), detached
     keyid: Mapped[str | None]
@@ -69,7 +69,6 @@ class ExportFile(Base):
     sha256: Mapped[str]
     last_key: Mapped[str | None]
     is_last: Mapped[bool]
-    batches: Mapped[list[int]] = mapped_column(ARRAY(Integer))  # whose values stand in it
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

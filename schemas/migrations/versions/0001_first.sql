@@ -2147,6 +2147,7 @@ CREATE TABLE exchange.exports (
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	expires_at TIMESTAMP WITH TIME ZONE, 
 	cleared_at TIMESTAMP WITH TIME ZONE, 
+	batches TEXT[], 
 	manifest TEXT, 
 	signature TEXT, 
 	keyid TEXT, 
@@ -2396,7 +2397,6 @@ CREATE TABLE exchange.export_files (
 	sha256 TEXT NOT NULL, 
 	last_key TEXT, 
 	is_last BOOLEAN NOT NULL, 
-	batches INTEGER[] NOT NULL, 
 	written_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	CONSTRAINT pk_export_files PRIMARY KEY (export_id, number), 
 	CONSTRAINT fk_export_files_export_id FOREIGN KEY(export_id) REFERENCES exchange.exports (id) ON DELETE CASCADE
