@@ -39,7 +39,7 @@ def show_all(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Respons
 
 def _rows(visit: Visit) -> list[dict[str, object]]:
     names, session = reading.names(visit.session), visit.session
-    used = dict(session.execute(select(GrantUse.grant_id, GrantUse.subjects).where(GrantUse.day == visit.today)).all())  # type: ignore[arg-type]
+    used = dict(session.execute(select(GrantUse.grant_id, GrantUse.subjects).where(GrantUse.day == visit.today)).all())
     found = session.execute(
         select(Grant, Application.name)
         .join(Application, Application.id == Grant.application_id)

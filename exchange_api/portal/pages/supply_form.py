@@ -50,8 +50,8 @@ def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
         terms = _terms(visit, task, said)
     except Invalid as error:
         return _page(visit, task, asked, {one: _judged(written) for one, written in said.items()}, error)
-    if error := _keep(visit, asked, terms, (task.id, text_of(form, "scope"))):
-        return _page(visit, task, _asked(visit, task, supply_answers.read(form)), said, error)
+    if wrong := _keep(visit, asked, terms, (task.id, text_of(form, "scope"))):
+        return _page(visit, task, _asked(visit, task, supply_answers.read(form)), said, wrong)
     left = supplies.shares(visit.session, task_id, UNSPOKEN)
     return leads_to(f"/portal/tasks/{task_id}" if left else f"/portal/demands/{asked[0].first.demand.id}")
 
