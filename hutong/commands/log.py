@@ -1,12 +1,51 @@
 """Why: the evidence log is only worth what can be recomputed from it. Called by `hutong log`."""
 
+import json
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from hutong.commands.tables import plain_table, show
+from schemas.calendar import CHINA
 from schemas.database import transaction
+
+if TYPE_CHECKING:
+    from exchange_api.evidence.audit.walk import Audit
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Audit and archive the evidence log. 存证日志审计与归档"
 )
+FORMATS, SHOWN = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], 50
+
+
+@app.command()
+def audit(
+    begin: Annotated[
+        datetime | None, typer.Option("--from", formats=FORMATS, help="Only from this day on. 起始日")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=FORMATS, help="Only before this day. 截止日（不含）")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Recompute the log from its entries and name every altered, missing or added row; exit code 1 when there is one. 审计存证日志"""
+    from exchange_api.evidence.audit.walk import Wish, audit_log
+    from exchange_api.evidence.log import LogSettings
+    from exchange_api.evidence.vouching_settings import VouchingSettings
+
+    between = [one and one.replace(tzinfo=CHINA) for one in (begin, end)]
+    wish = Wish(LogSettings().log_origin, between[0], between[1], VouchingSettings().authority)
+    begun = time.monotonic()
+    with transaction("reader") as session:
+        found = audit_log(session, wish, _progress if sys.stderr.isatty() else None)
+    if as_json:
+        typer.echo(json.dumps(_told(found), ensure_ascii=False, indent=2))
+    else:
+        _tell(found, time.monotonic() - begun)
+    raise typer.Exit(1 if found.findings.total else 0)
 
 
 @app.command()
@@ -25,6 +64,28 @@ def vkey() -> None:
             typer.echo(f"{VerifierKey(LogSettings().log_origin, LOG, key)}  {jwk['hutong:state']}")
 
 
-@app.callback()
-def family() -> None:
-    """Audit and archive the evidence log. 存证日志审计与归档"""
+def _progress(done: int, size: int) -> None:
+    typer.echo(f"\r{done:,} / {size:,}", nl=done >= size, err=True)
+
+
+def _told(found: "Audit") -> dict[str, object]:
+    named = [{"kind": one.kind, "row": one.row, "detail": one.detail} for one in found.findings.named]
+    gone_through = {
+        name: getattr(found, name) for name in ("begin", "size", "entries", "pending", "checkpoints", "vouchers")
+    }
+    return gone_through | {"found": found.findings.total, "counts": dict(found.findings.counts), "findings": named}
+
+
+def _tell(found: "Audit", seconds: float) -> None:
+    typer.echo(
+        f"存证 entries {found.entries:,}（待入日志 pending {found.pending:,}）  检查点 checkpoints {found.checkpoints:,}  "
+        f"见证与时间戳 vouchers {found.vouchers:,}  {seconds:.1f} s"
+    )
+    if not found.findings.total:
+        typer.echo(f"日志至大小 {found.size:,} 完整无改动。The log is whole and unaltered up to size {found.size:,}.")
+        return
+    table = plain_table("问题 what", "行 row", "说明 how it shows")
+    for one in found.findings.named[:SHOWN]:
+        table.add_row(one.kind, one.row, one.detail)
+    show(table)
+    typer.echo(f"共发现 {found.findings.total:,} 处。{found.findings.total:,} found; --json lists the first 1,000.")
