@@ -1,6 +1,8 @@
 """Keys are read in one spelling, named by their thumbprint, and the hub's own live from next to revoked."""
 
+import json
 import stat
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,26 @@ def test_keys_never_go_back(session: Session, tmp_path: Path) -> None:
             move_key(session, first, wanted)
     with pytest.raises(Denied, match=r"key\.state"):
         move_key(session, "no-such-key", "active")
+
+
+def test_a_key_is_used_only_once_it_was_published_long_enough(session: Session, tmp_path: Path) -> None:
+    first = roll_key(session, tmp_path, ahead=timedelta(hours=1))  # nobody can miss a key before the first
+    for _ in range(2):
+        with pytest.raises(Denied, match=r"key\.too_fresh"):
+            roll_key(session, tmp_path, ahead=timedelta(hours=1))
+    second = announce_key(session, tmp_path)
+    with pytest.raises(Denied, match=r"key\.too_fresh") as refused:
+        roll_key(session, tmp_path, ahead=timedelta(hours=1))
+    row = session.get_one(SigningKey, second)
+    ready_at = datetime.fromisoformat(str(refused.value.facts["ready_at"]))
+    assert abs(ready_at - row.created_at - timedelta(hours=1)) < timedelta(seconds=1)
+    row.created_at -= timedelta(hours=1)
+    session.flush()
+    assert roll_key(session, tmp_path, ahead=timedelta(hours=1)) == second
+    assert active_signer(session, tmp_path).keyid == second != first
+
+
+def test_an_entry_says_where_the_private_part_lies(session: Session, tmp_path: Path) -> None:
+    keyid = roll_key(session, tmp_path)
+    told = [json.loads(row.document)["facts"] for row in session.query(Entry).filter(Entry.kind == "key")]
+    assert [(one["held"], one["algorithm"]) for one in told if one.get("keyid") == keyid] == [("plain", "ed25519")] * 2
