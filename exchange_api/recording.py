@@ -37,6 +37,12 @@ FIND_REPLAY = "SELECT true FROM evidence.entries WHERE keyid = $1 AND nonce = $2
 FIND_EARLIER = "SELECT id, document FROM evidence.entries WHERE keyid = $1 AND request_id = $2 AND kind = 'answer' AND code IS NULL"
 
 
+UNWRITTEN = (
+    OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
+"""Ways in which an entry was not written, or nobody knows: the last when a connection ends in the middle of a statement."""
+
+
 class Use(NamedTuple):
     """What one answer takes from a grant's quota: subjects, on a day in China."""
 
@@ -127,7 +133,7 @@ class Recorder:
         """
         try:
             return await self._group.submit(sheet)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+        except UNWRITTEN as failure:
             raise Transient("evidence.unavailable") from failure
 
     async def is_replay(self, keyid: str, nonce: str) -> bool:

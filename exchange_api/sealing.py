@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from exchange_api.answer import Answer
 from exchange_api.evidence.ledger import Entry, answer_of, entry_row, new_receipt_id, question_of
-from exchange_api.hub import Hub
+from exchange_api.hub import LOST, Hub
 from exchange_api.recording import Earlier, Sheet
 from exchange_api.signing import Response, SignedResponse, sign_response
 from schemas.errors import Denied, HutongError, Invalid, Transient
@@ -30,6 +30,8 @@ async def seal(hub: Hub, answer: Answer) -> Sealed:
         return await _sign_and_record(hub, answer)
     except HutongError as failure:  # too large for an entry, or evidence.unavailable
         return await _seal_failure(hub, answer, failure)
+    except LOST:  # between judging a repetition and recording it
+        return await _seal_failure(hub, answer, Transient("evidence.unavailable"))
     finally:
         if answer.use:
             hub.quota.release(answer.use)
