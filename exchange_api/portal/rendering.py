@@ -55,7 +55,7 @@ def environment(language: Language) -> Environment:
         "marked": _marked,
         "notice": lambda notice: wording.say(notice.key, notice.facts, language),
         "notice_path": lambda notice: links.path_of(notice.key, notice.facts, notice.demand_id),
-        "ground": lambda ground: grounds.in_words(ground, language),
+        "ground": lambda kept, departments: _ground(language, kept, departments),
     }
     settings = PortalSettings()
     made.globals |= {
@@ -125,6 +125,14 @@ def _reuse(language: Language, one: Reuse) -> str:
         for name, key in one.facts.items()
     }
     return translate(words.REUSE[one.key]) % said
+
+
+def _ground(language: Language, kept: Mapping[str, Any] | None, departments: Mapping[str, str]) -> str:
+    """Say a refusal's ground; a department is named, not numbered."""
+    said = dict(kept or {})
+    if "department" in said:
+        said["department"] = departments.get(said["department"], said["department"])
+    return grounds.in_words(said, language)
 
 
 def _marked(text: str, words: Sequence[str]) -> Markup:
