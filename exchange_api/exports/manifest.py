@@ -22,7 +22,7 @@ from exchange_api.signing import Signer
 from schemas.tables.exports import Export, ExportFile
 
 FORMAT = "hutong-export/1"
-_ALGORITHMS = {"ed25519": "EdDSA", "ecdsa-p256-sha256": "ES256"}
+_ALGORITHMS = {"ed25519": "Ed25519", "ecdsa-p256-sha256": "ES256"}
 _NAMED = 400
 """Batches in one evidence entry; further ones go into further entries (`ledger.MAX_BYTES`)."""
 

@@ -1,7 +1,6 @@
 """Whoever keeps a copy of what was granted learns what changed of it: additions, changes and tombstones, in one order, nothing lost, and nothing besides."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from tests.exchange_api.conftest import PEOPLE, PURPOSE
 from tests.exchange_api.feeding import Consumer, writing
 from tests.exchange_api.granted import grant
+from tests.hutong.installation import wait_until
 
 MODES = ["query", "changes"]
 
@@ -151,7 +151,7 @@ def test_a_cursor_changed_in_one_letter_or_of_another_grant_is_refused(exchange_
 
 
 def test_when_history_was_shortened_or_the_grant_changed_the_consumer_is_told_to_begin_anew(
-    exchange_site: Any, wait_until: Callable[..., None]
+    exchange_site: Any,
 ) -> None:
     grant_id = _grant(exchange_site, {"name": "full"})
     consumer = Consumer(exchange_site, grant_id)
