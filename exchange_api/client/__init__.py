@@ -3,6 +3,7 @@
 Installable alone as the wheel `hutong-client` (module `hutong_client`, pyproject.toml beside this file).
 """
 
+from exchange_api.client.copied import Change, ChangePage, Export, ExportedFile
 from exchange_api.client.hub import Hub
 from exchange_api.client.refusals import Refused
 from exchange_api.client.results import (
@@ -28,7 +29,11 @@ __all__ = [
     "AsyncHub",
     "CertificateFile",
     "Chain",
+    "Change",
+    "ChangePage",
     "Denied",
+    "Export",
+    "ExportedFile",
     "Hub",
     "HutongError",
     "Invalid",

@@ -80,7 +80,11 @@ def _imports(path: Path) -> Iterator[str]:
 def _files(repository: Path, name: str) -> Iterator[Path]:
     place = repository.joinpath(*name.split("."))
     yield from (path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file())
-    if place.with_suffix(".py").is_file() and (place.parent / "__init__.py").is_file() and place.parent.name != "schemas":
+    if (
+        place.with_suffix(".py").is_file()
+        and (place.parent / "__init__.py").is_file()
+        and place.parent.name != "schemas"
+    ):
         yield place.parent / "__init__.py"
 
 

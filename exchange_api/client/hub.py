@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
 
-from exchange_api.client.desks import Desks
+from exchange_api.client.copies import Copies
 from exchange_api.client.results import CertificateFile, Records, Rehearsal, Verdicts
 from schemas.errors import Terminal
 
@@ -25,7 +25,7 @@ class Wish(TypedDict, total=False):
     request_id: str
 
 
-class Hub(Desks):
+class Hub(Copies):
     """One application system's way to one hub. Every method raises Refused (with the hub's code, title, remedy), Transient client.unreachable and
     Terminal client.unverified.
     """

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from exchange_api.evidence.receipt import compose_receipt, earlier_receipt, verify_receipt
@@ -35,7 +36,7 @@ class ReceiptShelf:
             "request": {**question, "headers": dict(request.headers), "body": _encode(request.body)},
             "response": {"status": response.status, "headers": dict(response.headers), "body": _encode(response.body)},
         }
-        self._write(self.folder / f"{_name(response)}.waiting", json.dumps(members).encode())
+        write_whole(self.folder / f"{_name(response)}.waiting", json.dumps(members).encode())
 
     def waiting(self) -> Iterator[tuple[str, Request, Response]]:
         """Yield what still waits: receipt id, question, answer."""
@@ -54,23 +55,24 @@ class ReceiptShelf:
         if not report.verified or document["entry"]["request_id"] != request.headers["x-request-id"]:
             raise Terminal("client.unverified", reason=f"receipt {_name(response)}: {report.failed or 'request id'}")
         path = self.folder / f"{_name(response)}.json"
-        self._write(path, data)
+        write_whole(path, data)
         path.with_suffix(".waiting").unlink(missing_ok=True)
         return path
 
-    def _write(self, path: Path, data: bytes) -> None:
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        folder = os.open(self.folder, os.O_RDONLY)  # the name must outlive a power cut as the bytes do
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all, so that a crash or a power cut leaves the one before."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)  # the name must outlive a power cut as the bytes do
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _name(response: Response) -> str:

@@ -49,6 +49,12 @@ class AsyncHub:
     objection = _in_thread(Hub.objection)
     withdraw = _in_thread(Hub.withdraw)
     trace = _in_thread(Hub.trace)
+    changes = _in_thread(Hub.changes)
+    request_export = _in_thread(Hub.request_export)
+    export = _in_thread(Hub.export)
+    cancel_export = _in_thread(Hub.cancel_export)
+    await_export = _in_thread(Hub.await_export)
+    download = _in_thread(Hub.download)
     collect_receipts = _in_thread(Hub.collect_receipts)
 
     async def __aenter__(self) -> Self:

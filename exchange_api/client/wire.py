@@ -78,15 +78,23 @@ class Wire:
         self.trust = Trust(base_url, keys, self._fetch_keys)
         self._own = local()
 
-    def ask(self, method: str, path: str, document: Any = None, request_id: str | None = None) -> Answer:
-        """Ask until the hub answers, a refusal included. `request_id`: of a question that was asked before, to ask it again.
+    def ask(
+        self,
+        method: str,
+        path: str,
+        document: Any = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask until the hub answers, a refusal included. `request_id`: of a question that was asked before, to ask it again; `headers`: unsigned ones
+        besides, such as a range.
 
         Raises Transient client.unreachable when limits are reached, Terminal client.unverified.
         """
         body = b"" if document is None else json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         place, _, query = path.partition("?")
-        headers = {"x-request-id": request_id or str(uuid4()), "content-type": "application/json"}
-        bare = Request(method, self.authority, place, query, headers, body)
+        named = {"x-request-id": request_id or str(uuid4()), "content-type": "application/json"}
+        bare = Request(method, self.authority, place, query, {**(headers or {}), **named}, body)
         until, outcome, attempt = time.monotonic() + self.limits.patience_s, _Outcome(), 0
         for attempt in range(1, self.limits.attempts + 1):
             outcome = self._attempt(bare, until)
@@ -144,7 +152,8 @@ class Wire:
             if response.headers["x-request-id"] != request.headers["x-request-id"]:
                 raise ValueError("the answer names another question")
             self.trust.check(found.keyid, found.created)
-            is_json = "json" in response.headers["content-type"].lower()
+            kind = response.headers["content-type"].partition(";")[0].strip().lower()
+            is_json = kind == "application/json" or kind.endswith("+json")
             return Answer(request, response, json.loads(response.body) if is_json and response.body else None)
         except Terminal:
             raise
