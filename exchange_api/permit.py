@@ -28,7 +28,8 @@ SELECT g.*, (SELECT json_agg(json_build_object('attribute', i.attribute, 'form',
         JOIN directory.resources r ON r.id = v.resource_id JOIN directory.departments p ON p.id = r.department_id
         WHERE i.grant_id = g.id AND p.state = 'dissolved') AS is_baseless
 FROM exchange.grants g JOIN directory.service_items s ON s.id = g.service_item_id
-JOIN exchange.applications a ON a.id = g.application_id JOIN directory.departments d ON d.id = a.department_id WHERE g.id = $1
+JOIN exchange.applications a ON a.id = g.application_id JOIN directory.departments d ON d.id = a.department_id
+WHERE g.id = $1 AND ($2::text IS NULL OR g.application_id = $2)
 """
 _SAME = (
     "id", "application_id", "library", "service_item_id", "state", "is_case_required", "is_source_shown", "quota_per_day", "subjects_per_call",
@@ -79,9 +80,9 @@ class Permit:
         return max((quota for quota, first, last in self.raises if first <= day <= last), default=self.quota_per_day)
 
 
-async def load_permit(pool: Any, grant_id: str) -> Permit | None:
-    """Return the compiled grant, or None when there is none of this id."""
-    row = await pool.fetchrow(FIND_GRANT, grant_id)
+async def load_permit(pool: Any, grant_id: str, application_id: str | None = None) -> Permit | None:
+    """Return the compiled grant, or None when there is none of this id; of this application when one is named."""
+    row = await pool.fetchrow(FIND_GRANT, grant_id, application_id)
     if row is None:
         return None
     spec = library(row["library"])

@@ -44,7 +44,8 @@ async def permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -
     """
     answer.grant_id, answer.library = asked.grant, library_name
     _claim(answer)  # whoever did not come by `know`
-    granted = check_grant(await hub.permits.get(asked.grant), answer.application_id or "", library_name)
+    asker = answer.application_id or ""
+    granted = check_grant(await hub.permits.get((asked.grant, asker)), asker, library_name)
     hub.guard.check(granted.id)
     check_mode(granted, asked.MODE)
     check_purpose(granted, asked.purpose)
