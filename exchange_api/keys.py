@@ -56,7 +56,7 @@ _JOSE = {ED25519: "Ed25519", P256: "ES256", SM2: SM2}
 def create_key(session: Session, folder: Path | None = None, order: KeyOrder | None = None) -> SigningKey:
     """Make a key in state `next`, Ed25519 in a file unless ordered otherwise: the private part first, then the public row. Returns the row.
 
-    A key that a token has already is published as it is, once. Raises Transient key.token_unavailable, key.sm2_unavailable, key.kek_….
+    A key that a token has already is published as it is, once. Raises Transient key.token_unavailable, key.second_unavailable, key.kek_….
     """
     made = privates.make(folder or keys_folder(), order or KeyOrder())
     row = session.get(SigningKey, made.keyid)
@@ -87,7 +87,7 @@ def move_key(session: Session, keyid: str, state: str, at: datetime | None = Non
 def active_signer(session: Session, folder: Path | None = None) -> HubSigner:
     """Return who signs answers: the newest active key, with an SM2 key beside it while HUTONG_SM2 is on.
 
-    Raises Transient key.none_active when there is none or its private part is not here, key.kek_…, key.token_unavailable, key.sm2_unavailable.
+    Raises Transient key.none_active when there is none or its private part is not here, key.kek_…, key.token_unavailable, key.second_unavailable.
     Cheap enough for start-up and each roll, not for each answer: keep the result.
     """
     place = folder or keys_folder()
@@ -96,7 +96,7 @@ def active_signer(session: Session, folder: Path | None = None) -> HubSigner:
         return first
     row = newest_active(session, SM2)
     if row is None:
-        raise Transient("key.sm2_unavailable", reason="no SM2 key is active, see `hutong keys roll --sm2`")
+        raise Transient("key.second_unavailable", reason="no SM2 key is active, see `hutong keys roll --sm2`")
     return PairedSigner(first, privates.load_sm2(place, row.keyid))
 
 

@@ -38,7 +38,7 @@ class Made:
 
 
 def make(folder: Path, order: KeyOrder) -> Made:
-    """Make a key and keep its private part. Raises Transient key.token_unavailable, key.sm2_unavailable, key.kek_…."""
+    """Make a key and keep its private part. Raises Transient key.token_unavailable, key.second_unavailable, key.kek_…."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if order.kind == "sm2-sm3":
         second = Sm2Signer.generate()
@@ -60,7 +60,7 @@ def load(folder: Path, keyid: str) -> HubSigner:
 
 
 def load_sm2(folder: Path, keyid: str) -> Sm2Signer:
-    """Return the signer of an SM2 key. Raises Transient key.none_active, key.sm2_unavailable, key.kek_…."""
+    """Return the signer of an SM2 key. Raises Transient key.none_active, key.second_unavailable, key.kek_…."""
     return Sm2Signer.from_pem(_pem(folder, keyid), keyid)
 
 

@@ -62,13 +62,13 @@ class Sm2Signer:
 
     @classmethod
     def generate(cls) -> Self:
-        """Make a fresh key; raises Transient key.sm2_unavailable."""
+        """Make a fresh key; raises Transient key.second_unavailable."""
         require()
         return cls(libcrypto.generate())
 
     @classmethod
     def from_pem(cls, pem: bytes, keyid: str | None = None) -> Self:
-        """Load an unencrypted PKCS#8 PEM; raises Invalid key.malformed, Transient key.sm2_unavailable."""
+        """Load an unencrypted PKCS#8 PEM; raises Invalid key.malformed, Transient key.second_unavailable."""
         require()
         lines = pem.decode("ascii", "replace").split()
         try:
@@ -94,7 +94,7 @@ def is_sm2(jwk: Jwk) -> bool:
 
 
 def sm2_key_from_jwk(jwk: Jwk, keyid: str | None = None) -> Sm2PublicKey:
-    """Parse a public JWK (kty EC, crv SM2); raises Invalid key.malformed, key.unsupported, key.private, Transient key.sm2_unavailable."""
+    """Parse a public JWK (kty EC, crv SM2); raises Invalid key.malformed, key.unsupported, key.private, Transient key.second_unavailable."""
     require()
     if not is_sm2(jwk):
         raise Invalid("key.unsupported", kind=f"{jwk.get('kty')} {jwk.get('crv')}")
@@ -111,7 +111,7 @@ def sm2_key_from_jwk(jwk: Jwk, keyid: str | None = None) -> Sm2PublicKey:
 
 @cache
 def require() -> None:
-    """Hold the library against the standard's vector, once in a process; raises Transient key.sm2_unavailable with what is wrong."""
+    """Hold the library against the standard's vector, once in a process; raises Transient key.second_unavailable with what is wrong."""
     try:
         point, signature, message = bytes.fromhex(_VECTOR[0]), bytes.fromhex(_VECTOR[1]), _VECTOR[2]
         key, own = Sm2PublicKey(libcrypto.read_public(_HEAD + point)), Sm2Signer(libcrypto.generate())
@@ -124,7 +124,7 @@ def require() -> None:
         if not own.public.verify(own.sign(message), message):
             raise ValueError("its own signature does not hold")
     except (OSError, AttributeError, ValueError) as wrong:
-        raise Transient("key.sm2_unavailable", reason=str(wrong)) from wrong
+        raise Transient("key.second_unavailable", reason=str(wrong)) from wrong
 
 
 def _pem(kind: str, der: bytes) -> bytes:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ def test_rolling_under_load_no_answer_is_unknown_to_who_cached_the_keys(house: H
 
 def _roll_when_known(house: House) -> str:
     """Publish the next key and use it as soon as that is allowed."""
-    keyid = house.act(announce_key, house.keys)
+    keyid: str = house.act(announce_key, house.keys)
     rolled: list[str] = []
 
     def is_rolled() -> bool:
@@ -168,22 +169,30 @@ def _roll_when_known(house: House) -> str:
 def test_a_revoked_key_signs_nothing_more_within_a_second(house: House, pair: tuple[Any, Any]) -> None:
     old = house.act(roll_key, house.keys)
     for site in pair:
-        _until(lambda site=site: _signed_by(site) == old, "the rolled key does not sign", 1.0)
+        _until(partial(_signs, site, old), "the rolled key does not sign", 1.0)
     new = house.act(roll_key, house.keys)
     house.act(revoke_key, old, house.keys)
     for site in pair:
-        _until(lambda site=site: _signed_by(site) == new, "the revoked key still signs", 1.0)
+        _until(partial(_signs, site, new), "the revoked key still signs", 1.0)
     house.act(revoke_key, new, house.keys)
     for site in pair:
-        _until(lambda site=site: _signed_by(site) is None, "the revoked key still signs", 1.0)
+        _until(partial(_signs, site, None), "the revoked key still signs", 1.0)
     assert json.loads(pair[0].ask(None, PATH, method="GET")[1].body)["code"] == "key.none_active"
     house.act(ensure_active_key, house.keys)
     for site in pair:
-        _until(lambda site=site: _signed_by(site) not in (None, old, new), "nothing signs", 1.0)
+        _until(partial(_signs_newly, site, {None, old, new}), "nothing signs", 1.0)
+
+
+def _signs(site: Any, keyid: str | None) -> bool:
+    return _signed_by(site) == keyid
+
+
+def _signs_newly(site: Any, known: set[str | None]) -> bool:
+    return _signed_by(site) not in known
 
 
 def _signed_by(site: Any) -> str | None:
-    told = site.ask(None, PATH, method="GET")[1].headers.get("signature-input", "")
+    told: str = site.ask(None, PATH, method="GET")[1].headers.get("signature-input", "")
     return told.partition('keyid="')[2].partition('"')[0] or None
 
 

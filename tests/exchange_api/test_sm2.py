@@ -146,7 +146,7 @@ def without_sm2(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_sm2")
 def test_a_machine_without_the_library_refuses_to_begin() -> None:
-    with pytest.raises(Transient, match=r"key\.sm2_unavailable"):
+    with pytest.raises(Transient, match=r"key\.second_unavailable"):
         Sm2Signer.generate()
 
 
@@ -310,7 +310,7 @@ def test_switched_on_without_a_key_nothing_is_signed_with_less(session: Session,
     signer = active_signer(session, hub)
     assert isinstance(signer, PairedSigner)
     revoke_key(session, signer.second.keyid, hub)
-    with pytest.raises(Transient, match=r"key\.sm2_unavailable"):
+    with pytest.raises(Transient, match=r"key\.second_unavailable"):
         active_signer(session, hub)
 
 
