@@ -12,7 +12,7 @@ from exchange_api.signing import PublicKey, public_key_from_jwk
 from schemas.errors import Invalid
 from schemas.tables.evidence import SigningKey
 
-_AFTER = {
+_AFTER: dict[Any, tuple[str, ...]] = {
     None: ("next",),
     "next": ("active", "revoked"),
     "active": ("retired", "revoked"),

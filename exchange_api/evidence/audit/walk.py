@@ -24,7 +24,7 @@ from exchange_api.evidence.stamping import Authority
 from exchange_api.evidence.tiles import HASH, WIDTH, TileId, edge_tiles, tile_of
 from schemas.tables.evidence import Checkpoint, SigningKey, Tile
 
-CHUNK = 64 * WIDTH
+CHUNK = 16 * WIDTH
 _NO_END = 2**63 - 1
 Progress = Callable[[int, int], None]
 
