@@ -73,7 +73,8 @@ def _stock_statement(name: str, columns: tuple[str, ...]) -> str:
 @cache
 def _statement(name: str, columns: tuple[str, ...]) -> str:
     spec, words = library(name), sql.words(name)
-    own = ", ".join(dict.fromkeys((spec.key, "subject", *columns, "sources", "batches")))
+    judged = (spec.serving.state, *spec.serving.until) if spec.serving else ()
+    own = ", ".join(dict.fromkeys((spec.key, "subject", *columns, *judged, "sources", "batches")))
     listed = _listed(spec, columns, "b.")
     names, arrays = "key, at", "$1::text[], $2::timestamptz[]"
     before = after = "true"
