@@ -16,6 +16,8 @@ from schemas.tables.operations import Officer, OfficerSession
 ROLES = {"visitor": None, "demander": "xiaolan", "provider": "weidong", "authority": "qiming", "auditor": "shenji"}
 ANYBODY = {"visitor": 200, "demander": 200, "provider": 200, "authority": 200, "auditor": 200}
 OFFICERS = ANYBODY | {"visitor": 303}
+GUESSED = {"visitor": 401, "demander": 403, "provider": 403, "authority": 404, "auditor": 404}  # a number of nothing
+DEMANDER = {"visitor": 401, "provider": 403, "authority": 403, "auditor": 403}
 # what an empty form, or a look, gets: 303 leads on (a visitor: to the sign-in page), 422 means that the door was open
 WALK: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/sign-in"): {"visitor": 200, "demander": 303, "provider": 303, "authority": 303, "auditor": 303},
@@ -44,6 +46,28 @@ WALK: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/tasks"): {"visitor": 303, "demander": 403, "provider": 200, "authority": 403, "auditor": 403},
     ("GET", "/tasks/{task_id}"): OFFICERS,
     ("POST", "/tasks/{task_id}"): {"visitor": 401, "demander": 403, "provider": 422, "authority": 403, "auditor": 403},
+    ("POST", "/tasks/{task_id}/ask/{demand_id}"): {
+        "visitor": 401,
+        "demander": 403,
+        "provider": 422,
+        "authority": 422,
+        "auditor": 403,
+    },
+    ("GET", "/demands/{demand_id}/files/{attachment_id}"): dict.fromkeys(ROLES, 404) | {"visitor": 303},
+    ("POST", "/demands/{demand_id}/attach"): DEMANDER | {"demander": 422},
+    ("POST", "/demands/{demand_id}/files/{attachment_id}/remove"): DEMANDER | {"demander": 409},
+    ("POST", "/questions/{request_id}/{action}"): GUESSED,
+    ("POST", "/answers/{answer_id}/{action}"): GUESSED,
+    ("POST", "/disputes/{dispute_id}/{action}"): GUESSED,
+    ("POST", "/clocks/{clock_id}/extend"): GUESSED,
+    ("POST", "/extensions/{extension_id}/{decision}"): GUESSED,
+    ("GET", "/grants"): OFFICERS,
+    ("GET", "/grants/{grant_id}"): GUESSED | {"visitor": 303},
+    ("POST", "/grants/{grant_id}/{action}"): GUESSED,
+    ("POST", "/quota/{request_id}/{decision}"): GUESSED,
+    ("GET", "/notices"): OFFICERS,
+    ("POST", "/notices/read"): dict.fromkeys(ROLES, 303) | {"visitor": 401},
+    ("POST", "/notices/read-all"): dict.fromkeys(ROLES, 422) | {"visitor": 401},
     ("GET", "/resources"): OFFICERS,
     ("GET", "/resources/{resource_id}"): OFFICERS,
     ("GET", "/resources/{resource_id}/changes"): OFFICERS,
@@ -82,12 +106,16 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         "task_id": dispatched[1],
         "resource_id": "public_security.resident",
         "language": "zh",
-        "action": "return",
+        "decision": "decline",
+        **dict.fromkeys(("attachment_id", "request_id", "answer_id", "clock_id", "extension_id"), "999999"),
+        "dispute_id": "ZY-1900-000001",
+        "grant_id": "SQ-1900-000001",
     }
+    actions = {"questions": "drop", "answers": "take", "disputes": "state", "grants": "health", "demands": "return"}
     visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
     wrong = []
     for (method, path), expected in WALK.items():
-        address = "/portal" + path.format(**places)
+        address = "/portal" + path.format(**places, action=actions.get(path.split("/")[1], ""))
         answer = _asked(city, visitor, method, address)
         if answer.status_code != expected[role]:
             wrong.append(f"{method} {path}: {answer.status_code}, expected {expected[role]}")

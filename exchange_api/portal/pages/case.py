@@ -52,7 +52,7 @@ def read_file(visit: OfficerVisit, demand_id: str, attachment_id: int) -> Respon
 
 
 @router.post("/demands/{demand_id}/attach")
-def attach(visit: OfficerVisit, form: FileForm, demand_id: str) -> Response:
+def attach(visit: DemanderVisit, form: FileForm, demand_id: str) -> Response:
     """Keep a file with the demand."""
     reading.concerned_demand(visit.session, visit.actor, demand_id)
     file = form.get("file")
@@ -64,7 +64,7 @@ def attach(visit: OfficerVisit, form: FileForm, demand_id: str) -> Response:
 
 
 @router.post("/demands/{demand_id}/files/{attachment_id}/remove")
-def detach(visit: OfficerVisit, form: Form, demand_id: str, attachment_id: int) -> Response:  # noqa: ARG001 - the form proves that the officer himself asks
+def detach(visit: DemanderVisit, form: Form, demand_id: str, attachment_id: int) -> Response:  # noqa: ARG001 - the form proves that the officer himself asks
     """Remove a file from a draft or a returned demand."""
     reading.concerned_demand(visit.session, visit.actor, demand_id)
     attachments.remove(visit.session, visit.actor, demand_id, attachment_id)
