@@ -17,8 +17,9 @@ from exchange_api.answer import begin
 from exchange_api.answering import Answering
 from exchange_api.hub import ApiSettings, Hub
 from exchange_api.problems import MEDIA_TYPE
-from exchange_api.routers import bulk, certificates, desk_api, desks, evidence, inbox, machine, service
+from exchange_api.routers import bulk, certificates, desk_api, desks, evidence, inbox, machine, reference, service
 from exchange_api.signing import Request as Question
+from exchange_api.watching import lines
 from exchange_api.watching.watching import Watching
 from schemas.errors import HutongError, Invalid, Terminal
 
@@ -34,6 +35,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         async with Hub(settings) as app.state.hub:
             yield
 
+    lines.begin()  # before the server says its first word
     # no reference pages from a content delivery network: the portal serves them from its own assets
     app = FastAPI(title=TITLE, version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(evidence.router)
@@ -82,7 +84,7 @@ def _translate(request: Request, failure: Exception) -> HutongError:
 
 def _describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        app.openapi_schema = get_openapi(
+        described = get_openapi(
             title=TITLE,
             version="1",
             routes=[
@@ -95,6 +97,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                 *app.routes,
             ],
         )
+        app.openapi_schema = reference.complete(described)
     return app.openapi_schema
 
 
