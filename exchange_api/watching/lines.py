@@ -1,5 +1,6 @@
 """Why: machines read logs too, and logs are read by people who may not know who was looked up. With HUTONG_LOGS=json the API writes JSON lines: one for each
-answer, and what its parts say, in which nothing is left that looks like a citizen id or a unified social credit code. Called by `watch`.
+answer, and what its parts say, in which nothing is left that looks like a citizen id or a unified social credit code. Called by `app` and
+`watching`.
 
 Messages of foreign errors may quote values, so an exception is told by its kind and place alone.
 """
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from exchange_api.tracing.kinds import hide_personal
+from exchange_api.watching.settings import WatchSettings
 
 _GRANT = re.compile(r"SQ-\d{4}-\d{6}")
 _SERVER = ("uvicorn", "uvicorn.error", "uvicorn.access")
@@ -36,8 +38,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(said, ensure_ascii=False)
 
 
-def use_json() -> None:
-    """Let everything this process logs leave as JSON lines on standard error; doing it again changes nothing."""
+def begin() -> None:
+    """Let everything this process logs leave as JSON lines on standard error, where that is set; doing it again changes nothing."""
+    if WatchSettings().logs != "json":
+        return
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(JsonLines())
     root = logging.getLogger()

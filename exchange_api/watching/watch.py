@@ -9,7 +9,7 @@ import sys
 from typing import Any, BinaryIO
 
 from exchange_api.guarding.addresses import caller_of, is_within, split_networks
-from exchange_api.watching import lines, metrics, spans
+from exchange_api.watching import metrics, spans
 from exchange_api.watching.figures import FIGURES, Figures, Shared
 from exchange_api.watching.health import Health
 from exchange_api.watching.settings import WatchSettings
@@ -30,7 +30,6 @@ class Watch:
         self._readers = () if told.strip() == "-" else split_networks(told)
         self.lines: BinaryIO | None = None
         if self.settings.logs == "json":
-            lines.use_json()
             self.lines = sys.stderr.buffer
         self.tracing = spans.begin(hub)
         self._shared = Shared(self.settings.metrics_folder) if self.settings.metrics_folder else None
