@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,6 +47,35 @@ def audit(
     else:
         _tell(found, time.monotonic() - begun)
     raise typer.Exit(1 if found.findings.total else 0)
+
+
+@app.command()
+def archive(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the archives. 归档目录", file_okay=False)],
+    before: Annotated[
+        datetime | None, typer.Option("--before", formats=FORMATS, help="Only what was signed before. 截止日")
+    ] = None,
+) -> None:
+    """Write what came into the log since the last archive there; it proves itself, and nothing is removed. 归档存证日志"""
+    from exchange_api.evidence.archive import write_archive
+
+    until = before.replace(tzinfo=CHINA) if before else datetime.now(CHINA)
+    with transaction("reader") as session:
+        place = write_archive(session, out, until)
+    typer.echo(str(place) if place else "没有新条目 nothing new")
+
+
+@app.command("check-archive")
+def check_archive_(
+    file: Annotated[Path, typer.Argument(help="Manifest (.json) beside its entries", exists=True, dir_okay=False)],
+    keys: Annotated[Path | None, typer.Option(help="The hub's JWKS file; default: of this installation")] = None,
+) -> None:
+    """Recompute an archive offline, up to the root that the hub signed. 核验归档"""
+    from exchange_api.evidence.archive import check_archive
+    from exchange_api.evidence.receipt import read_jwks
+
+    count = check_archive(file, read_jwks(keys)[0])
+    typer.echo(f"归档完整 whole: {count:,}")
 
 
 @app.command()

@@ -1,10 +1,12 @@
 """An audit recomputes the log from its entries: untouched it finds nothing, and whatever is touched by whoever holds the database it names."""
 
+import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from exchange_api.evidence import stamping
+from exchange_api.evidence.archive import check_archive, write_archive
 from exchange_api.evidence.audit.findings import MOST, Findings
 from exchange_api.evidence.audit.tree import Tree
 from exchange_api.evidence.audit.walk import Wish, audit_log
@@ -26,8 +29,10 @@ from exchange_api.evidence.log import newest_checkpoint
 from exchange_api.evidence.merkle import span_root
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.evidence.tiles import edge_tiles, grow_tiles, read_node
+from exchange_api.keys import jwks
 from exchange_api.signing import SoftwareSigner
 from hutong.commands.log import app
+from schemas.errors import Invalid
 from schemas.migrations import upgrade
 from schemas.tables.evidence import Cosignature, Stamp
 from tests.exchange_api.answered import answer, ask
@@ -294,3 +299,26 @@ def test_the_command_tells_and_ends_with_one_for_a_finding(ledger: Ledger, monke
             connection.execute(
                 text("UPDATE evidence.tiles SET hashes = substr(hashes, 1, length(hashes) - 1) WHERE level = 1")
             )
+
+
+def test_archives_follow_one_another_and_prove_themselves(ledger: Ledger, tmp_path: Path) -> None:
+    with Session(ledger.engine) as session:
+        keys = jwks(session)
+        first = write_archive(session, tmp_path, ledger.middle)
+        second = write_archive(session, tmp_path, datetime.now(UTC))
+        assert write_archive(session, tmp_path, datetime.now(UTC)) is None
+    assert first is not None
+    assert second is not None
+    size = len(ledger.rows("index", "leaves"))
+    assert check_archive(first, keys) + check_archive(second, keys) == size
+    members, packed = second.read_bytes(), second.with_suffix(".ndjson.gz").read_bytes()
+    for position in range(0, len(members), 5):
+        second.write_bytes(members[:position] + bytes([members[position] ^ 1]) + members[position + 1 :])
+        with pytest.raises(Invalid, match=r"archive\.broken"):
+            check_archive(second, keys)
+    second.write_bytes(members)
+    entries = gzip.decompress(packed)
+    for changed in (entries.replace(b'"n":"7"', b'"n":"8"', 1), entries[: len(entries) // 2], entries + b"{}\n"):
+        second.with_suffix(".ndjson.gz").write_bytes(gzip.compress(changed))
+        with pytest.raises(Invalid, match=r"archive\.broken"):
+            check_archive(second, keys)
