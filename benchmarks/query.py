@@ -47,6 +47,7 @@ def main() -> None:
                 ports = {name: running.enter_context(_serving(target, folder)) for name, target in SERVERS.items()}
                 running.enter_context(_sequencing())
                 _measure(asked, ports, caller)
+                _measure_two(asked, folder, caller)
 
 
 def _measure(asked: argparse.Namespace, ports: dict[str, tuple[int, int]], caller: dict[str, Any]) -> None:
@@ -61,6 +62,37 @@ def _measure(asked: argparse.Namespace, ports: dict[str, tuple[int, int]], calle
     peak = median(one["rps"] for one in found["ours"])
     half = _load(asked, port, caller, {"is_signed": True, "rate": peak / 2})
     _print("query.half_peak", None, pid, half)
+
+
+def _measure_two(asked: argparse.Namespace, folder: str, caller: dict[str, Any]) -> None:
+    """The same question to two workers on one socket, as `hutong up` starts them; memory is the larger worker's."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, contextlib.ExitStack() as running:
+        workers = [running.enter_context(_working(listening, Path(folder, f"worker-{n}.ready"))) for n in (1, 2)]
+        figures = [_load(asked, listening.getsockname()[1], caller, {"is_signed": True}) for _ in range(ROUNDS)]
+        rps, p50, p99 = (median(one[key] for one in figures) for key in ("rps", "p50_ms", "p99_ms"))
+        largest = max((worker.pid for worker in workers), key=_peak_rss_mb)
+        _print("query.two_workers", None, largest, {"rps": rps, "p50_ms": p50, "p99_ms": p99})
+
+
+@contextlib.contextmanager
+def _working(listening: socket.socket, ready: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One worker on a shared socket."""
+    number = listening.fileno()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exchange_api.worker", "--fd", str(number), "--ready", str(ready)],
+        env=os.environ | {"HUTONG_API_URL": f"http://127.0.0.1:{listening.getsockname()[1]}"},
+        cwd=ROOT, pass_fds=[number], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("a worker did not start")
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def _print(bench: str, peer: str | None, pid: int, figures: dict[str, float]) -> None:
