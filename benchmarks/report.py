@@ -28,6 +28,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "check": ("--rows", "{rows}", "--peers"),
     "dags": ("--resources", "1000"),
     "query": ("--rows", "{rows}"),
+    "evidence": ("--entries", "{rows}"),
     "directory": (),
     "matching": (),
 }

@@ -11,15 +11,17 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from exchange_api.evidence import posting, stamping
 from exchange_api.evidence.checkpoint import Checkpoint, sign_checkpoint
-from exchange_api.evidence.cosignature import LOG, VerifierKey
+from exchange_api.evidence.cosignature import LOG, WITNESS, VerifierKey
 from exchange_api.evidence.keyring import ensure_active_key, revoke_key, roll_key
 from exchange_api.evidence.ledger import Entry, new_receipt_id, record
 from exchange_api.evidence.receipt import Report, drop_bodies, verify_receipt
@@ -34,6 +36,7 @@ from exchange_api.signing import SoftwareSigner, public_key_from_jwk
 from exchange_api.witness import memory
 from exchange_api.witness.judging import Witness
 from exchange_api.witness.serving import WitnessServer
+from hutong.commands.verify import verify
 from schemas.database import transaction
 from schemas.errors import Invalid, Transient
 from schemas.migrations import upgrade
@@ -139,6 +142,25 @@ def test_a_receipt_carries_cosignatures_and_stamp_and_each_is_checked(site: Site
     assert plain.verified
     assert [check.name for check in plain.checks if check.is_unchecked] == ["witnesses", "time_stamp"]
     assert site.verify(drop_bodies(receipt), site.trust).verified
+
+
+def test_the_command_asks_for_what_the_verifier_believes(site: Site, tmp_path: Path) -> None:
+    receipt_id = site.answer()
+    with site.witness("w/1") as witness, site.authority.serving() as tsa:
+        vouch_once(site.settings(tsa, witness))
+    file, other = tmp_path / "receipt.json", SoftwareSigner.generate()
+    file.write_bytes(site.receipt(receipt_id))
+    app = typer.Typer()
+    app.command()(verify)
+    trust = ["--witness-key", str(site.key_of("w/1")), "--tsa-roots", str(site.authority.roots)]
+    good = CliRunner().invoke(app, [str(file), *trust])
+    assert (good.exit_code, good.output.count("✓")) == (0, 11)
+    assert CliRunner().invoke(app, [str(file)]).output.count("○") == 2
+    stranger = ["--witness-key", str(VerifierKey("w/1", WITNESS, other.public))]
+    bad = CliRunner().invoke(app, [str(file), *stranger, "--json"])
+    assert (bad.exit_code, json.loads(bad.output)["failed"]) == (1, "witnesses")
+    assert CliRunner().invoke(app, [str(file), *stranger, "--witnesses-needed", "0"]).exit_code == 0
+    assert CliRunner().invoke(app, [str(file), *trust, "--tsa-policy", "1.2.3"]).exit_code == 1
 
 
 def test_any_changed_bit_of_cosignature_and_stamp_is_found_and_named(site: Site) -> None:
