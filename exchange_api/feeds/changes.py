@@ -11,15 +11,14 @@ from typing import Any
 
 from exchange_api.evidence.ledger import subject_hash
 from exchange_api.feeds.happenings import Happening, Happenings
-from exchange_api.feeds.versions import Pair, Row, pairs, stock
-from exchange_api.permit import Permit, columns
+from exchange_api.feeds.versions import HEAD, Pair, Row, pairs, stock
+from exchange_api.permit import GrantedItem, Permit, columns
 from exchange_api.prepared import Prepared
 from schemas.library import Library, library
 
 MOST = 900
 """Changes of one page: their subjects must find room in its evidence entry (`ledger.MAX_BYTES`), by which recalls find who was told."""
-_EXAMINED = 20_000
-_CHUNK = 1_000
+_EXAMINED, _FEWEST = 20_000, 200
 _ROOM, _HASH = 56_000, 67
 Place = tuple[datetime, str | None]
 
@@ -45,44 +44,60 @@ class Teller:
     """Tells the changes of one grant."""
 
     def __init__(self, permit: Permit, secret: bytes) -> None:
-        self._permit, self._secret = permit, secret
+        self._permit, self._secret, self.rules = permit, secret, permit.rows
         self.spec: Library = library(permit.library)
         self.items = tuple(permit.items.values())
         self.columns = columns(permit, self.items)
+        self._names = [item.attribute for item in self.items]
+        self._shown = slice(HEAD, HEAD + len(self.items))
+        self._masks = [(n, item.mask) for n, item in enumerate(self.items) if not self._is_plain_text(item)]
         self._name = _namer(self.spec, permit, secret)
+        self._traced: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
 
     def tell(self, page: Page, at: datetime, before: Row | None, after: Row | None) -> None:
         """Add to the page what the grant may be told, if anything."""
-        then, now = self._shown(before), self._shown(after)
-        if then == now and (before is None or after is None or before["subject"] == after["subject"]):
+        before, after = self._admitted(before), self._admitted(after)
+        row = after if after is not None else before
+        if row is None:
             return
-        row = after if now is not None else before
-        if row is None or (then is None and now is None):
+        then, now = self.shown(before), self.shown(after)
+        if then == now and before is not None and after is not None and before["subject"] == after["subject"]:
             return
         kind = "removed" if now is None else "added" if then is None else "changed"
-        change: dict[str, Any] = {"change": kind, **self._name(row), "at": at.isoformat()}
+        change: dict[str, Any] = {"change": kind, **self._name(row), "at": _spelled(at)}
         if now is not None:
-            change["values"] = now
+            change["values"] = dict(zip(self._names, now, strict=True))
         if then is not None and now is not None:
-            change["changed"] = [name for name in now if now[name] != then[name]]
+            change["changed"] = [name for name, a, b in zip(self._names, then, now, strict=True) if a != b]
         page.changes.append(change)
         page.subjects[subject_hash(self._secret, self.spec.library, row["subject"])] = None
         page.sources.append(self._trace(page, row) if now is not None else {})
 
-    def _shown(self, row: Row | None) -> dict[str, Any] | None:
-        """Return what the grant shows of a version; None: nothing is there, or it lies outside the rules."""
-        if row is None or not (self._permit.admits is None or self._permit.admits(row)):
+    def shown(self, row: Row | None) -> list[Any] | None:
+        """Return what the grant shows of a version, in the order of its items; None: there is none."""
+        if row is None:
             return None
-        return {item.attribute: item.mask(row[item.attribute]) for item in self.items}
+        values = list(row[self._shown])  # type: ignore[index]
+        for place, mask in self._masks:
+            values[place] = mask(values[place])
+        return values
+
+    def _admitted(self, row: Row | None) -> Row | None:
+        """Return a version within the grant's rules."""
+        return row if row is None or self._permit.admits is None or self._permit.admits(row) else None
+
+    def _is_plain_text(self, item: GrantedItem) -> bool:
+        return item.form == "full" and self.spec.attribute(item.attribute).type == "text"
 
     def _trace(self, page: Page, row: Row) -> dict[str, tuple[int, int]]:
-        sources, batches = _numbers(row["sources"]), _numbers(row["batches"])
-        traced: dict[str, tuple[int, int]] = {}
-        for item in self.items:
-            source, batch = sources[item.position], batches[item.position]
-            if source is not None and batch is not None:
-                traced[item.attribute] = source, batch
-                page.batches[batch] = None
+        """Return source and batch of each value told, and note the batches; rows of one batch mostly say the same."""
+        said = row["sources"], row["batches"]
+        traced = self._traced.get(said)
+        if traced is None:
+            sources, batches = _numbers(said[0]), _numbers(said[1])
+            found = [(item.attribute, sources[item.position], batches[item.position]) for item in self.items]
+            traced = self._traced[said] = {name: (a, b) for name, a, b in found if a is not None and b is not None}
+        page.batches.update((batch, None) for _, batch in traced.values())
         return traced
 
 
@@ -93,7 +108,8 @@ async def changes_after(
     place, until, limit = asked
     page, examined = Page(end=place), 0
     while examined < _EXAMINED:
-        found, is_all = await happenings.after(teller.spec, place, until, min(_CHUNK, _EXAMINED - examined))
+        most = min(max(limit - len(page.changes), _FEWEST), _EXAMINED - examined)
+        found, is_all = await happenings.after(teller.spec, place, until, most)
         for pair in await pairs(prepared, teller.spec, teller.columns, found) if found else ():
             if not page.has_room(limit):
                 return page
@@ -120,7 +136,8 @@ async def stock_after(prepared: Prepared, teller: Teller, asked: tuple[Place, in
     (moment, key), limit = asked
     page, examined, key = Page(end=(moment, key)), 0, key or ""
     while examined < _EXAMINED and page.has_room(limit):
-        rows = await stock(prepared, teller.spec, teller.columns, (moment, key, _CHUNK))
+        most = max(limit - len(page.changes), _FEWEST)
+        rows = await stock(prepared, teller.spec, teller.columns, (moment, key, most))
         for row in rows:
             if not page.has_room(limit):
                 return page
@@ -128,7 +145,7 @@ async def stock_after(prepared: Prepared, teller: Teller, asked: tuple[Place, in
             key = row[teller.spec.key]
             page.end = moment, key
         examined += len(rows)
-        if len(rows) < _CHUNK:
+        if len(rows) < most:
             page.is_all, page.end = True, (moment, None)
             return page
     return page
@@ -149,7 +166,12 @@ def alias(secret: bytes, salt: str, entry: str) -> str:
     return "~" + hmac.digest(secret, f"{salt}{entry}".encode(), "sha256").hex()[:32]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
+def _spelled(moment: datetime) -> str:
+    """Return a moment in ISO 8601; all that one merge wrote bears the same."""
+    return moment.isoformat()
+
+
 def _numbers(text: str) -> tuple[int | None, ...]:
     """Read an array of numbers as PostgreSQL spells it."""
     return tuple(None if one == "NULL" else int(one) for one in text[1:-1].split(","))

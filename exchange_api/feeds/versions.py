@@ -16,6 +16,8 @@ from libraries.timeline import day_of
 from schemas.library import Library, library
 
 Row = Mapping[str, Any]
+HEAD = 5
+"""How many columns of a row come before the wanted ones, which stand in their order: read by place, thousands of them a second."""
 JUST = timedelta(microseconds=1)
 """PostgreSQL's own grain of time: nothing lies between a moment and the one before it."""
 
@@ -40,11 +42,12 @@ async def pairs(
         given += [[days[at][0] for at in moments], [days[at][1] for at in moments]]
     made: list[list[Row | None]] = [[None, None] for _ in happened]
     for row in await prepared.fetch(_statement(spec.library, columns), *given):
-        place, at = row["n"] - 1, moments[row["n"] - 1]
-        if row["since"] < at and row["is_served_before"]:
-            made[place][0] = row
-        if (row["until"] is None or row["until"] > at) and row["is_served_after"]:
-            made[place][1] = row
+        place, since, until, is_served_before, is_served_after = row[:HEAD]
+        at, both = moments[place - 1], made[place - 1]
+        if since < at and is_served_before:
+            both[0] = row
+        if (until is None or until > at) and is_served_after:
+            both[1] = row
     return [Pair(one, *both) for one, both in zip(happened, made, strict=True)]
 
 
@@ -65,7 +68,7 @@ def _stock_statement(name: str, columns: tuple[str, ...]) -> str:
     served = serving.condition(spec, "$4::date", "b.", held) if spec.serving else "true"
     listed = _listed(spec, columns, "b.")
     return (
-        f"SELECT {listed}, b.recorded_at AS since FROM {held} AS b"  # noqa: S608 - names of our own definition only
+        f"SELECT 0, b.recorded_at AS since, NULL, true, true, {listed} FROM {held} AS b"  # noqa: S608 - names of our own definition only
         f" WHERE b.{spec.key} > $2::text AND {served} ORDER BY b.{spec.key} LIMIT $3::int"
     )
 
@@ -84,7 +87,7 @@ def _statement(name: str, columns: tuple[str, ...]) -> str:
         before = serving.condition(spec, "c.eve", "b.", history.believed(spec, just))
         after = serving.condition(spec, "c.day", "b.", history.believed(spec, "c.at"))
     return (
-        f"SELECT c.n::int, b.since, b.until, {listed}, {before} AS is_served_before, {after} AS is_served_after"  # noqa: S608 - as above
+        f"SELECT c.n::int, b.since, b.until, {before} AS is_served_before, {after} AS is_served_after, {listed}"  # noqa: S608 - as above
         f" FROM unnest({arrays}) WITH ORDINALITY AS c ({names}, n) CROSS JOIN LATERAL ("
         f"SELECT {own}, recorded_at AS since, NULL::timestamptz AS until FROM {words['golden']} WHERE {spec.key} = c.key AND recorded_at <= c.at"
         f" UNION ALL SELECT {own}, known_from, known_to FROM {words['history']}"
@@ -93,7 +96,6 @@ def _statement(name: str, columns: tuple[str, ...]) -> str:
 
 
 def _listed(spec: Library, columns: tuple[str, ...], row: str) -> str:
-    """Return what is read of a version; where its values come from as text, because most rows say the same and one is read once."""
-    keys = dict.fromkeys((spec.key, "subject", *columns))
-    named = ", ".join(f"{row}{one}" for one in keys)
+    """Return what is read of a version, the wanted columns first; where its values come from as text, because most rows say the same and one is read once."""
+    named = ", ".join(f"{row}{one}" for one in dict.fromkeys((*columns, "subject", spec.key)))
     return f"{named}, {row}sources::text AS sources, {row}batches::text AS batches"

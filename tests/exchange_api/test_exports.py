@@ -57,7 +57,9 @@ def test_the_manifest_is_signed_and_any_changed_bit_of_a_file_is_found(bulk: Bul
     (jwk,) = [one for one in bulk.site.jwks["keys"] if one["kid"] == signed["keyid"]]
     key = OKPKey.import_key({name: jwk[name] for name in ("kty", "crv", "x")})
     assert jws.validate_compact(
-        jws.extract_compact(f"{head}..{signature}".encode(), payload=signed["text"].encode()), key, algorithms=["Ed25519"]
+        jws.extract_compact(f"{head}..{signature}".encode(), payload=signed["text"].encode()),
+        key,
+        algorithms=["Ed25519"],
     )
     entry = json.loads(bulk.site.entry(signed["evidence"]).document)
     assert (entry["facts"]["export"], entry["batches"]) == (told["export"], ["public_security.resident/run-1"])
@@ -133,12 +135,12 @@ def test_a_grant_taken_back_stops_building_and_serving(bulk: Bulk) -> None:
 def test_a_grant_taken_back_in_the_middle_leaves_no_file(bulk: Bulk) -> None:
     grant_id = bulk.grant({"name": "full"})
     _, told = bulk.ask(grant_id)
-    assert (
-        building.build(
-            told["export"], lambda number, _: number == 2 and bulk.site.change_grant(grant_id, state="revoked")
-        )
-        == "stopped"
-    )
+
+    def revoke(number: int, _rows: int) -> None:
+        if number == 2:
+            bulk.site.change_grant(grant_id, state="revoked")
+
+    assert building.build(told["export"], revoke) == "stopped"
     assert not (bulk.landing / "exports" / told["export"]).exists()
 
 

@@ -89,7 +89,12 @@ def _believed(teller: Teller, moment: datetime) -> dict[str, Any]:
     query = f"SELECT * FROM {history.believed(SPEC, 'CAST(:moment AS timestamptz)')} AS b"
     with transaction("reader") as session:
         rows = session.execute(text(query), {"moment": moment}).mappings().all()
-    return {row["subject"]: shown for row in rows if (shown := teller._shown(row)) is not None}
+    admits = compile_rows(teller.rules) or bool
+    return {
+        row["subject"]: {item.attribute: item.mask(row[item.attribute]) for item in teller.items}
+        for row in rows
+        if admits(row)
+    }
 
 
 def test_the_copy_is_the_library_through_merges_and_a_retraction(hub: Any) -> None:  # noqa: F811
