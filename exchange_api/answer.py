@@ -57,6 +57,7 @@ class Answer:
     batches: Sequence[str] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     use: Use | None = None
+    is_sandbox: bool = False
     place: Place | None = None
     """Its place among the questions under way, until it is answered."""
     at: Callable[[datetime], Awaitable[None]] | None = None
@@ -81,6 +82,10 @@ class Answer:
         elif error.code == "request.slow":
             self.headers = {"connection": "close"}
 
+    def mark_sandbox(self) -> None:
+        """Say in the answer, its headers and its evidence that it speaks of people who do not exist."""
+        self.is_sandbox, self.facts["sandbox"] = True, True
+
     def say_unrecorded(self) -> None:
         """Name no receipt: there will be none."""
         self.receipt = self.document["receipt"] = NOT_RECORDED
@@ -99,6 +104,8 @@ class Answer:
         if self.raw is not None:
             return self.raw
         said = {**self.document, "receipt": self.receipt}
+        if self.is_sandbox:
+            said["sandbox"] = True
         try:
             return orjson.dumps(said)
         except TypeError:  # integers of more than 64 bits

@@ -26,7 +26,8 @@ SELECT g.*, (SELECT json_agg(json_build_object('attribute', i.attribute, 'form',
     s.state <> '1' OR d.state = 'dissolved' OR EXISTS (
         SELECT FROM exchange.grant_items i JOIN directory.resource_versions v ON v.id = i.resource_version_id
         JOIN directory.resources r ON r.id = v.resource_id JOIN directory.departments p ON p.id = r.department_id
-        WHERE i.grant_id = g.id AND p.state = 'dissolved') AS is_baseless
+        WHERE i.grant_id = g.id AND p.state = 'dissolved') AS is_baseless,
+    EXISTS (SELECT FROM exchange.sandboxes x WHERE x.application_id = g.application_id AND x.ended_at IS NULL) AS is_testing
 FROM exchange.grants g JOIN directory.service_items s ON s.id = g.service_item_id
 JOIN exchange.applications a ON a.id = g.application_id JOIN directory.departments d ON d.id = a.department_id
 WHERE g.id = $1 AND ($2::text IS NULL OR g.application_id = $2)
@@ -74,6 +75,10 @@ class Permit:
     rows: tuple[RowRule, ...] = ()
     admits: Admits | None = None
     """Whether a stored row may be seen; None: all may."""
+    is_sandbox: bool = False
+    """Made up, like the records it gives (`exchange_api.sandbox`)."""
+    is_testing: bool = False
+    """A real grant of an application that is in testing: not to be used."""
 
     def quota_on(self, day: date) -> int:
         """Return how many subjects may be asked for on a day: the granted quota, or more where that was approved."""
@@ -96,7 +101,7 @@ async def load_permit(pool: Any, grant_id: str, application_id: str | None = Non
         **{name: row[name] for name in _SAME},
         suspended_by=tuple(name for name, is_set in flags.items() if is_set),
         items={item.attribute: item for item in sorted(items, key=lambda item: item.position)},
-        modes=frozenset(row["modes"]), rows=rules, admits=compile_rows(rules),
+        modes=frozenset(row["modes"]), rows=rules, admits=compile_rows(rules), is_testing=row["is_testing"],
         raises=tuple(_raise(*one) for one in json.loads(row["raises"] or "[]")),
     )  # fmt: skip
 
@@ -107,6 +112,8 @@ def check_grant(permit: Permit | None, application_id: str, library_name: str) -
         raise Denied("grant.unknown")
     if permit.library != library_name:
         raise Denied("grant.other_library", grant=permit.id, granted=permit.library)
+    if permit.is_testing:
+        raise Denied("grant.testing", grant=permit.id)
     if permit.state != "active":
         raise Denied("grant.not_active", grant=permit.id, state=permit.state)
     if permit.suspended_by:

@@ -46,6 +46,8 @@ async def permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -
     _claim(answer)  # whoever did not come by `know`
     asker = answer.application_id or ""
     granted = check_grant(await hub.permits.get((asked.grant, asker)), asker, library_name)
+    if granted.is_sandbox:
+        answer.mark_sandbox()
     hub.guard.check(granted.id)
     check_mode(granted, asked.MODE)
     check_purpose(granted, asked.purpose)

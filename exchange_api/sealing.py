@@ -100,10 +100,18 @@ def _signed(hub: Hub, answer: Answer, *, is_signed: bool = True) -> tuple[Sealed
     signer = hub.signer if is_signed else None
     signed = sign_response(response, answer.request, signer, int(time.time())) if signer else SignedResponse({}, "")
     return (
-        Sealed(answer.status, {**headers, **signed.headers, "cache-control": "no-store", **answer.headers}, body),
+        Sealed(
+            answer.status,
+            {**headers, **signed.headers, "cache-control": "no-store", **_marked(answer), **answer.headers},
+            body,
+        ),
         response,
         signed,
     )
+
+
+def _marked(answer: Answer) -> dict[str, str]:
+    return {"x-hutong-sandbox": "true"} if answer.is_sandbox else {}
 
 
 def _sheet(answer: Answer, response: Response, signed: SignedResponse, entry_id: str) -> Sheet:

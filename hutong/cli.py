@@ -119,6 +119,7 @@ COMMANDS: dict[str, Entry] = {
     "applications": Entry(
         "hutong.commands.applications:app", "Application systems and their public keys. 应用系统及公钥"
     ),
+    "sandbox": Entry("hutong.commands.sandbox:app", "Applications in testing, answered from made-up records. 测试环境"),
     "sequencer": Entry(
         "hutong.commands.sequencer:sequencer", "Run the evidence sequencer in the foreground. 运行存证定序"
     ),
