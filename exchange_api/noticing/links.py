@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-PAGES = (("task", "/portal/tasks/"), ("grant", "/portal/grants/"), ("demand", "/portal/demands/"), ("resource", "/portal/resources/"))
+PAGES = (
+    ("task", "/portal/tasks/"),
+    ("grant", "/portal/grants/"),
+    ("demand", "/portal/demands/"),
+    ("resource", "/portal/resources/"),
+)
 """Fact of a notice → where it is shown; the first fact that is there decides."""
 KINDS_WITH_PAGE = (
     "demand",

@@ -121,7 +121,8 @@ class RecordsAnswer(BaseModel):
     as_of: str | None = Field(default=None, description="The day asked for.")
     items: dict[str, str] = Field(description="Attributes handed out and the form in which each was granted.")
     rows: list[dict[str, Any]] | None = Field(
-        default=None, description="The grant's rules on rows, when it has any: what lies outside them is answered as unknown."
+        default=None,
+        description="The grant's rules on rows, when it has any: what lies outside them is answered as unknown.",
     )
     directory_versions: list[str]
 

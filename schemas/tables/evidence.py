@@ -1,7 +1,7 @@
 """Why: the evidence every answer leaves behind: hub keys, insert-only entries and the Merkle log over them. Written by exchange_api.evidence and keys only.
 
-Entries, leaves, checkpoints, cosignatures and stamps refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer by
-trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data.
+Entries, leaves, checkpoints, cosignatures and stamps refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer
+by trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data.
 """
 
 from datetime import datetime

@@ -57,9 +57,7 @@ class QuotaRequest(Base):
         CheckConstraint(f"state in {QUOTA_STATES}", name="state"),
         CheckConstraint(f"origin in {QUOTA_ORIGINS}", name="origin"),
         # a day's overrun asks once, whatever was decided
-        Index(
-            "uq_quota_requests_overrun", "grant_id", "day", unique=True, postgresql_where=text("origin = 'overrun'")
-        ),
+        Index("uq_quota_requests_overrun", "grant_id", "day", unique=True, postgresql_where=text("origin = 'overrun'")),
         Index("ix_quota_requests_grant_id", "grant_id", "day"),
         _SCHEMA,
     )

@@ -4,7 +4,8 @@ what the authority decided. Written by `exchange_api.matching.proposals` alone; 
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, UniqueConstraint, func
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base
@@ -26,7 +27,7 @@ class SynonymProposal(Base):
     element_id: Mapped[str] = mapped_column(ForeignKey("directory.data_elements.id"))
     text: Mapped[str]
     seen: Mapped[int]
-    demands: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    demands: Mapped[list[str]] = mapped_column(server_default=sql("'{}'"))
     state: Mapped[str] = mapped_column(server_default="proposed")
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]

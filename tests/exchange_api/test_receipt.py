@@ -23,6 +23,7 @@ from exchange_api.evidence.receipts import build_receipt, receipt_document, requ
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.keys import jwks
 from exchange_api.signing import (
+    HubSigner,
     Request,
     Response,
     SoftwareSigner,
@@ -49,7 +50,7 @@ CHECKS = [
 Exchange = tuple[Request, Response]
 
 
-def _ask(caller: SoftwareSigner, body: bytes) -> Request:
+def _ask(caller: HubSigner, body: bytes) -> Request:
     headers = {"content-type": "application/json", "x-request-id": str(uuid4())}
     bare = Request("POST", "hub.example:8443", "/v1/libraries/population/query", "dry-run=true", headers, body)
     return replace(bare, headers={**headers, **sign_request(bare, caller, int(time.time()))})

@@ -4,7 +4,7 @@ desk of grants decides who may.
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -61,17 +61,21 @@ def _rows(visit: Visit) -> list[dict[str, object]]:
 def show(visit: OfficerVisit, grant_id: str) -> Response:
     """Show one grant with its use, suspensions, wishes and steps."""
     sight.require(visit.session, visit.actor, "grant", grant_id)
-    grant, session = visit.session.get_one(Grant, grant_id), visit.session
+    return page(visit, "grant.html", **_facts(visit, visit.session.get_one(Grant, grant_id)))
+
+
+def _facts(visit: Visit, grant: Grant) -> dict[str, Any]:
+    session, grant_id = visit.session, grant.id
     days = [visit.today - timedelta(days=back) for back in range(DAYS)]
     done = {one.day: one for one in use.days_of(session, grant_id, days[-1])}
-    return page(
-        visit, "grant.html", grant=grant, names=reading.names(session), application=session.get_one(Application, grant.application_id),
-        demand=session.get_one(Demand, grant.demand_id), granted=grant_view.items(session, grant), rules=grant_view.rules(grant),
-        flags=flags.of(session, grant_id), use=[(day, done.get(day), quota_requests.quota_on(session, grant, day)) for day in days],
-        wishes=quota_requests.find(session, grant_id), checked=health.last(session, grant_id), timeline=life.timeline(session, grant_id)[::-1],
-        may=grant_view.possible(session, visit.actor, grant), providers=sorted(life.parties(session, grant).providers), tone=grant_view.tone(grant),
-        later=max(grant.valid_until, visit.today) + timedelta(days=1), until=visit.today + timedelta(days=30),
-    )  # fmt: skip
+    return {
+        "grant": grant, "names": reading.names(session), "application": session.get_one(Application, grant.application_id),
+        "demand": session.get_one(Demand, grant.demand_id), "granted": grant_view.items(session, grant), "rules": grant_view.rules(grant),
+        "flags": flags.of(session, grant_id), "use": [(day, done.get(day), quota_requests.quota_on(session, grant, day)) for day in days],
+        "wishes": quota_requests.find(session, grant_id), "checked": health.last(session, grant_id), "timeline": life.timeline(session, grant_id)[::-1],
+        "may": grant_view.possible(session, visit.actor, grant), "providers": sorted(life.parties(session, grant).providers), "tone": grant_view.tone(grant),
+        "later": max(grant.valid_until, visit.today) + timedelta(days=1), "until": visit.today + timedelta(days=30),
+    }  # fmt: skip
 
 
 @router.post("/grants/{grant_id}/{action}")

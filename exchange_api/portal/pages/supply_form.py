@@ -42,6 +42,10 @@ def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
     """Answer the task for everybody or one demand, or choose "confirm" for everything still open and look again."""
     task = supplies.get_task(visit.session, task_id)
     visit.actor.require_department(task.department_id, task_id)
+    return _answered(visit, task, form)
+
+
+def _answered(visit: Visit, task: SupplyTask, form: Form) -> Response:
     asked = _asked(visit, task, supply_answers.read(form))
     said = {share.demand_id: supply_terms.written(form, share.demand_id) for share in _unspoken(visit, task)}
     if text_of(form, "do") == "confirm_rest":
@@ -52,8 +56,8 @@ def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
         return _page(visit, task, asked, {one: _judged(written) for one, written in said.items()}, error)
     if wrong := _keep(visit, asked, terms, (task.id, text_of(form, "scope"))):
         return _page(visit, task, _asked(visit, task, supply_answers.read(form)), said, wrong)
-    left = supplies.shares(visit.session, task_id, UNSPOKEN)
-    return leads_to(f"/portal/tasks/{task_id}" if left else f"/portal/demands/{asked[0].first.demand.id}")
+    left = supplies.shares(visit.session, task.id, UNSPOKEN)
+    return leads_to(f"/portal/tasks/{task.id}" if left else f"/portal/demands/{asked[0].first.demand.id}")
 
 
 def _keep(visit: Visit, asked: list[Asked], terms: Mapping[str, Terms], which: tuple[str, str]) -> Invalid | None:

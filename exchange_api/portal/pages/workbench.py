@@ -26,6 +26,10 @@ OWN_TURN = {
 @router.get("/")
 def show(visit: OfficerVisit) -> Response:
     """Show the officer's workbench."""
+    return page(visit, "workbench.html", **_facts(visit))
+
+
+def _facts(visit: Visit) -> dict[str, Any]:
     demands, clocks = (
         {one.id: one for one in reading.demands_of(visit.session, visit.actor)},
         Clocks(visit.session, visit.today),
@@ -40,13 +44,12 @@ def show(visit: OfficerVisit) -> Response:
         key=lambda line: (line.clock is None, line.clock.due if line.clock else visit.today, line.demand.created_at)
     )
     told = notices.find(visit.session, visit.actor.department_id, limit=8)
-    facts: dict[str, Any] = {
+    return {
         "mine": mine,
         "waiting": _waiting(visit, demands, clocks),
         "notices": told,
         "names": reading.names(visit.session),
     }
-    return page(visit, "workbench.html", **facts)
 
 
 def _tasks_for_me(visit: Visit, clocks: Clocks) -> list[Line]:
