@@ -145,7 +145,7 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> Found | None:
         return None
     answer.use = use
     if permit.is_sandbox:  # nobody is named: entries, detectors and recalls have nothing to do with it
-        return Found(*sandbox.read(permit, lookup.keys))
+        return Found(*sandbox.read(permit, lookup.keys, lookup.time.known_at))
     answer.subjects = [subject_hash(hub.secret, permit.library, key) for key in lookup.keys]
     answer.facts["items"] = ",".join(
         [f"{item.attribute}:{item.form}" for item in items]
@@ -159,7 +159,7 @@ async def _find(hub: Hub, answer: Answer, lookup: Lookup) -> Found | None:
 async def _look_up(hub: Hub, answer: Answer, lookup: Lookup) -> Found:
     permit = lookup.permit
     if permit.is_sandbox:
-        return Found(*sandbox.read(permit, lookup.keys))
+        return Found(*sandbox.read(permit, lookup.keys, lookup.time.known_at))
     wanted = permit.library, columns(permit, lookup.items), lookup.by
     rows, moment = await hub.moments.read(wanted, lookup.keys, lookup.time)
     found = Found(admitted(permit, rows), moment)

@@ -9,6 +9,7 @@ from typing import Any
 from exchange_api.masking import Form, compile_mask
 from exchange_api.permit import GrantedItem, Permit
 from exchange_api.sandbox import city
+from libraries import history
 from schemas.calendar import CHINA, today
 from schemas.errors import Denied
 from schemas.library import library
@@ -66,6 +67,8 @@ class Played:
         self._used[permit.id] = used + subjects
 
 
-def read(permit: Permit, keys: Sequence[str]) -> tuple[list[Mapping[str, Any]], datetime]:
-    """Return the made-up records of these keys, and the moment they all stand at."""
+def read(permit: Permit, keys: Sequence[str], known_at: datetime | None) -> tuple[list[Mapping[str, Any]], datetime]:
+    """Return the made-up records of these keys, and the moment they all stand at, whatever moment is asked for. Raises Invalid `record.known_at_future`."""
+    if known_at is not None:
+        history.require_past(known_at)
     return city.find(permit.library, keys), city.RECORDED_AT

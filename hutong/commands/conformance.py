@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from exchange_api.conformance.kit import Finding
+    from exchange_api.conformance.kit import Finding, Report
 
 _MARKS = {
     "held": ("✓", typer.colors.GREEN),
@@ -49,18 +49,22 @@ def conformance(  # noqa: PLR0913 - each is an option of the command
         jwks=json.loads(jwks.read_text("utf-8")) if jwks else None,
     )
     report = examine(given, (lambda _: None) if as_json else _tell)
-    if as_json:
-        typer.echo(json.dumps(report.document(), ensure_ascii=False, indent=2))
-    else:
-        told = report.document()
-        words = (
-            ("符合协议 conforms", typer.colors.GREEN)
-            if told["conforms"]
-            else ("不符合协议 does NOT conform", typer.colors.RED)
-        )
-        typer.echo(typer.style(words[0], fg=words[1]), nl=False)
-        typer.echo(f"  {told['held']} ✓  {told['broken']} ✗  {told['unchecked']} –")
+    _conclude(report, is_json=as_json)
     raise typer.Exit(1 if report.broken else 0)
+
+
+def _conclude(report: "Report", *, is_json: bool) -> None:
+    told = report.document()
+    if is_json:
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    words = (
+        ("符合协议 conforms", typer.colors.GREEN)
+        if told["conforms"]
+        else ("不符合协议 does NOT conform", typer.colors.RED)
+    )
+    typer.echo(typer.style(words[0], fg=words[1]), nl=False)
+    typer.echo(f"  {told['held']} ✓  {told['broken']} ✗  {told['unchecked']} –")
 
 
 def _lines(file: Path | None) -> tuple[str, ...]:

@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 
 from exchange_api.conformance.kit import Report, examine, rules
 from exchange_api.conformance.probe import Given
+from exchange_api.sandbox import city
 from hutong.cli import app
 from schemas.errors import HutongError
 from tests.exchange_api.broken import Broken, broken_exchange
 from tests.exchange_api.faults import FAULTS
+from tests.exchange_api.tried import PURPOSE, Testing
 
 ROOT = Path(__file__).resolve().parents[2]
 MASKED = "SQ-2026-000002"
@@ -58,6 +60,13 @@ def test_from_outside_it_checks_what_anybody_can_see(broken: Broken) -> None:
     assert _facts(report) == {}
     unchecked = {finding.rule.id for finding in report.findings if finding.state == "unchecked"}
     assert unchecked == {rule.id for rule in rules() if rule.needs != "nothing"} | {"evidence.retired_keys"}
+
+
+def test_the_sandbox_conforms_as_production_does(exchange_site: Any, broken: Broken) -> None:
+    tried = Testing(exchange_site, "housing.conformance")
+    more = {"signer": tried.signer, "grant": tried.grants["masked"], "purpose": PURPOSE}
+    report = examine(_given(exchange_site, broken, subjects=city.subjects("population")[:2], patience_s=20.0, **more))
+    assert [finding for finding in report.findings if finding.state != "held"] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
