@@ -13,6 +13,7 @@ from psycopg import sql as quoting
 
 from exchange_api.exports.columns import masked, once_each
 from exchange_api.feeds.changes import alias
+from exchange_api.feeds.versions import held_in_order
 from exchange_api.grant.terms import RowRule
 from exchange_api.masking import Form
 from libraries import history, serving
@@ -22,7 +23,7 @@ from schemas.database import libpq_uri
 from schemas.errors import Transient
 from schemas.library import Attribute, Library
 
-_KEY = "record key"
+STRETCH = 100_000
 _PIECE = str(4 << 20)
 _TYPES = {"text": pa.string(), "date": pa.date32(), "number": pa.float64(), "geometry": pa.string()}
 
@@ -66,27 +67,39 @@ class Rows:
 
 def read(plan: Plan, after: str | None) -> Iterator[Rows]:
     """Yield the rows of an export after a key, in key order. Raises Transient `export.interrupted` when the server is lost."""
+    for batch in _ahead(_batches(plan, after or "")):
+        yield Rows(batch.column(0), _shown(plan, batch))
+
+
+def _batches(plan: Plan, after: str) -> Iterator[Any]:
+    """Yield what the server sends, one stretch of keys after the other: each is sorted in memory, and memory does not grow with the library."""
     import adbc_driver_postgresql.dbapi as adbc  # brings pandas along: not for the workers that answer questions
 
     try:
         with adbc.connect(libpq_uri("exchange"), autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute("SET work_mem = '64MB'")
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _PIECE})
-            cursor.execute(statement(plan, after))
-            for batch in _ahead(cursor.fetch_record_batch()):
-                if batch.num_rows:
-                    yield Rows(batch.column(0), _shown(plan, batch))
+            count = STRETCH
+            while count == STRETCH:
+                count = 0
+                cursor.execute(statement(plan, after))
+                for batch in cursor.fetch_record_batch():
+                    count += batch.num_rows
+                    if batch.num_rows:
+                        after = batch.column(0)[-1].as_py()
+                        yield batch
     except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
         raise Transient("export.interrupted", library=plan.spec.library) from error
 
 
-def statement(plan: Plan, after: str | None) -> str:
-    """Return the SQL of all rows after a key; all names in it are of our own definition, all values are quoted."""
+def statement(plan: Plan, after: str) -> str:
+    """Return the SQL of the next stretch of rows after a key; all names in it are of our own definition, all values are quoted."""
     spec = plan.spec
     columns = ["subject", *([] if spec.key == "subject" else ["entry"])]
-    listed = [f'b.{spec.key} AS "{_KEY}"', *(f"b.{name}" for name in columns)]
+    listed = [*(f"b.{name}" for name in columns)]
     listed += [f"{_expression(attribute, form)} AS {attribute.id}" for attribute, form in plan.attributes]
-    where = f"{conditions(plan)} AND b.{spec.key} > {_quote(after)}" if after is not None else conditions(plan)
-    return f"SELECT {', '.join(listed)} FROM {_held(plan)} AS b WHERE {where} ORDER BY b.{spec.key}"  # noqa: S608
+    moment = f"{_quote(plan.known_at.isoformat())}::timestamptz"
+    return held_in_order(spec, ", ".join(listed), conditions(plan), (moment, _quote(after), str(STRETCH)))
 
 
 def batches_statement(plan: Plan) -> str:
@@ -157,7 +170,7 @@ def _quote(value: str) -> str:
     return quoting.quote(value)
 
 
-def _ahead(batches: Any) -> Iterator[Any]:
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
     """Yield the batches, the next one being read while one is worked on."""
     with ThreadPoolExecutor(1) as aside:
         coming = aside.submit(next, batches, None)

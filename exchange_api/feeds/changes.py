@@ -16,10 +16,10 @@ from exchange_api.permit import GrantedItem, Permit, columns
 from exchange_api.prepared import Prepared
 from schemas.library import Library, library
 
-MOST = 900
+MOST = 850
 """Changes of one page: their subjects must find room in its evidence entry (`ledger.MAX_BYTES`), by which recalls find who was told."""
 _EXAMINED, _FEWEST = 20_000, 200
-_ROOM, _HASH = 56_000, 67
+_ROOM, _HASH = 58_500, 67
 Place = tuple[datetime, str | None]
 
 

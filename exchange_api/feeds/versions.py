@@ -61,16 +61,33 @@ async def stock(
     return rows
 
 
+def held_in_order(spec: Library, listed: str, conditions: str, given: tuple[str, str, str]) -> str:
+    """Return the SQL of the records `b` held at a moment after a key, in key order, at most so many; given: SQL of moment, key and number.
+
+    Golden records and history are each read along their own index: over both together the server would sort all there is for every page. History only as
+    far as the golden records of the page go.
+    """
+    words, (moment, key, most) = sql.words(spec.library), given
+    after = f"b.{spec.key} > {key}"
+    last = f"SELECT CASE WHEN count(*) = {most} THEN max(record_key) END FROM g"  # noqa: S608 - names of our own definition only
+    golden = f"SELECT *, recorded_at AS since FROM {words['golden']}"  # noqa: S608
+    past = f"SELECT *, known_from AS since FROM {words['history']}"  # noqa: S608
+    rest = f"{conditions} AND {after} ORDER BY b.{spec.key} LIMIT {most}"
+    return (
+        f"WITH g AS MATERIALIZED (SELECT b.{spec.key} AS record_key, {listed} FROM ({golden}) AS b WHERE b.recorded_at <= {moment} AND {rest}),"  # noqa: S608
+        f" h AS (SELECT b.{spec.key} AS record_key, {listed} FROM ({past}) AS b WHERE b.known_from <= {moment} AND b.known_to > {moment}"
+        f" AND b.{spec.key} <= COALESCE(({last}), chr(1114111)) AND {rest})"
+        f" SELECT * FROM (SELECT * FROM g UNION ALL SELECT * FROM h) AS held_then ORDER BY record_key LIMIT {most}"
+    )
+
+
 @cache
 def _stock_statement(name: str, columns: tuple[str, ...]) -> str:
     spec = library(name)
     held = history.believed(spec, "$1::timestamptz")
     served = serving.condition(spec, "$4::date", "b.", held) if spec.serving else "true"
-    listed = _listed(spec, columns, "b.")
-    return (
-        f"SELECT 0, b.recorded_at AS since, NULL, true, true, {listed} FROM {held} AS b"  # noqa: S608 - names of our own definition only
-        f" WHERE b.{spec.key} > $2::text AND {served} ORDER BY b.{spec.key} LIMIT $3::int"
-    )
+    listed = f"b.since, NULL, true, true, {_listed(spec, columns, 'b.')}"
+    return held_in_order(spec, listed, served, ("$1::timestamptz", "$2::text", "$3::int"))
 
 
 @cache

@@ -65,7 +65,7 @@ class Consumer:
 
     site: Any
     grant: str
-    limit: int = 900
+    limit: int = 850
     cursor: str | None = None
     page: int = 0
     copy: dict[str, Any] = field(default_factory=dict)

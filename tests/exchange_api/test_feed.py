@@ -79,7 +79,7 @@ def test_a_record_that_leaves_the_rows_is_a_tombstone_and_one_that_comes_in_is_n
 def test_a_merge_that_commits_late_is_not_skipped(exchange_site: Any) -> None:
     """The early one begins first and commits last: until then the feed does not pass it, afterwards both are told in the order of their moments."""
     consumer = Consumer(exchange_site, _grant(exchange_site, {"name": "full"}), limit=1)
-    consumer.limit = 900
+    consumer.limit = 850
     consumer.follow()
     with writing(exchange_site) as early:
         early.change(PEOPLE[10], name="先开始")
@@ -185,7 +185,7 @@ def test_a_feed_needs_its_mode_its_case_and_its_quota(exchange_site: Any) -> Non
     assert exchange_site.used(small.grant) == 3
     _, response = exchange_site.ask(None, f"/v1/grants/{small.grant}/changes", method="GET", query=f"case={PEOPLE[0]}")
     assert json.loads(response.body)["code"] == "url.personal"
-    assert small.ask(query={"limit": 901})[1]["code"] == "request.malformed"
+    assert small.ask(query={"limit": 851})[1]["code"] == "request.malformed"
     _, response = exchange_site.ask(None, f"/v1/grants/{small.grant}/changes", method="GET")
     assert json.loads(response.body)["code"] == "purpose.case_missing"
     foreign = Consumer(exchange_site, "SQ-2026-000007")
