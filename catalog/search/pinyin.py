@@ -1,12 +1,12 @@
 """Why: officers type hyzk or hunyin for 婚姻状况. Every place in a name where such a spelling may begin is kept as one number, sorted, so that a
 question is two look-ups. Readings come from pypinyin; a character with several is read as in the word it stands in (银行 yinhang, 行政 xingzheng).
-Called by `catalog.search.part`.
+Called by `catalog.search.part` and the matching room.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,13 @@ def find(known: Spellings, asked: str) -> tuple[Spelled, Spelled] | None:
         distinct(np.concatenate([empty, *(one.whole for one in found)])),
         distinct(np.concatenate([empty, *(one.some for one in found)])),
     )
+
+
+@lru_cache(maxsize=4096)
+def spelled(text: str) -> str:
+    """Return a text as it is spoken, syllables without tones one after another; what has no reading stands as it is."""
+    read = _readings(np.frombuffer(text.encode("utf-32-le"), np.uint32)).tolist()
+    return "".join(syllables()[number - 1] if number else one for number, one in zip(read, text, strict=True))
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from exchange_api.matching import kinds
 from exchange_api.matching.corpus import Corpus, Floats, Ints
 from exchange_api.matching.found import Wanted
-from exchange_api.matching.words import canonical, features, parts, topic, vocabulary
+from exchange_api.matching.words import canonical, features, folded, parts, topic, vocabulary
 
 # what words of the service item, of identifying wishes and of notes weigh beside those of purpose and telling wishes
 _SERVICE, _IDENTITY, _NOTE = 0.5, 0.6, 0.3
@@ -39,6 +39,7 @@ class Wish:
     kind: str
     topic: tuple[str, ...]
     is_identity: bool
+    heard: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,14 @@ def _plainly(text: str, known: list[str]) -> str:
     return text
 
 
-def _wish(corpus: Corpus, item: int, text: str) -> Wish:
+def _wish(corpus: Corpus, item: int, written: str) -> Wish:
+    meant = None if canonical(written) in corpus.named else corpus.sounds.meant(folded(written))
+    text = meant or written
     found, plain, kind, about = features(text), canonical(text), kinds.kind_of(text), tuple(sorted(topic(text)))
     is_own = bool(about) and plain in corpus.named
     return Wish(
         item, text, plain, corpus.numbers_of(found), corpus.weight_of(found) or 1.0, kind, about, kind in kinds.identity() and not is_own,
+        written if meant else "",
     )  # fmt: skip
 
 

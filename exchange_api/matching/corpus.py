@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from exchange_api.matching import kinds
 from exchange_api.matching.found import Candidate
-from exchange_api.matching.words import canonical, features
+from exchange_api.matching.sounds import Sounds
+from exchange_api.matching.words import canonical, features, folded
 
 Ints = NDArray[np.int64]
 Numbers = NDArray[np.int32]
@@ -166,6 +167,11 @@ class Corpus:
         """Return every canonical name of an item."""
         return frozenset(self.names.texts.tolist())
 
+    @cached_property
+    def sounds(self) -> Sounds:
+        """Return how the items' names are spoken."""
+        return Sounds([folded(one[:_LONGEST_NAME]) for one in self._written], np.diff(self.names.in_resources.starts))
+
     def _lists(self, texts: Iterable[str]) -> Lists:
         return Lists.made(
             sorted(self._number.setdefault(one, len(self._number)) for one in features(text[:_LONGEST])) if text else []
@@ -174,7 +180,7 @@ class Corpus:
 
     def _names(self, written: list[str]) -> tuple[Numbers, Names]:
         place = {name: n for n, name in enumerate(dict.fromkeys(written))}
-        lists = self._lists(place)
+        lists, self._written = self._lists(place), list(place)
         kind = np.array([kinds.numbers()[kinds.kind_of_offered(name[:_LONGEST_NAME])] for name in place], np.int16)
         row_name = np.array([place[name] for name in written], np.int32)
         inside = Lists.paired(row_name, self.row_resource, len(place))

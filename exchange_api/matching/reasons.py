@@ -9,6 +9,8 @@ from exchange_api.matching.words import canonical, core, folded
 def by_name(wish: Wish, candidate: Candidate, matched: str, points: float) -> Reason:
     """Return why a name speaks for a candidate. matched: the canonical text of its name, element or synonym that was closest."""
     want = folded(wish.text)
+    if wish.heard and canonical(candidate.item_name) == matched:
+        return Reason("sounds_like", points, {"written": wish.heard, "name": candidate.item_name})
     if want == folded(candidate.item_name):
         return Reason("same_name", points, {"name": candidate.item_name})
     if candidate.element_name and want == folded(candidate.element_name):

@@ -8,6 +8,7 @@ REASON = {
     "synonym": N_("“%(synonym)s”即“%(name)s”"),
     "same_core": N_("去掉修饰语后与“%(name)s”相同"),
     "similar_name": N_("名称与“%(name)s”相近"),
+    "sounds_like": N_("“%(written)s”与“%(name)s”读音相同"),
     "fits_purpose": N_("“%(resource)s”与用途相符"),
     "covers": N_("同一资源可满足 %(count)s 项中的 %(covered)s 项"),
     "lead_source": N_("%(department)s为该数据的牵头来源"),
