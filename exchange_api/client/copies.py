@@ -22,7 +22,7 @@ from schemas.errors import Terminal, Transient
 
 PIECE = 8 << 20
 """Bytes of a file asked for at once: what a lost connection costs."""
-_ALGORITHMS = {"ed25519": "EdDSA", "ecdsa-p256-sha256": "ES256"}
+_ALGORITHMS = {"ed25519": "Ed25519", "ecdsa-p256-sha256": "ES256"}
 _UNDER_WAY = ("waiting", "building")
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from libraries import sql
 from libraries.history import KEEP, NEXT_MOMENT, NEXT_VERSION
 from libraries.horizon import announce
 from schemas.library import library
+from schemas.tables.library import golden_table, history_table
 
 CHANGE = """WITH moved AS (UPDATE {golden} g SET {set}, version = version + 1, recorded_at = GREATEST(:now, g.recorded_at) WHERE {key} = :key
     RETURNING old.*)"""
@@ -111,3 +112,17 @@ class Consumer:
             del self.copy[key]
         else:
             self.copy[key] = {"subject": change["subject"], "values": change["values"]}
+
+
+@contextmanager
+def left_as_found(site: Any, name: str = "population") -> Iterator[None]:
+    """Put a library back as it was: other files ask about the same people."""
+    tables = (golden_table(name), history_table(name))
+    with site.engine.connect() as connection:
+        before = [[dict(row) for row in connection.execute(select(table)).mappings()] for table in tables]
+    yield
+    with site.engine.begin() as connection:
+        for table, rows in zip(tables, before, strict=True):
+            connection.execute(delete(table))
+            if rows:
+                connection.execute(insert(table), rows)

@@ -13,11 +13,17 @@ from exchange_api.exports.building import build
 from exchange_api.signing import Response
 from schemas.errors import Terminal, Transient
 from tests.exchange_api.bending import Bending
-from tests.exchange_api.feeding import writing
+from tests.exchange_api.feeding import left_as_found, writing
 from tests.exchange_api.granted import grant
 
 CASE = "BJ-2026-0001"
 MODES = ["query", "changes", "export"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _library(exchange_site: Any) -> Iterator[None]:
+    with left_as_found(exchange_site):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.desk_api import assertions, clients
 from exchange_api.desk_api.assertions import prove
+from exchange_api.desk_api.scopes import scopes_of
 from exchange_api.desk_api.token_desk import REVOCATION
 from exchange_api.signing import Request, SoftwareSigner, public_key_from_jwk
 from exchange_api.signing.algorithms import decode_base64url
@@ -39,9 +40,7 @@ def test_a_client_gets_a_token_for_its_roles_that_opens_the_desks(desks: Desks, 
     status, said, entry = client.fetch()
     assert status == 200, said
     assert (said["token_type"], said["expires_in"]) == ("Bearer", 600)
-    assert (
-        said["scope"] == "deadlines.read demands.read demands.write grants.read grants.write notices.read notices.write"
-    )
+    assert said["scope"].split() == scopes_of(["demander"])
     facts = json.loads(entry.document)["facts"]
     assert (facts["client"], facts["client_key"]) == (client.id, client.signer.keyid)
     assert said["access_token"] not in bytes(entry.document).decode()

@@ -17,8 +17,14 @@ from exchange_api.exports import building
 from schemas.tables.exports import Export
 from tests.exchange_api.conftest import COMPANY, PEOPLE, PURPOSE
 from tests.exchange_api.exporting import Bulk
-from tests.exchange_api.feeding import Consumer, writing
+from tests.exchange_api.feeding import Consumer, left_as_found, writing
 from tests.hutong.installation import wait_until
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _library(exchange_site: Any) -> Iterator[None]:
+    with left_as_found(exchange_site):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Whoever keeps a copy of what was granted learns what changed of it: additions, changes and tombstones, in one order, nothing lost, and nothing besides."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.exchange_api.conftest import PEOPLE, PURPOSE
-from tests.exchange_api.feeding import Consumer, writing
+from tests.exchange_api.feeding import Consumer, left_as_found, writing
 from tests.exchange_api.granted import grant
 from tests.hutong.installation import wait_until
 
 MODES = ["query", "changes"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _library(exchange_site: Any) -> Iterator[None]:
+    with left_as_found(exchange_site):
+        yield
 
 
 def _grant(site: Any, items: dict[str, str], **changes: Any) -> str:

@@ -1,11 +1,13 @@
 """What may be handed out of a register follows the calendar and newer versions: the feed tells of both, though nothing was merged of the entry itself."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -15,11 +17,17 @@ from exchange_api.feeds.cursors import Cursor
 from exchange_api.permit import Permit, load_permit
 from schemas.calendar import CHINA, today
 from tests.exchange_api.conftest import PEOPLE
-from tests.exchange_api.feeding import Consumer, writing
+from tests.exchange_api.feeding import Consumer, left_as_found, writing
 from tests.exchange_api.granted import grant
 
 STEM = "1.2.156.3005.2.11100000000013338W001.12330106MB1234567X.0000009"
 MODES = ["query", "changes"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _library(exchange_site: Any) -> Iterator[None]:
+    with left_as_found(exchange_site):
+        yield
 
 
 def _follower(site: Any) -> Consumer:

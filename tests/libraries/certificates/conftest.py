@@ -27,7 +27,7 @@ Hold = Callable[..., str]
 def bureau(hub: Any) -> Any:
     """The hub with a resource of the certificate bureau, which answers for what it delivers."""
     with transaction() as session:
-        session.execute(text("TRUNCATE operations.notices"))
+        session.execute(text("TRUNCATE operations.notices CASCADE"))
         session.add(Resource(id="certificate_bureau.certificate", number=1, department_id="certificate_bureau"))
         deadlines.seed_rules(session)
     return hub
