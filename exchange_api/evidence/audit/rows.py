@@ -25,7 +25,7 @@ Three = tuple[Hashes, Hashes, Mapping[TileId, bytes]]
 
 
 def check_entries(rows: Sequence[Row], findings: Findings) -> tuple[list[bytes | None], list[dict[str, Any]]]:
-    """Hold entries' columns to their documents; return their leaf hashes (None: no entry there) and the facts of key entries."""
+    """Hold entries' columns to their documents; return their leaf hashes (None: no entry there) and the facts of entries on the hub's keys."""
     hashes: list[bytes | None] = []
     keys: list[dict[str, Any]] = []
     for row in rows:
@@ -38,7 +38,7 @@ def check_entries(rows: Sequence[Row], findings: Findings) -> tuple[list[bytes |
         said = _read(document)
         if said is None or own != row[1] or _SAID(said) != tuple(row[2:12]) or _status(said) != row[12]:
             _name_columns(row, said, own, findings)
-        elif row[4] == "key":
+        elif row[4] == "key" and row[5] is None:  # a caller's key is named by its application, and is none of the hub's
             keys.append(said["facts"])
     return hashes, keys
 
