@@ -77,6 +77,7 @@ def test_lost_connections_are_replaced_and_changes_are_still_heard(exchange_site
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
+    exchange_site.engine.dispose()  # the auditor's own connections were ended too
     deadline = time.monotonic() + 20
     while exchange_site.ask(exchange_site.asking("SQ-2026-000008"))[1].status != 200:
         assert time.monotonic() < deadline
