@@ -84,6 +84,7 @@ def test_alive_without_a_database_but_not_ready_and_no_address_is_told(small: Sm
         assert small.database not in json.dumps(found)
         connection.execute(text(f"ALTER DATABASE {small.database} ALLOW_CONNECTIONS true"))
     admin.dispose()
+    small.engine.dispose()  # its own connections were ended too
     small.until("listening", is_well=True)
     assert small.until("database", is_well=True)[0] == 200
 
