@@ -9,13 +9,13 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from catalog import notices
+from catalog.review.review_steps import authorities
 from exchange_api.actors import Actor, Step
 from exchange_api.clocks import turns
 from exchange_api.states import DEMAND
 from schemas.calendar import today
 from schemas.errors import Invalid
 from schemas.tables.exchange import CaseEvent, Demand, SupplyTask, TaskDemand
-from schemas.tables.operations import Officer
 
 _NEXT = text("""
 INSERT INTO exchange.case_numbers (prefix, year, last) VALUES (:prefix, :year, :highest + 1)
@@ -99,9 +99,3 @@ def concerned(session: Session, demand: Demand) -> set[str]:
     providers = session.scalars(asked.where(TaskDemand.demand_id == demand.id))
     deciding = authorities(session) if demand.state == "submitted" else ()
     return {demand.department_id, *providers, *deciding}
-
-
-def authorities(session: Session) -> list[str]:
-    """Return the departments whose officers review and dispatch, by id."""
-    deciding = select(Officer.department_id).where(Officer.roles.contains(["authority"])).distinct()
-    return sorted(session.scalars(deciding))

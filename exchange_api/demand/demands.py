@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from catalog.review.review_steps import authorities
 from catalog.service import services
 from exchange_api import applications, cases
 from exchange_api.actors import Actor, Step
@@ -89,7 +90,7 @@ def submit(session: Session, actor: Actor, demand_id: str) -> Demand:
     demand.submitted_at = datetime.now(UTC)
     save_matches(session, demand, asked.by_row)
     cases.move(session, actor, demand, Step("submit"))
-    for department_id in cases.authorities(session)[:1]:  # one owes the step; with nobody to owe it there is no clock
+    for department_id in sorted(authorities(session))[:1]:  # one owes the step; with nobody to owe it there is no clock
         clocks.start(session, actor, CHECKED_BY, (demand.id, demand.id, department_id))
     return demand
 

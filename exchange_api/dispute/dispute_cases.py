@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import notices
+from catalog.review.review_steps import authorities
 from exchange_api import cases
 from exchange_api.actors import Actor, Step
 from exchange_api.states import DISPUTE
 from schemas.errors import Invalid
 from schemas.tables.disputes import Dispute, DisputedItem, DisputeEvent
 from schemas.tables.exchange import Demand
-from schemas.tables.operations import Officer
 
 WITH_AUTHORITY = ("adjudicating", "escalated")
 
@@ -86,8 +86,3 @@ def tell(session: Session, dispute: Dispute, key: str, departments: Iterable[str
         notices.notify(
             session, department_id, key, {"dispute": dispute.id, "demand": dispute.demand_id}, dispute.demand_id
         )
-
-
-def authorities(session: Session) -> set[str]:
-    """Return the departments with officers of the authority."""
-    return set(session.scalars(select(Officer.department_id).where(Officer.roles.contains(["authority"])).distinct()))

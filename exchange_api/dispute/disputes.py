@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import deadlines
+from catalog.review.review_steps import authorities
 from exchange_api import cases
 from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clocks
@@ -137,7 +138,7 @@ def _step(session: Session, actor: Actor, case: tuple[Dispute, Demand], step: St
     dispute_cases.move(session, actor, dispute, demand, step)
     clocks.stop(session, actor, dispute.id, demand.id, is_met=step.action != "withdraw")
     if rule := CLOCKS.get(dispute.state):
-        for department_id in sorted(dispute_cases.authorities(session))[:1]:
+        for department_id in sorted(authorities(session))[:1]:
             clocks.start(session, actor, rule, (dispute.id, demand.id, department_id))
 
 

@@ -7,9 +7,10 @@ Crash anywhere: what was noted and how far stand in one transaction; one writer 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from exchange_api.evidence.noting import MOST, Noted
+
 LOCK = 7_311_003
 """Key of the advisory lock that makes the writer of paths the only one."""
-MOST = 5_000
 
 # a refused question may name any grant: only those the hub knows are noted; batches are the hub's own word
 _NOTE = text("""
@@ -31,28 +32,14 @@ WITH fresh AS (
 INSERT INTO evidence.path_entries (path_id, entry_id)
 SELECT c.id, n.id FROM named n JOIN counted c USING (grant_id, batch, application_id) ORDER BY 1, 2
 """)
-_MARK = text("""
-INSERT INTO evidence.path_mark (id, size) VALUES (1, :size) ON CONFLICT (id) DO UPDATE SET size = excluded.size
-""")
-_SIZES = text("""
-SELECT coalesce((SELECT size FROM evidence.path_mark), 0), coalesce((SELECT max(index) + 1 FROM evidence.leaves), 0)
-""")
+_PATHS = Noted(LOCK, "path_mark", _NOTE)
 
 
 def note_paths(session: Session, most: int = MOST) -> int:
     """Note the paths of up to `most` entries that have come into the log since; return how many were looked at (0: none, or another is at it)."""
-    if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK}):
-        return 0
-    noted, size = session.execute(_SIZES).one()
-    until = min(noted + most, size)
-    if until > noted:
-        session.execute(_NOTE, {"noted": noted, "until": until})
-        session.execute(_MARK, {"size": until})
-    return int(until - noted)
+    return _PATHS.go_on(session, most)
 
 
 def behind(session: Session) -> int:
     """Return how many entries are recorded and not noted yet: answers that a batch or a grant does not lead to until a moment later."""
-    noted, size = session.execute(_SIZES).one()
-    waiting = session.scalar(text("SELECT count(*) FROM (SELECT FROM evidence.pending LIMIT 100000) p"))
-    return int(size - noted + (waiting or 0))
+    return _PATHS.behind(session)

@@ -17,7 +17,8 @@ from exchange_api.evidence.checkpoint import Checkpoint as CheckpointText
 from exchange_api.evidence.checkpoint import sign_checkpoint
 from exchange_api.evidence.log import LogSettings, newest_checkpoint, read_tiles
 from exchange_api.evidence.merkle import Node, span_nodes, span_root
-from exchange_api.evidence.paths import MOST, note_paths
+from exchange_api.evidence.noting import MOST
+from exchange_api.evidence.paths import note_paths
 from exchange_api.evidence.subjects import note_subjects
 from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, grow_tiles, read_node, tile_of
 from exchange_api.keys import HubSigner, log_signer

@@ -10,12 +10,20 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
-from exchange_api.signing import Request, Response, SoftwareSigner, sign_request, sign_response, verify_request
+from exchange_api.signing import (
+    HubSigner,
+    Request,
+    Response,
+    SoftwareSigner,
+    sign_request,
+    sign_response,
+    verify_request,
+)
 
 AUTHORITY = "hub.example:8443"
 
 
-def ask(caller: SoftwareSigner, body: bytes) -> Request:
+def ask(caller: HubSigner, body: bytes) -> Request:
     """Return a signed question."""
     headers = {"content-type": "application/json", "x-request-id": str(uuid4())}
     bare = Request("POST", AUTHORITY, "/v1/libraries/population/query", "dry-run=true", headers, body)

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,22 +16,19 @@ import pytest
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.keyring import ensure_active_key, revoke_key, roll_key
-from exchange_api.evidence.ledger import Entry, answer_of, new_receipt_id, question_of, record
+from exchange_api.evidence.ledger import new_receipt_id
 from exchange_api.evidence.receipt import compose_receipt, drop_bodies, read_jwks, verify_receipt
 from exchange_api.evidence.receipts import build_receipt, receipt_document, require_document
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.keys import jwks
 from exchange_api.signing import (
-    HubSigner,
     Request,
     Response,
     SoftwareSigner,
-    sign_request,
-    sign_response,
-    verify_request,
     verify_response,
 )
 from schemas.errors import HutongError
+from tests.exchange_api.answered import answer, ask
 
 ORIGIN = "hub.example/log"
 CHECKS = [
@@ -50,44 +46,13 @@ CHECKS = [
 Exchange = tuple[Request, Response]
 
 
-def _ask(caller: HubSigner, body: bytes) -> Request:
-    headers = {"content-type": "application/json", "x-request-id": str(uuid4())}
-    bare = Request("POST", "hub.example:8443", "/v1/libraries/population/query", "dry-run=true", headers, body)
-    return replace(bare, headers={**headers, **sign_request(bare, caller, int(time.time()))})
-
-
-def _answer(session: Session, request: Request, caller: SoftwareSigner, folder: Path) -> Exchange:
-    """What delivery does: verify, answer, sign, record."""
-    hub = ensure_active_key(session, folder)
-    verified = verify_request(request, {caller.keyid: caller.public}.get, time.time(), {"hub.example:8443"})
-    receipt = new_receipt_id()
-    headers = {"content-type": "application/json", "x-request-id": verified.claim.request_id, "x-receipt": receipt}
-    response = Response(200, headers, '{"records":[{"name":"张 \\"三\\""}]}'.encode())
-    signed = sign_response(response, request, hub, int(time.time()))
-    entry = Entry(
-        id=receipt,
-        at=datetime.now(UTC),
-        kind="answer",
-        keyid=verified.claim.keyid,
-        nonce=verified.claim.nonce,
-        request_id=verified.claim.request_id,
-        purpose={"service_item": "110100-0001", "case": "2026-17"},
-        library="population",
-        subjects=["ab" * 32],
-        request=question_of(request, verified.key.jwk, None if verified.claim.is_profile else verified.base),
-        response=answer_of(response, signed),
-    )
-    record(session, [entry])
-    return request, replace(response, headers={**headers, **signed.headers})
-
-
 @pytest.fixture
 def exchange(session: Session, tmp_path: Path) -> Exchange:
     """One question answered, recorded and in a log that holds others too."""
     caller = SoftwareSigner.generate("ecdsa-p256-sha256")
-    others = [_answer(session, _ask(caller, b"{}"), caller, tmp_path) for _ in range(5)]
+    others = [answer(session, ask(caller, b"{}"), caller, tmp_path) for _ in range(5)]
     assert sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN) >= len(others)
-    found = _answer(session, _ask(caller, '{"subjects":["公民"]}'.encode()), caller, tmp_path)
+    found = answer(session, ask(caller, '{"subjects":["公民"]}'.encode()), caller, tmp_path)
     assert sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN) == 1
     return found
 
@@ -199,14 +164,14 @@ def test_the_answer_verifies_for_its_own_question_only(session: Session, exchang
     request, response = exchange
     hub = ensure_active_key(session, tmp_path)
     assert verify_response(response, request, {hub.keyid: hub.public}.get).is_bound
-    other = replace(request, headers={**request.headers, "signature": _ask(hub, b"{}").headers["signature"]})
+    other = replace(request, headers={**request.headers, "signature": ask(hub, b"{}").headers["signature"]})
     with pytest.raises(HutongError, match=r"signature\.wrong"):
         verify_response(response, other, {hub.keyid: hub.public}.get)
 
 
 def test_a_receipt_not_yet_in_the_log_is_pending(session: Session, tmp_path: Path) -> None:
     caller = SoftwareSigner.generate()
-    _, response = _answer(session, _ask(caller, b"{}"), caller, tmp_path)
+    _, response = answer(session, ask(caller, b"{}"), caller, tmp_path)
     with pytest.raises(HutongError, match=r"receipt\.pending"):
         require_document(session, response.headers["x-receipt"])
     with pytest.raises(HutongError, match=r"receipt\.not_found"):
@@ -302,7 +267,7 @@ def test_a_question_signed_in_another_spelling_has_a_receipt_too(session: Sessio
     )
     headers = {name.lower(): value for name, value in message.headers.items()}
     asked = Request("POST", "hub.example:8443", "/v1/certificates/query", "", headers, b"{}")
-    request, response = _answer(session, asked, caller, tmp_path)
+    request, response = answer(session, asked, caller, tmp_path)
     sequence_once(session, ensure_active_key(session, tmp_path), ORIGIN)
     data = build_receipt(session, response.headers["x-receipt"], (request, response))
     assert json.loads(data)["entry"]["request"]["base"]

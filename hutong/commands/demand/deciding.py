@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from catalog.review.review_steps import authorities
 from exchange_api import cases
 from exchange_api.demand import demands, reopening
 from hutong.commands.acting import Acting, actor_of
@@ -32,7 +33,7 @@ def return_(
 def dispatch(demand_id: DemandId, acting: Acting = None) -> None:
     """Send a submitted demand to those who have what it wants; never by whoever filed it. 分派"""
     with transaction("exchange") as session:
-        authority = next(iter(cases.authorities(session)), "")
+        authority = next(iter(sorted(authorities(session))), "")
         demands.dispatch(session, actor_of(session, acting, authority, "authority"), demand_id)
         demand = cases.get(session, demand_id)
     tell_state(demand)
