@@ -123,7 +123,7 @@ class Hub:
         self.moments = Moments(self.finder, self.prepared)
         self.happenings = Happenings(self.prepared)
         self.recorder = Recorder(self.pool, self.prepared, self.quota)
-        self.guard, self.watch = Guard(self.pool), Watch(self)
+        self.guard, self.watch = Guard(self.pool, self.permits.forget), Watch(self)
         await self.load_signer()
         started = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(started))
@@ -156,6 +156,13 @@ class Hub:
     async def load_signer(self) -> None:
         """Take the newest active key; without one every answer is an unsigned `key.none_active` until there is."""
         self.signer = await asyncio.to_thread(_find_signer)
+
+    async def permit(self, grant_id: str, asker: str) -> Permit | None:
+        """Return the asker's grant, None if there is none such. Raises Denied `grant.suspended` while this worker's watchman holds it."""
+        self.guard.check(grant_id, asker)  # also before: what is being read may be of before the flag, and the hold over when it is here
+        permit = await self.permits.get((grant_id, asker))
+        self.guard.check(grant_id, asker)
+        return permit
 
     async def _load_key(self, keyid: str) -> RegisteredKey | None:
         return await load_key(self.pool, keyid)

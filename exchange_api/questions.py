@@ -45,10 +45,9 @@ async def permit(hub: Hub, answer: Answer, asked: Question, library_name: str) -
     answer.grant_id, answer.library = asked.grant, library_name
     _claim(answer)  # whoever did not come by `know`
     asker = answer.application_id or ""
-    granted = check_grant(await hub.permits.get((asked.grant, asker)), asker, library_name)
+    granted = check_grant(await hub.permit(asked.grant, asker), asker, library_name)
     if granted.is_sandbox:
         answer.mark_sandbox()
-    hub.guard.check(granted.id)
     check_mode(granted, asked.MODE)
     check_purpose(granted, asked.purpose)
     answer.purpose = {"service_item": asked.purpose.service_item}

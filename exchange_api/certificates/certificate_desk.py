@@ -132,7 +132,7 @@ async def hand_out(hub: Hub, answer: Answer, address: str) -> None:
     answer.grant_id, answer.library, answer.facts = row.grant_id, LIBRARY, {"copy": row.id}
     answer.purpose = {"service_item": row.service_item_id} | ({"case": row.case_number} if row.case_number else {})
     asker = answer.application_id or ""
-    permit = check_grant(await hub.permits.get((row.grant_id, asker)), asker, LIBRARY)
+    permit = check_grant(await hub.permit(row.grant_id, asker), asker, LIBRARY)
     check_mode(permit, "query")
     items = choose_items(permit, ["file_digest"])
     held = (await _held(hub, permit, "identifier", ((row.entry,), items))).get(row.entry, [({}, "not_found")])

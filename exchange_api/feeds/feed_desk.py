@@ -52,7 +52,7 @@ async def respond(hub: Hub, answer: Answer, grant_id: str) -> None:
 
 async def permitted(hub: Hub, answer: Answer, grant_id: str, mode: str) -> Permit:
     """Return the grant named in a path when this application may use it now in this mode; what it names goes into the evidence first."""
-    permit = await hub.permits.get((grant_id, answer.application_id or ""))
+    permit = await hub.permit(grant_id, answer.application_id or "")
     if permit is None:
         raise Denied("grant.unknown")
     answer.grant_id, answer.library = permit.id, permit.library

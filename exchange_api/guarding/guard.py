@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -40,8 +40,9 @@ class Networked(tuple[Any, ...]):
 class Guard:
     """Watches for one worker."""
 
-    def __init__(self, pool: Any, settings: GuardSettings | None = None) -> None:
-        self._pool, self.settings = pool, settings or GuardSettings()
+    def __init__(self, pool: Any, forget: Callable[[], None], settings: GuardSettings | None = None) -> None:
+        """`forget` drops what this worker remembers of grants."""
+        self._pool, self._forget, self.settings = pool, forget, settings or GuardSettings()
         self.trusted: Networks = split_networks(self.settings.trusted_proxies)
         self.networks: Remembered[str, Networked] = Remembered(self._load_networks)
         self._protected: dict[str, tuple[str, date | None]] = {}
@@ -52,7 +53,7 @@ class Guard:
         self._by_name = tuple(rule for rule in self._rules if rule.measure == "protected")
         self._windows = Windows(max((rule.seconds for rule in by_look), default=600))
         self._refusals: dict[str, deque[float]] = {}
-        self._held: dict[str, str] = {}
+        self._held: set[tuple[str, str]] = set()
         self._told: dict[tuple[str, str], float] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -88,9 +89,9 @@ class Guard:
         """Return how many grants this worker holds until their suspension is written."""
         return len(self._held)
 
-    def check(self, grant_id: str) -> None:
-        """Refuse a grant that is being suspended. Raises Denied `grant.suspended`."""
-        if self._held and grant_id in self._held:
+    def check(self, grant_id: str, application_id: str) -> None:
+        """Refuse an application the grant of its own that is being suspended. Raises Denied `grant.suspended`."""
+        if self._held and (grant_id, application_id) in self._held:
             raise Denied("grant.suspended", grant=grant_id, by="platform")
 
     def name(self, asked: Any, hashes: Collection[str]) -> None:
@@ -139,7 +140,7 @@ class Guard:
     def _find(self, rule: Rule, asked: Any, measured: int) -> bool:
         """Begin what a rule asks for; return whether the grant is held from now on."""
         now, which = time.monotonic(), (rule.key, asked.grant_id)
-        if asked.grant_id in self._held or self._told.get(which, now) > now:
+        if (asked.grant_id, asked.application_id) in self._held or self._told.get(which, now) > now:
             return False
         if len(self._told) > 10_000:
             self._told.clear()
@@ -148,7 +149,7 @@ class Guard:
         self._told[which] = now + pause
         found = Finding(rule, asked.application_id, asked.grant_id, measured, UUID(asked.receipt), suspends, pause)
         if suspends:
-            self._held[asked.grant_id] = rule.key
+            self._held.add((found.grant_id, found.application_id))
         self._begin(self._act(found))
         return suspends
 
@@ -172,7 +173,8 @@ class Guard:
                         type(failure).__name__,
                     )
                 await asyncio.sleep(min(RETRY_S, self.settings.guard_seconds / 5))
-        self._held.pop(found.grant_id, None)
+        self._forget()  # the announcement may still be on its way: what was remembered until now knows nothing of the flag
+        self._held.discard((found.grant_id, found.application_id))
 
     async def _load_networks(self, application_id: str) -> Networked:
         texts = await self._pool.fetchval(FIND_NETWORKS, application_id)
