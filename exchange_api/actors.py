@@ -10,7 +10,7 @@ SYSTEM = "system"
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: officer id, department, and roles (demander, provider, steward, authority, auditor)."""
+    """Who acts: officer id, department, and roles (`officers.ROLES`)."""
 
     id: str
     department_id: str

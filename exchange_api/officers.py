@@ -22,8 +22,25 @@ from schemas.errors import Invalid
 from schemas.settings import HutongSettings
 from schemas.tables.operations import Officer, OfficerSession
 
-ROLES = ("demander", "provider", "steward", "authority", "auditor")
-_CONFLICTS = ({"authority", "auditor"}, {"authority", "demander"})  # separation of duties (domain.md)
+ROLES = (
+    "demander",
+    "provider",
+    "steward",
+    "authority",
+    "auditor",
+    "application",
+    "system_admin",
+    "security_admin",
+)
+_ADMINISTRATION = (
+    "system_admin",
+    "security_admin",
+    "auditor",
+)  # GB/T 22239-2019: three persons, none of whom works the desks
+_CONFLICTS = (
+    {"authority", "demander"},
+    *({one, other} for one in _ADMINISTRATION for other in ROLES if one != other),
+)
 _NAME = re.compile(r"[a-z][a-z0-9._-]{1,63}")
 _TOUCH_EVERY = timedelta(minutes=1)  # `seen_at` is not rewritten by every click
 

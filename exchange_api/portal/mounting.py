@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 
 from exchange_api.portal import assets, failures
 from exchange_api.portal.headers import StrictHeaders
@@ -61,7 +62,7 @@ def application(api: FastAPI) -> FastAPI:
         reference,
     ):
         portal.include_router(room.router)
-    portal.mount("/static", StaticFiles(directory=STATIC), name="static")
+    portal.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     failures.register(portal)
     portal.add_middleware(StrictHeaders)
     assets.found()

@@ -16,7 +16,7 @@ from pydantic import Field
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching.found import Reason
 from exchange_api.noticing import links, wording
-from exchange_api.portal import assets, words
+from exchange_api.portal import assets, navigation, words
 from exchange_api.portal.language import LANGUAGES, translations
 from exchange_api.portal.step_words import ANSWER_TONE
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
@@ -60,6 +60,7 @@ def environment(language: Language) -> Environment:
     settings = PortalSettings()
     made.globals |= {
         "language": language, "languages": LANGUAGES, "owner": settings.portal_owner, "has_htmx": "htmx.min.js" in assets.found(),
+        "has_charts": "echarts.min.js" in assets.found(),
         "state_tone": words.STATE_TONE, "answer_tone": ANSWER_TONE, "version_tone": words.VERSION_TONE, "query": _query,
     }  # fmt: skip
     return made
@@ -77,7 +78,9 @@ def html(visit: Visit, template: str, **facts: Any) -> str:
     """Return a rendered template, e.g. a fragment."""
     address = visit.request.url
     here = address.path + (f"?{address.query}" if address.query and visit.request.method == "GET" else "")
+    groups = navigation.menu(visit.signed_in.actor.roles) if visit.signed_in else []
     return environment(visit.language).get_template(template).render(
+        menu=groups, current=navigation.current(groups, address.path),
         visit=visit, officer=visit.signed_in, csrf_token=visit.csrf_token, here=here, path=address.path, **facts
     )  # fmt: skip
 

@@ -50,9 +50,9 @@ class Visit:
             raise Denied("portal.sign_in_needed")
         return self.signed_in.actor
 
-    def has(self, role: str) -> bool:
-        """Return whether the officer has a role."""
-        return self.signed_in is not None and role in self.signed_in.actor.roles
+    def has(self, *roles: str) -> bool:
+        """Return whether the officer has one of these roles."""
+        return self.signed_in is not None and not self.signed_in.actor.roles.isdisjoint(roles)
 
 
 def open_visit(request: Request) -> Iterator[Visit]:
@@ -75,18 +75,26 @@ def _signed_in(visit: AnyVisit) -> Visit:
     return visit
 
 
-def _with_role(role: str) -> Callable[[Visit], Visit]:
+def with_role(*roles: str) -> Callable[[Visit], Visit]:
+    """Return the condition that a visitor is signed in with one of these roles. It raises Denied `portal.sign_in_needed`, `portal.role_needed`."""
+
     def check(visit: AnyVisit) -> Visit:
-        if role not in visit.actor.roles:
-            raise Denied("portal.role_needed", role=word("role", role))
+        if visit.actor.roles.isdisjoint(roles):
+            raise Denied("portal.role_needed", role="、".join(word("role", role) for role in roles))
         return visit
 
     return check
 
 
 OfficerVisit = Annotated[Visit, Depends(_signed_in)]
-DemanderVisit = Annotated[Visit, Depends(_with_role("demander"))]
-ProviderVisit = Annotated[Visit, Depends(_with_role("provider"))]
+DemanderVisit = Annotated[Visit, Depends(with_role("demander"))]
+ProviderVisit = Annotated[Visit, Depends(with_role("provider"))]
+StewardVisit = Annotated[Visit, Depends(with_role("steward"))]
+AuthorityVisit = Annotated[Visit, Depends(with_role("authority"))]
+AuditorVisit = Annotated[Visit, Depends(with_role("auditor"))]
+ApplicationVisit = Annotated[Visit, Depends(with_role("application"))]
+SystemVisit = Annotated[Visit, Depends(with_role("system_admin"))]
+SecurityVisit = Annotated[Visit, Depends(with_role("security_admin"))]
 
 
 def _reads_form(limit_mb: int) -> Callable[[Request], AsyncIterator[FormData]]:

@@ -105,6 +105,9 @@ ROLE = {
     "steward": N_("数据管家"),
     "authority": N_("主管部门"),
     "auditor": N_("审计"),
+    "application": N_("应用团队"),
+    "system_admin": N_("系统管理"),
+    "security_admin": N_("安全管理"),
 }
 DECISION = {
     "confirm": N_("已确认"),

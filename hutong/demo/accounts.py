@@ -19,7 +19,11 @@ OFFICERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "education": ("李文博", "education", ("provider", "demander")),
     "insurance": ("吴敏", "human_resources", ("provider", "demander")),
     "market": ("郑海峰", "market_regulation", ("provider", "demander")),
-    "data": ("周启明", "data_bureau", ("authority", "steward")),
+    "data": ("周启明", "data_bureau", ("authority",)),
+    "steward": ("方静", "data_bureau", ("steward",)),
+    "developer": ("何志远", "housing", ("application",)),
+    "system": ("沈立", "data_bureau", ("system_admin",)),
+    "security": ("龚平", "data_bureau", ("security_admin",)),
     "audit": ("魏敏", "data_bureau", ("auditor",)),
 }
 

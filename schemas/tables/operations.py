@@ -12,7 +12,7 @@ _SCHEMA = {"schema": "operations"}
 
 
 class Officer(Base):
-    """经办人: acts for one department, in the roles of domain: demander, provider, steward, authority, auditor."""
+    """经办人: acts for one department, in the roles that `exchange_api.officers.ROLES` lists."""
 
     __tablename__ = "officers"
     __table_args__ = _SCHEMA

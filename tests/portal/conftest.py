@@ -53,6 +53,10 @@ PEOPLE = {
     "sunhui": ("孙慧", "civil_affairs", ["provider", "demander"]),
     "wumin": ("吴敏", "human_resources", ["provider"]),
     "shenji": ("韩素", "data_bureau", ["auditor"]),
+    "guanjia": ("方静", "data_bureau", ["steward"]),
+    "yingyong": ("何志远", "housing", ["application"]),
+    "xitong": ("沈立", "data_bureau", ["system_admin"]),
+    "anquan": ("龚平", "data_bureau", ["security_admin"]),
 }
 
 

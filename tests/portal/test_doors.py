@@ -13,75 +13,79 @@ from schemas.database import transaction
 from schemas.errors import HutongError, Invalid
 from schemas.tables.operations import Officer, OfficerSession
 
-ROLES = {"visitor": None, "demander": "xiaolan", "provider": "weidong", "authority": "qiming", "auditor": "shenji"}
-ANYBODY = {"visitor": 200, "demander": 200, "provider": 200, "authority": 200, "auditor": 200}
-OFFICERS = ANYBODY | {"visitor": 303}
-GUESSED = {"visitor": 401, "demander": 403, "provider": 403, "authority": 404, "auditor": 404}  # a number of nothing
-DEMANDER = {"visitor": 401, "provider": 403, "authority": 403, "auditor": 403}
-# what an empty form, or a look, gets: 303 leads on (a visitor: to the sign-in page), 422 means that the door was open
-WALK: dict[tuple[str, str], dict[str, int]] = {
-    ("GET", "/sign-in"): {"visitor": 200, "demander": 303, "provider": 303, "authority": 303, "auditor": 303},
+ROLES = {
+    "visitor": None,
+    "demander": "xiaolan",
+    "provider": "weidong",
+    "steward": "guanjia",
+    "authority": "qiming",
+    "auditor": "shenji",
+    "application": "yingyong",
+    "system_admin": "xitong",
+    "security_admin": "anquan",
+}
+Doors = dict[str, int]
+
+
+def doors(visitor: int, others: int, **open_to: int) -> Doors:
+    """What a visitor gets, what every role gets, and what those named get instead."""
+    return {role: open_to.get(role, visitor if role == "visitor" else others) for role in ROLES}
+
+
+def looks(others: int = 403, **open_to: int) -> Doors:
+    """A page: a visitor is led to the sign-in."""
+    return doors(303, others, **open_to)
+
+
+def acts(others: int = 403, **open_to: int) -> Doors:
+    """A form: a visitor is refused."""
+    return doors(401, others, **open_to)
+
+
+ANYBODY = dict.fromkeys(ROLES, 200)
+STRANGERS = dict.fromkeys(
+    ("steward", "system_admin", "security_admin"), 403
+)  # of a department the case does not concern
+# what an empty form, or a look, gets: 303 leads on (a visitor: to the sign-in page), 422 means that the door was open, 404 and 409 that it was
+WALK: dict[tuple[str, str], Doors] = {
+    ("GET", "/sign-in"): doors(200, 303),
     ("POST", "/sign-in"): dict.fromkeys(ROLES, 422),
     ("GET", "/language/{language}"): dict.fromkeys(ROLES, 303),
-    ("GET", "/"): OFFICERS,
-    ("GET", "/demands"): OFFICERS,
-    ("GET", "/demands/new"): {"visitor": 303, "demander": 200, "provider": 403, "authority": 403, "auditor": 403},
-    ("POST", "/demands/new"): {"visitor": 401, "demander": 200, "provider": 403, "authority": 403, "auditor": 403},
-    ("POST", "/demands/matches"): {"visitor": 401, "demander": 200, "provider": 403, "authority": 403, "auditor": 403},
-    ("GET", "/demands/{demand_id}"): OFFICERS,
-    ("GET", "/demands/{demand_id}/edit"): {
-        "visitor": 303,
-        "demander": 200,
-        "provider": 403,
-        "authority": 403,
-        "auditor": 403,
-    },
-    ("POST", "/demands/{demand_id}/{action}"): {
-        "visitor": 401,
-        "demander": 403,
-        "provider": 403,
-        "authority": 422,
-        "auditor": 403,
-    },
-    ("GET", "/tasks"): {"visitor": 303, "demander": 403, "provider": 200, "authority": 403, "auditor": 403},
-    ("GET", "/tasks/{task_id}"): OFFICERS,
-    ("POST", "/tasks/{task_id}"): {"visitor": 401, "demander": 403, "provider": 422, "authority": 403, "auditor": 403},
-    ("POST", "/tasks/{task_id}/ask/{demand_id}"): {
-        "visitor": 401,
-        "demander": 403,
-        "provider": 422,
-        "authority": 422,
-        "auditor": 403,
-    },
-    ("GET", "/demands/{demand_id}/files/{attachment_id}"): dict.fromkeys(ROLES, 404) | {"visitor": 303},
-    ("POST", "/demands/{demand_id}/attach"): DEMANDER | {"demander": 422},
-    ("POST", "/demands/{demand_id}/files/{attachment_id}/remove"): DEMANDER | {"demander": 409},
-    ("POST", "/questions/{request_id}/{action}"): GUESSED,
-    ("POST", "/answers/{answer_id}/{action}"): GUESSED,
-    ("POST", "/disputes/{dispute_id}/{action}"): GUESSED,
-    ("POST", "/clocks/{clock_id}/extend"): GUESSED,
-    ("POST", "/extensions/{extension_id}/{decision}"): GUESSED,
-    ("GET", "/grants"): OFFICERS,
-    ("GET", "/grants/{grant_id}"): GUESSED | {"visitor": 303},
-    ("POST", "/grants/{grant_id}/{action}"): GUESSED,
-    ("POST", "/quota/{request_id}/{decision}"): GUESSED,
-    ("GET", "/notices"): OFFICERS,
-    ("POST", "/notices/read"): dict.fromkeys(ROLES, 303) | {"visitor": 401},
-    ("POST", "/notices/read-all"): dict.fromkeys(ROLES, 422) | {"visitor": 401},
-    ("GET", "/resources"): OFFICERS,
-    ("GET", "/resources/{resource_id}"): OFFICERS,
-    ("GET", "/resources/{resource_id}/changes"): OFFICERS,
+    ("GET", "/"): looks(200),
+    ("GET", "/demands"): looks(200),
+    ("GET", "/demands/new"): looks(demander=200),
+    ("POST", "/demands/new"): acts(demander=200),
+    ("POST", "/demands/matches"): acts(demander=200),
+    ("GET", "/demands/{demand_id}"): looks(200, **STRANGERS),
+    ("GET", "/demands/{demand_id}/edit"): looks(demander=200),
+    ("POST", "/demands/{demand_id}/{action}"): acts(authority=422),
+    ("GET", "/tasks"): looks(provider=200),
+    ("GET", "/tasks/{task_id}"): looks(200, **STRANGERS),
+    ("POST", "/tasks/{task_id}"): acts(provider=422),
+    ("POST", "/tasks/{task_id}/ask/{demand_id}"): acts(provider=422, authority=422),
+    ("GET", "/demands/{demand_id}/files/{attachment_id}"): looks(404, **STRANGERS),
+    ("POST", "/demands/{demand_id}/attach"): acts(demander=422),
+    ("POST", "/demands/{demand_id}/files/{attachment_id}/remove"): acts(demander=409),
+    ("POST", "/questions/{request_id}/{action}"): acts(authority=404, auditor=404),
+    ("POST", "/answers/{answer_id}/{action}"): acts(authority=404, auditor=404),
+    ("POST", "/disputes/{dispute_id}/{action}"): acts(authority=404, auditor=404),
+    ("POST", "/clocks/{clock_id}/extend"): acts(authority=404, auditor=404),
+    ("POST", "/extensions/{extension_id}/{decision}"): acts(authority=404, auditor=404),
+    ("GET", "/grants"): looks(200),
+    ("GET", "/grants/{grant_id}"): looks(authority=404, auditor=404),
+    ("POST", "/grants/{grant_id}/{action}"): acts(authority=404, auditor=404),
+    ("POST", "/quota/{request_id}/{decision}"): acts(authority=404, auditor=404),
+    ("GET", "/notices"): looks(200),
+    ("POST", "/notices/read"): acts(303),
+    ("POST", "/notices/read-all"): acts(422),
+    ("GET", "/resources"): looks(200),
+    ("GET", "/resources/{resource_id}"): looks(200),
+    ("GET", "/resources/{resource_id}/changes"): looks(200),
     ("GET", "/verify"): ANYBODY,
     ("POST", "/verify"): dict.fromkeys(ROLES, 422),
     ("GET", "/reference"): ANYBODY,
     ("GET", "/reference/openapi.json"): ANYBODY,
-    ("POST", "/sign-out"): {
-        "visitor": 401,
-        "demander": 303,
-        "provider": 303,
-        "authority": 303,
-        "auditor": 303,
-    },  # last: it ends the walk
+    ("POST", "/sign-out"): acts(303),  # last: it ends the walk
 }
 
 
