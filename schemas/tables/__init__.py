@@ -1,6 +1,7 @@
 """All tables by PostgreSQL schema. Importing this package fills `Base.metadata`."""
 
 from schemas.tables import (
+    accounts,
     case_papers,
     certificates,
     clocks,
@@ -19,6 +20,7 @@ from schemas.tables import (
     landing,
     legacy,
     library,
+    list_views,
     notice_ways,
     objections,
     officer_clients,
@@ -30,6 +32,7 @@ from schemas.tables import (
     rulings,
     sandbox,
     services,
+    steward,
     synonym_proposals,
     tracing,
 )
@@ -38,6 +41,7 @@ from schemas.tables.base import SCHEMAS, Base
 __all__ = [
     "SCHEMAS",
     "Base",
+    "accounts",
     "case_papers",
     "certificates",
     "clocks",
@@ -56,6 +60,7 @@ __all__ = [
     "landing",
     "legacy",
     "library",
+    "list_views",
     "notice_ways",
     "objections",
     "officer_clients",
@@ -67,6 +72,7 @@ __all__ = [
     "rulings",
     "sandbox",
     "services",
+    "steward",
     "synonym_proposals",
     "tracing",
 ]

@@ -66,6 +66,7 @@ class Demand(Base):
     __table_args__ = (
         CheckConstraint(f"state in {DEMAND_STATES}", name="state"),
         CheckConstraint(f"mode in {MODES}", name="mode"),
+        Index("ix_demands_state", "state", "department_id"),
         _SCHEMA,
     )
 
