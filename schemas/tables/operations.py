@@ -12,10 +12,16 @@ _SCHEMA = {"schema": "operations"}
 
 
 class Officer(Base):
-    """经办人: acts for one department, in the roles that `exchange_api.officers.ROLES` lists."""
+    """经办人: acts for one department, in the roles that `exchange_api.officers.ROLES` lists. `is_eased`: an account of the demonstration, whose generated
+    password and missing second factor open the door at once.
+    """
 
     __tablename__ = "officers"
-    __table_args__ = _SCHEMA
+    __table_args__ = (
+        Index("uq_officers_oidc", "oidc_issuer", "oidc_subject", unique=True),
+        Index("ix_officers_department_id", "department_id"),
+        _SCHEMA,
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # login name
     name: Mapped[str]
@@ -25,13 +31,23 @@ class Officer(Base):
     language: Mapped[str] = mapped_column(server_default="zh")
     failed_attempts: Mapped[int] = mapped_column(server_default="0")
     locked_until: Mapped[datetime | None]
+    is_disabled: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_eased: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_generated: Mapped[bool] = mapped_column(server_default=text("false"))  # the password: to be changed at first use
+    password_set_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    former_hashes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))  # newest first, argon2id
+    factor_secret: Mapped[bytes | None]  # of the second factor (RFC 6238), sealed where there is a key-encryption key
+    factor_step: Mapped[int | None]  # the last thirty seconds whose code was used: none is used twice
+    recovery_hashes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    oidc_issuer: Mapped[str | None]
+    oidc_subject: Mapped[str | None]
 
 
 class OfficerSession(Base):
-    """A sign-in; `id` is the SHA-256 of the cookie, which itself is never stored."""
+    """A sign-in; `id` is the SHA-256 of the cookie, which itself is never stored. `stage`: what is still asked for; nothing opens before it is `full`."""
 
     __tablename__ = "officer_sessions"
-    __table_args__ = _SCHEMA
+    __table_args__ = (Index("ix_officer_sessions_officer_id", "officer_id"), _SCHEMA)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     officer_id: Mapped[str] = mapped_column(ForeignKey("operations.officers.id"))
@@ -39,6 +55,11 @@ class OfficerSession(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+    stage: Mapped[str] = mapped_column(server_default="full")
+    way: Mapped[str] = mapped_column(server_default="password")  # or oidc
+    browser: Mapped[str | None]
+    in_place_of: Mapped[str | None] = mapped_column(ForeignKey("operations.officers.id"))
+    draft_secret: Mapped[bytes | None]  # of a second factor that nobody confirmed yet, sealed as above
 
 
 class Notice(Base):
