@@ -13,6 +13,9 @@ from schemas.calendar import WorkingCalendar, today
 from schemas.tables.clocks import CaseClock
 
 
+RUNNING = ("running", "paused")
+
+
 class ClockLamp(StrEnum):
     """电子监察 lamp of a clock: green; yellow (two working days or fewer left); red (overdue); supervised (overdue and handed to supervision); paused;
     met or cancelled once it has ended.
@@ -46,7 +49,7 @@ def find(
 ) -> list[tuple[CaseClock, ClockLamp]]:
     """Return the clocks that run or stand still, of one department where given, with their lamps; what is due first before the others."""
     calendar, day = deadlines.calendar(session), on or today()
-    query = select(CaseClock).where(CaseClock.state.in_(["running", "paused"]))
+    query = select(CaseClock).where(CaseClock.state.in_(RUNNING))
     if department_id:
         query = query.where(CaseClock.department_id == department_id)
     found = session.scalars(query.order_by(CaseClock.due_date, CaseClock.id))

@@ -8,19 +8,18 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from sqlalchemy import select
 from starlette.datastructures import FormData
 
 from exchange_api.desk_api import sight
 from exchange_api.grant import certifying, flags, grants, health, life, quota_requests, use
-from exchange_api.portal import grant_view, reading
+from exchange_api.portal import grant_lists, grant_view, reading
 from exchange_api.portal.language import N_
-from exchange_api.portal.pages.lists import AskedDep, Format, columns, say, show_list
+from exchange_api.portal.pages.lists import AskedDep, Format, show_table
 from exchange_api.portal.pages.steps import number_of
 from exchange_api.portal.rendering import leads_to, page
 from exchange_api.portal.visit import Form, OfficerVisit, Visit, text_of
 from schemas.errors import Denied, Invalid
-from schemas.tables.exchange import Application, Demand, Grant, GrantUse
+from schemas.tables.exchange import Application, Demand, Grant
 from schemas.tables.grant_life import QuotaRequest
 
 router = APIRouter()
@@ -30,31 +29,7 @@ DAYS = 7
 @router.get("/grants")
 def show_all(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the grants that concern the officer."""
-    titles = columns(
-        visit, id=N_("编号"), library=N_("基础库"), application=N_("应用系统"), service=N_("政务服务事项"), used=N_("今日用量"),
-        state=N_("状态"), until=N_("有效期至")
-    )  # fmt: skip
-    return show_list(visit, asked, titles, _rows(visit), (N_("授权"), "grants", file))
-
-
-def _rows(visit: Visit) -> list[dict[str, object]]:
-    names, session = reading.names(visit.session), visit.session
-    used = dict(session.execute(select(GrantUse.grant_id, GrantUse.subjects).where(GrantUse.day == visit.today)).all())
-    found = session.execute(
-        select(Grant, Application.name)
-        .join(Application, Application.id == Grant.application_id)
-        .where(sight.grants(visit.actor))
-        .order_by(Grant.id.desc())
-    )
-    return [
-        {
-            "id": one.id, "library": say(visit, "library", one.library), "application": application,
-            "service": names.services.get(one.service_item_id, one.service_item_id), "used": f"{used.get(one.id, 0)} / {one.quota_per_day}",
-            "state": say(visit, "grant_state", "suspended" if grant_view.is_suspended(one) else one.state), "until": one.valid_until.isoformat(),
-            "_tone": grant_view.tone(one), "_address": f"/portal/grants/{one.id}", "_clock": None,
-        }
-        for one, application in found
-    ]  # fmt: skip
+    return show_table(visit, asked, grant_lists.grants(visit), (N_("授权"), "grants", file))
 
 
 @router.get("/grants/{grant_id}")

@@ -1,26 +1,33 @@
-"""Why: the lists an officer looks things up in: demands, supply tasks. Called by `mounting`; the directory has its own, `resources`."""
+"""Why: the lists an officer looks things up in: demands, supply tasks; and what all lists share: the address, the page, the file, the chosen columns.
+Called by `mounting` and by pages with lists of their own.
+"""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from exchange_api.portal import reading
+from exchange_api.portal import case_lists, list_views, queried
 from exchange_api.portal.language import N_, translations
-from exchange_api.portal.listing import Asked, Column, listed, workbook
-from exchange_api.portal.reading import Clocks
-from exchange_api.portal.rendering import page, shown_time
-from exchange_api.portal.visit import OfficerVisit, ProviderVisit, Visit
+from exchange_api.portal.listing import SIZES, Asked, Column, Listing, exported, listed, workbook
+from exchange_api.portal.queried import Table
+from exchange_api.portal.rendering import leads_to, page
+from exchange_api.portal.visit import Form, OfficerVisit, ProviderVisit, Visit, own_address, text_of, texts_of
 from exchange_api.portal.words import word
-from exchange_api.supply import supplies
 
 router = APIRouter()
+_LONGEST = 96
+_OWN = ("q", "sort", "page", "format")
 
 
 def _asked(
-    q: Annotated[str, Query(max_length=100)] = "", sort: Annotated[str, Query(max_length=40)] = "", page: int = 1
+    request: Request,
+    q: Annotated[str, Query(max_length=100)] = "",
+    sort: Annotated[str, Query(max_length=40)] = "",
+    page: int = 1,
 ) -> Asked:
-    return Asked(q.strip(), sort, page)
+    filters = {name: text for name, text in request.query_params.items() if name not in _OWN and len(text) <= _LONGEST}
+    return Asked(q.strip(), sort, page, filters)
 
 
 AskedDep = Annotated[Asked, Depends(_asked)]
@@ -30,55 +37,40 @@ Format = Annotated[str, Query(alias="format", max_length=8)]
 @router.get("/demands")
 def demands(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the demands that concern the officer."""
-    titles = columns(
-        visit, id=N_("编号"), purpose=N_("使用目的"), service=N_("政务服务事项"), department=N_("需求部门"), state=N_("状态"), created=N_("登记日期")
-    )  # fmt: skip
-    return show_list(visit, asked, titles, _demand_rows(visit), (N_("需求"), "demands", file))
-
-
-def _demand_rows(visit: Visit) -> list[dict[str, Any]]:
-    names = reading.names(visit.session)
-    return [
-        {
-            "id": one.id, "purpose": one.purpose, "service": names.services.get(one.service_item_id, one.service_item_id),
-            "department": names.departments[one.department_id], "state": say(visit, "state", one.state),
-            "created": shown_time(one.created_at)[:10], "_tone": one.state, "_address": f"/portal/demands/{one.id}",
-        }
-        for one in reading.demands_of(visit.session, visit.actor)
-    ]  # fmt: skip
+    return show_table(visit, asked, case_lists.demands(visit), (N_("需求"), "demands", file))
 
 
 @router.get("/tasks")
 def tasks(visit: ProviderVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the supply tasks of the officer's department."""
-    titles = columns(
-        visit, id=N_("编号"), purpose=N_("使用目的"), department=N_("需求部门"), state=N_("状态"), due=N_("答复期限")
-    )
-    return show_list(visit, asked, titles, _task_rows(visit), (N_("供给任务"), "tasks", file))
+    return show_table(visit, asked, case_lists.tasks(visit), (N_("供给任务"), "tasks", file))
 
 
-def _task_rows(visit: Visit) -> list[dict[str, Any]]:
-    names, clocks = reading.names(visit.session), Clocks(visit.session, visit.today)
-    demands = {one.id: one for one in reading.demands_of(visit.session, visit.actor)}
-    tasks = supplies.tasks_of(visit.session, department_id=visit.actor.department_id)
-    return [
-        {
-            "id": one.id, "purpose": demands[demand_id].purpose, "department": names.departments[demands[demand_id].department_id],
-            "state": say(visit, "task_state", one.state), "due": one.due_date.isoformat(), "_clock": clocks.of(one),
-            "_address": f"/portal/tasks/{one.id}", "_tone": "submitted" if one.state == "open" else "closed",
-        }
-        for one, demand_id in reading.cases_of(visit.session, tasks)
-    ]  # fmt: skip
+@router.post("/lists/{name}")
+def choose(visit: OfficerVisit, form: Form, name: str) -> Response:
+    """Keep which columns of a list the officer wants, and how many rows on a page."""
+    list_views.keep(visit.session, visit.actor.id, name, texts_of(form, "column"), text_of(form, "size"))
+    return leads_to(own_address(text_of(form, "back")))
+
+
+def show_table(visit: Visit, asked: Asked, table: Table, what: tuple[str, str, str]) -> Response:
+    """Answer with one page of a list that the database searches, or all of it as XLSX. what: title, name, wished file."""
+    title, name, file = what
+    if file == "xlsx":
+        return exported(table.columns, queried.every(visit.session, table, asked), name)
+    chosen = list_views.get(visit.session, visit.actor.id, name)
+    return _shown(visit, queried.found(visit.session, table, asked, chosen), title, name)
 
 
 def show_list(
     visit: Visit, asked: Asked, titles: tuple[Column, ...], rows: list[dict[str, Any]], what: tuple[str, str, str]
 ) -> Response:
-    """Answer with one page of a list, or all of it as XLSX. what: title, name, wished file."""
+    """Answer with one page of a list of rows at hand (few: some hundreds), or all of it as XLSX. what: title, name, wished file."""
     title, name, file = what
     if file == "xlsx":
         return workbook(titles, rows, asked, name)
-    return page(visit, "list.html", listing=listed(titles, rows, asked), title=title, name=name)
+    chosen = list_views.get(visit.session, visit.actor.id, name)
+    return _shown(visit, listed(titles, rows, asked, chosen), title, name)
 
 
 def columns(visit: Visit, **titles: str) -> tuple[Column, ...]:
@@ -90,3 +82,7 @@ def columns(visit: Visit, **titles: str) -> tuple[Column, ...]:
 def say(visit: Visit, table: str, key: Any) -> str:
     """Return the word of a key in the visitor's language."""
     return translations(visit.language).gettext(word(table, key))
+
+
+def _shown(visit: Visit, listing: Listing, title: str, name: str) -> Response:
+    return page(visit, "list.html", listing=listing, title=title, name=name, sizes=SIZES)
