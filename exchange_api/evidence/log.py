@@ -1,23 +1,39 @@
 """Why: reading the log: newest checkpoint, tiles, entry bundles, inclusion and consistency proofs. Routers and receipts call it; it writes nothing.
 
-Everything read is committed, so nothing is published that the sequencer could still take back. Proofs fetch the few tiles they need in one query.
+Everything read is committed, so nothing is published that the sequencer could still take back. An entry comes with its checkpoint and the few tiles of its
+proof in one statement.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from exchange_api.evidence.checkpoint import write_proof
+from exchange_api.evidence.checkpoint import add_lines, write_proof
 from exchange_api.evidence.merkle import Node, Span, consistency_spans, inclusion_spans, span_nodes, span_root
 from exchange_api.evidence.tiles import HASH, WIDTH, TileId, parse_tile_path, read_node, tile_of
-from exchange_api.evidence.vouched import best_vouched
+from exchange_api.evidence.vouched import BEST
 from exchange_api.evidence.vouched import newest_checkpoint as newest_checkpoint  # read here by routers and sequencer
 from schemas.settings import HutongSettings
 from schemas.tables.evidence import Entry, Leaf, Tile
+
+# the tiles above the leaf, and the right edge of the tree of that size: they hold every node of the proof
+_PROOF = f"""
+SELECT e.document, place.index, best.size, best.note, best.lines, best.token, held.ids, held.hashes
+FROM evidence.leaves place JOIN evidence.entries e ON e.id = place.entry_id
+CROSS JOIN LATERAL ({BEST}) best
+CROSS JOIN LATERAL (
+    SELECT string_agg(t.level || ' ' || t.index || ' ' || length(t.hashes), ',' ORDER BY t.level, t.index) AS ids,
+        string_agg(t.hashes, ''::bytea ORDER BY t.level, t.index) AS hashes
+    FROM (SELECT l, place.index >> 8 * (l + 1) AS i FROM generate_series(0, 6) l UNION
+        SELECT l, best.size >> 8 * (l + 1) FROM generate_series(0, 6) l) wanted
+    JOIN evidence.tiles t ON t.level = wanted.l AND t.index = wanted.i) held
+WHERE place.entry_id = %s
+"""  # noqa: S608 — of constants
 
 
 class LogSettings(HutongSettings):
@@ -41,16 +57,14 @@ class LogEntry:
 
 def find_entry(session: Session, entry_id: str) -> LogEntry | None:
     """Return an entry with its inclusion proof under the checkpoint that vouches best for it, or None when it is unknown or not yet in the log."""
-    found = session.execute(
-        select(Entry.document, Leaf.index.label("place"))
-        .join(Leaf, Leaf.entry_id == Entry.id)
-        .where(Entry.id == UUID(entry_id))
-    ).first()
-    best = best_vouched(session, found.place) if found else None
-    if found is None or best is None:
+    driver: Any = session.connection().connection.driver_connection
+    with driver.cursor(binary=True) as cursor:  # past the mapper: half of the time of a proof
+        found = cursor.execute(_PROOF, (UUID(entry_id),)).fetchone()
+    if found is None:
         return None
-    path = inclusion_path(session, found.place, best.size)
-    return LogEntry(found.document, found.place, write_proof(found.place, path, best.note), best.stamp)
+    document, index, size, note, lines, token, ids, hashes = found
+    path = _roots(inclusion_spans(index, size), _parted(ids, hashes))
+    return LogEntry(document, index, write_proof(index, path, add_lines(note, lines or ())), token)
 
 
 def inclusion_path(session: Session, index: int, size: int) -> list[bytes]:
@@ -92,7 +106,20 @@ def read_tiles(session: Session, ids: Iterable[TileId]) -> dict[TileId, bytes]:
 
 def _span_roots(session: Session, spans: list[Span]) -> list[bytes]:
     nodes: list[Node] = [node for span in spans for node in span_nodes(span)]
-    tiles = read_tiles(session, map(tile_of, nodes))
+    return _roots(spans, read_tiles(session, map(tile_of, nodes)))
+
+
+def _parted(ids: str, hashes: bytes) -> dict[TileId, bytes]:
+    """Return tiles that came in one piece: `ids` are level, index and bytes of each."""
+    tiles, at = dict[TileId, bytes](), 0
+    for one in ids.split(","):
+        level, index, length = map(int, one.split())
+        tiles[level, index] = hashes[at : at + length]
+        at += length
+    return tiles
+
+
+def _roots(spans: list[Span], tiles: Mapping[TileId, bytes]) -> list[bytes]:
     return [span_root(span, lambda level, index: read_node(tiles, (level, index))) for span in spans]
 
 

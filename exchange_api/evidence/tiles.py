@@ -6,11 +6,15 @@ A tile of level l holds roots of 256^l leaves each. A stored tile only grows at 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 
 from exchange_api.evidence.merkle import Node, perfect_root
 
 WIDTH = 256
 HASH = 32
+KEPT = 256
+"""Tiles whose inner hashes a process remembers, 24 KiB each: those high in the tree are in every proof."""
 TileId = tuple[int, int]
 _PATH = re.compile(r"(entries|0|[1-9]\d?)/((?:x\d{3}/)*\d{3})(?:\.p/([1-9]\d{0,2}))?")
 
@@ -54,12 +58,22 @@ def tile_of(node: Node) -> TileId:
 def read_node(tiles: Mapping[TileId, bytes], node: Node) -> bytes:
     """Return a node's hash from the tiles that hold it; KeyError or IndexError when they do not."""
     level, index = node
-    count = 1 << level % 8
-    start = (index << level % 8) % WIDTH
+    above = level % 8
     hashes = tiles[tile_of(node)]
-    if len(hashes) < (start + count) * HASH:
-        raise IndexError(f"tile {tile_of(node)} holds {len(hashes) // HASH} hashes, {start + count} are needed")
-    return perfect_root([hashes[i * HASH : (i + 1) * HASH] for i in range(start, start + count)])
+    place = index % (WIDTH >> above)
+    if len(hashes) < (place + 1 << above) * HASH:
+        raise IndexError(f"tile {tile_of(node)} holds {len(hashes) // HASH} hashes, {place + 1 << above} are needed")
+    return _rows(hashes)[above][place * HASH : (place + 1) * HASH]
+
+
+@lru_cache(maxsize=KEPT)
+def _rows(hashes: bytes) -> tuple[bytes, ...]:
+    """Return a tile's hashes and, above them, those of every perfect subtree, a row for each height. Remembered by content: it cannot go stale."""
+    rows = [hashes]
+    while len(below := rows[-1]) >= 2 * HASH:
+        whole = range(0, len(below) - len(below) % (2 * HASH), 2 * HASH)
+        rows.append(b"".join([sha256(b"\x01" + below[at : at + 2 * HASH]).digest() for at in whole]))
+    return tuple(rows)
 
 
 def grow_tiles(edge: Mapping[TileId, bytes], size: int, leaves: bytes) -> dict[TileId, bytes]:

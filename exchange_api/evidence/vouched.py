@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.checkpoint import add_lines
@@ -14,14 +14,17 @@ from schemas.tables.evidence import Checkpoint, Cosignature, Halt, Stamp
 
 # one question instead of five: a receipt asks it each time
 _USABLE = "JOIN evidence.checkpoints c USING (size) JOIN evidence.signing_keys k ON k.keyid = c.keyid AND k.state <> 'revoked'"
-_BEST = text(f"""
+BEST = f"""
 SELECT c.size, c.note, (SELECT token FROM evidence.stamps s WHERE s.size = c.size) AS token,
     (SELECT array_agg(line) FROM evidence.cosignatures o WHERE o.size = c.size) AS lines
-FROM ((SELECT 1 AS rank, size FROM evidence.stamps s {_USABLE} WHERE size > :index ORDER BY size LIMIT 1)
-    UNION ALL (SELECT 2, size FROM evidence.cosignatures o {_USABLE} WHERE size > :index ORDER BY size LIMIT 1)
+FROM ((SELECT 1 AS rank, size FROM evidence.stamps s {_USABLE} WHERE size > place.index ORDER BY size LIMIT 1)
+    UNION ALL (SELECT 2, size FROM evidence.cosignatures o {_USABLE} WHERE size > place.index ORDER BY size LIMIT 1)
     UNION ALL (SELECT 3, size FROM evidence.checkpoints ORDER BY size DESC LIMIT 1)) found JOIN evidence.checkpoints c USING (size)
-WHERE c.size > :index ORDER BY found.rank LIMIT 1
-""")  # noqa: S608 — of constants
+WHERE c.size > place.index ORDER BY found.rank LIMIT 1
+"""  # noqa: S608 — of constants
+"""The checkpoint by which to prove leaf `place.index`: the first stamped one, else the first cosigned one, else the newest; none: it is not in any. The
+first stamp proves the earliest moment. A checkpoint whose key was revoked since vouches for nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,6 @@ def newest_vouched(session: Session, is_cosigned: bool = False) -> Vouched | Non
         query = query.where(Checkpoint.size == select(func.max(Cosignature.size)).scalar_subquery())
     found = session.scalars(query).first()
     return _with_vouchers(session, found) if found else None
-
-
-def best_vouched(session: Session, index: int) -> Vouched | None:
-    """Return the checkpoint by which to prove leaf `index`: the first stamped one, else the first cosigned one, else the newest; None: not in any.
-
-    The first stamp proves the earliest moment. A checkpoint whose key was revoked since vouches for nothing.
-    """
-    found = session.execute(_BEST, {"index": index}).first()
-    return Vouched(found.size, add_lines(found.note, found.lines or ()), found.token) if found else None
 
 
 def vouching_lag(session: Session, vkeys: tuple[str, ...] = ()) -> Lag:
