@@ -33,6 +33,7 @@ from schemas.tables import (
     sandbox,
     services,
     steward,
+    supervision,
     synonym_proposals,
     tracing,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "sandbox",
     "services",
     "steward",
+    "supervision",
     "synonym_proposals",
     "tracing",
 ]
