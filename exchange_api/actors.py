@@ -10,11 +10,22 @@ SYSTEM = "system"
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: officer id, department, and roles (`officers.ROLES`)."""
+    """Who acts: officer id, department, and roles (`officers.ROLES`); in_place_of: the colleague he stands in for while that one is away."""
 
     id: str
     department_id: str
     roles: frozenset[str]
+    in_place_of: str | None = None
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Return everybody whose hand this is: duties are kept separate over both, the deputy and whom he stands in for."""
+        return frozenset({self.id, self.in_place_of} - {None})
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Return the fact for a timeline that says for whom he acts; nothing when for himself."""
+        return {"in_place_of": self.in_place_of} if self.in_place_of else {}
 
     @property
     def knowing(self) -> frozenset[str]:

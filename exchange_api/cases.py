@@ -63,16 +63,17 @@ def note_event(
     session.add(
         CaseEvent(
             demand_id=demand.id, at=datetime.now(UTC), actor=actor.id, department_id=actor.department_id,
-            action=step.action, from_state=states[0], to_state=states[1], note=step.note, facts=step.facts or {},
+            action=step.action, from_state=states[0], to_state=states[1], note=step.note, facts={**(step.facts or {}), **actor.place},
         )
     )  # fmt: skip
     session.flush()
 
 
 def filers(session: Session, demand: Demand) -> set[str]:
-    """Return who wrote or submitted a demand: none of them may approve it."""
-    filed = select(CaseEvent.actor).where(CaseEvent.demand_id == demand.id)
-    return {demand.created_by, *session.scalars(filed.where(CaseEvent.action.in_(("register", "revise", "submit"))))}
+    """Return who wrote or submitted a demand, and for whom: none of them may approve it, nor may who stands in for one."""
+    filed = select(CaseEvent.actor, CaseEvent.facts["in_place_of"].astext).where(CaseEvent.demand_id == demand.id)
+    hands = session.execute(filed.where(CaseEvent.action.in_(("register", "revise", "submit"))))
+    return {demand.created_by, *(one for both in hands for one in both if one)}
 
 
 def timeline(session: Session, demand_id: str) -> list[CaseEvent]:

@@ -13,6 +13,12 @@ from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# a test's officer signs in with the password he was given and nothing else; tests of accounts set these anew
+os.environ |= {
+    "HUTONG_PORTAL_SECOND_FACTOR_ROLES": "",
+    "HUTONG_PORTAL_CHANGE_GENERATED": "false",
+    "HUTONG_PORTAL_SESSIONS": "1000",
+}
 LONGEST_FIRST = (
     "tests/scale/",
     "tests/flows/test_city",

@@ -51,7 +51,7 @@ def decide(session: Session, actor: Actor, extension_id: int, consent: bool, why
     """
     asked, clock = _get(session, extension_id)
     actor.require(clock.extension_approver or "authority")
-    if actor.id == asked.asked_by:
+    if asked.asked_by in actor.ids:
         raise Denied("case.same_officer", case=clock.case)
     action = "grant" if consent else "decline"
     state = EXTENSION.after(clock.case, asked.state, action)

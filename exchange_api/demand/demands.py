@@ -128,7 +128,7 @@ def dispatch(session: Session, actor: Actor, demand_id: str) -> None:
     """
     actor.require("authority")
     demand = cases.get(session, demand_id)
-    if actor.id in cases.filers(session, demand):
+    if actor.ids & cases.filers(session, demand):
         raise Denied("case.same_officer", case=demand_id)
     if demand.state != "submitted":
         raise cases.wrong_state(demand, "dispatch")

@@ -81,7 +81,7 @@ def _require(session: Session, actor: Actor, demand: Demand, item_ids: Collectio
     if actor.department_id == demand.department_id and "demander" in actor.roles:
         _require_time(session, demand)
     elif "authority" in actor.roles:
-        if actor.id in cases.filers(session, demand):
+        if actor.ids & cases.filers(session, demand):
             raise Denied("case.same_officer", case=demand.id)
     elif not _was_asked(session, actor, item_ids):
         raise Denied("case.not_yours", case=demand.id)

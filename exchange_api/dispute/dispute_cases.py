@@ -74,7 +74,7 @@ def note_event(
     session.add(
         DisputeEvent(
             dispute_id=dispute.id, actor=actor.id, department_id=actor.department_id, action=step.action,
-            from_state=before, to_state=after, note=step.note, facts=step.facts or {},
+            from_state=before, to_state=after, note=step.note, facts={**(step.facts or {}), **actor.place},
         )
     )  # fmt: skip
     session.flush()

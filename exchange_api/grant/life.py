@@ -86,7 +86,7 @@ def note(
     session: Session, actor: Actor, grant: Grant, step: Step, states: tuple[str | None, str | None] = (None, None)
 ) -> None:
     """Write one line of the grant's timeline; a step that moves nothing has no states. The fact `code` names the reason of a machine's step."""
-    facts = dict(step.facts or {})
+    facts = {**(step.facts or {}), **actor.place}
     session.add(
         GrantEvent(
             grant_id=grant.id, at=datetime.now(UTC), actor=actor.id, department_id=actor.department_id, action=step.action,

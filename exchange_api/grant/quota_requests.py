@@ -115,7 +115,7 @@ def _decided(session: Session, actor: Actor, request_id: int, action: str) -> tu
     grant = grants.get(session, known.grant_id)
     life.require_giver(session, actor, grant)
     session.refresh(known, with_for_update=True)
-    if known.asked_by == actor.id:
+    if known.asked_by in actor.ids:
         raise Denied("case.same_officer", case=str(request_id))
     known.state = QUOTA.after(str(request_id), known.state, action)
     known.decided_by, known.decided_at = actor.id, datetime.now(UTC)

@@ -71,7 +71,7 @@ def note_event(
     session.add(
         ObjectionEvent(
             objection_id=objection.id, actor=actor.id, department_id=actor.department_id, action=step.action,
-            from_state=states[0], to_state=states[1], note=step.note, facts=step.facts or {},
+            from_state=states[0], to_state=states[1], note=step.note, facts={**(step.facts or {}), **actor.place},
         )
     )  # fmt: skip
     session.flush()

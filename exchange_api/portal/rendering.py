@@ -68,6 +68,9 @@ def environment(language: Language) -> Environment:
 
 def page(visit: Visit, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
     """Return a page; a visitor who is not signed in gets the cookie that makes his forms his own."""
+    if status >= 400:  # a form that comes back with its mistake: the trail says which
+        error = facts.get("error")
+        visit.outcome = error.code if isinstance(error, HutongError) else "portal.bad_form"
     response = HTMLResponse(html(visit, template, **facts), status)
     if visit.signed_in is None and visit.request.cookies.get(VISITOR_COOKIE) != visit.csrf_token:
         keep_cookie(response, visit, VISITOR_COOKIE, visit.csrf_token)

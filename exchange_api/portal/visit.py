@@ -8,11 +8,14 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from exchange_api import officers
+from exchange_api.accounts import trail
+from exchange_api.accounts.trail import Deed
 from exchange_api.actors import Actor
 from exchange_api.noticing import reading
 from exchange_api.officers import SignedIn
@@ -20,11 +23,13 @@ from exchange_api.portal.language import chosen
 from exchange_api.portal.words import word
 from schemas import calendar
 from schemas.database import transaction
-from schemas.errors import Denied, Invalid, Language
+from schemas.errors import Denied, HutongError, Invalid, Language
 
 SESSION_COOKIE = "hutong_session"
 VISITOR_COOKIE = "hutong_visitor"
 LANGUAGE_COOKIE = "hutong_language"
+ONLY_LOOKS = ("/demands/matches",)
+"""Forms sent while an officer types, which change nothing."""
 UPLOAD_LIMIT_MB = 4
 FILE_LIMIT_MB = 11  # an attachment and what a form puts around it
 
@@ -32,7 +37,7 @@ FILE_LIMIT_MB = 11  # an attachment and what a form puts around it
 @dataclass
 class Visit:
     """A request for a page: its transaction, its officer if one is signed in, its language, the token its forms carry, and how much
-    of what its department was told nobody has read.
+    of what its department was told nobody has read. outcome: how it ends, for the trail: `done`, or the code of what went wrong.
     """
 
     request: Request
@@ -41,6 +46,7 @@ class Visit:
     language: Language
     csrf_token: str
     unread: int = 0
+    outcome: str = trail.DONE
     today: date = field(default_factory=calendar.today)
 
     @property
@@ -56,15 +62,57 @@ class Visit:
 
 
 def open_visit(request: Request) -> Iterator[Visit]:
-    """Open the transaction of this request; it ends before the answer leaves, so that the next page sees what this one did."""
-    with transaction("exchange") as session:
-        signed_in = officers.current(session, request.cookies.get(SESSION_COOKIE))
-        language = chosen(request.cookies.get(LANGUAGE_COOKIE), signed_in.language if signed_in else None)
-        token = signed_in.csrf_token if signed_in else request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(24)
-        unread = reading.unread(session, signed_in.actor) if signed_in else 0
-        visit = Visit(request, session, signed_in, language, token, unread)
-        request.state.visit = visit  # an error page still knows whose page it is
-        yield visit
+    """Open the transaction of this request; it ends before the answer leaves, so that the next page sees what this one did. What an officer does by a form
+    is noted in the trail: with it, or when it came to nothing, for itself.
+    """
+    visit = None
+    try:
+        with transaction("exchange") as session:
+            visit = _begun(request, session)
+            yield visit
+            if _is_deed(visit):
+                trail.note(session, _deed(visit, visit.outcome))
+    except Exception as failure:
+        if visit is not None and _is_deed(visit):
+            trail.note_failure(_deed(visit, code_of(failure)))
+        raise
+
+
+def _begun(request: Request, session: Session) -> Visit:
+    signed_in = officers.current(session, request.cookies.get(SESSION_COOKIE))
+    language = chosen(request.cookies.get(LANGUAGE_COOKIE), signed_in.language if signed_in else None)
+    token = signed_in.csrf_token if signed_in else request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(24)
+    unread = reading.unread(session, signed_in.actor) if signed_in else 0
+    visit = Visit(request, session, signed_in, language, token, unread)
+    request.state.visit = visit  # an error page still knows whose page it is
+    return visit
+
+
+def code_of(failure: Exception) -> str:
+    """Return the code by which the trail names a failure."""
+    if isinstance(failure, HutongError):
+        return failure.code
+    return "portal.bad_form" if isinstance(failure, RequestValidationError) else "portal.failed"
+
+
+def _is_deed(visit: Visit) -> bool:
+    """Return whether the trail notes this: every form of an officer, except those that only look while he types."""
+    is_form = visit.request.method not in ("GET", "HEAD") and visit.signed_in is not None
+    return is_form and route_of(visit.request) not in ONLY_LOOKS
+
+
+def route_of(request: Request) -> str:
+    """Return the page's address as the table of routes has it, without what was filled in."""
+    return str(getattr(request.scope.get("route"), "path", "-"))
+
+
+def _deed(visit: Visit, outcome: str) -> Deed:
+    action = f"{visit.request.method} {route_of(visit.request)}"
+    step = visit.request.path_params.get("action")
+    if isinstance(step, str) and step.isidentifier():
+        action = action.replace("{action}", step)
+    cases = [str(value) for name, value in visit.request.path_params.items() if name != "action"]
+    return Deed(visit.actor, action, outcome, tuple(cases))
 
 
 AnyVisit = Annotated[Visit, Depends(open_visit, scope="function")]

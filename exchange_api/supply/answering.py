@@ -98,7 +98,7 @@ def _cover(session: Session, actor: Actor, task_id: str, demand_id: str | None) 
     if task.state != "open" or not shares:
         _refuse_state(session, task, demand_id)
     for one in shares:
-        if actor.id in cases.filers(session, demands[one]):
+        if actor.ids & cases.filers(session, demands[one]):
             raise Denied("case.same_officer", case=one)
     rows = [row for one in shares for row in reading.answers_of(session, task_id, one) if row.state == "waiting"]
     return _Covered(task, shares, {one: demands[one] for one in shares}, rows)

@@ -49,7 +49,7 @@ def _promised(session: Session, actor: Actor, answer_id: int, action: str) -> tu
         raise Invalid("case.unknown", case=case)
     actor.require_department(reading.get_task(session, known.task_id).department_id, case)
     demand = cases.get(session, session.get_one(DemandItem, known.demand_item_id).demand_id)
-    if actor.id in cases.filers(session, demand):
+    if actor.ids & cases.filers(session, demand):
         raise Denied("case.same_officer", case=demand.id)
     actor.require_department(reading.lock_task(session, known.task_id).department_id, case)
     row = reading.get_answer(session, answer_id)

@@ -38,6 +38,7 @@ def ensure(session: Session, path: Path) -> dict[str, str]:
             passwords[login] = officers.add(session, login, name, department, list(roles))
         else:
             passwords[login] = known.get(login) or officers.renew_password(session, login)
+        officers.ease(session, login)  # whoever ran the demonstration is in at once: no change, no second factor
     return passwords
 
 
