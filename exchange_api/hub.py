@@ -140,6 +140,7 @@ class Hub:
         await self.guard.close()
         await self.watch.close()
         await self.overruns.close()
+        await self.happenings.ahead.close()
         await self.prepared.close()
         await self.pool.close()
 

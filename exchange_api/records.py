@@ -45,7 +45,13 @@ async def batches_of(names: Names, items: Sequence[GrantedItem], rows: Sequence[
 
 def digest_of(told: Sequence[Mapping[str, Any]]) -> str:
     """Return the SHA-256 (hex) of an answer's records as JSON with sorted keys: equal for equal records, whenever and wherever they were asked for."""
-    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return spelled_of(told)[1]
+
+
+def spelled_of(told: Sequence[Mapping[str, Any]]) -> tuple[bytes, str]:
+    """Return an answer's records as JSON with sorted keys, and the SHA-256 (hex) of it."""
+    spelled = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    return spelled, hashlib.sha256(spelled).hexdigest()
 
 
 def compare(spec: Library, claims: Sequence[ClaimedValues], rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
+import orjson
+
 from exchange_api import questions, records
 from exchange_api.answer import Answer
 from exchange_api.feeds import changes, cursors
@@ -103,7 +105,7 @@ async def _tell(hub: Hub, answer: Answer, asked: _Asked, until: datetime) -> Non
     begun = asked.at or Cursor("stock", until, None, 0, cursors.terms_of(asked.permit))
     place = begun.moment, begun.key
     if begun.phase == "stock":
-        page = await changes.stock_after(hub.prepared, teller, (place, asked.limit))
+        page = await changes.stock_after(hub.prepared, teller, (place, asked.limit), hub.happenings.ahead)
     else:
         page = await changes.changes_after(hub.prepared, hub.happenings, teller, (place, until, asked.limit))
     await _count(hub, answer, asked.permit, page)
@@ -126,11 +128,12 @@ def _next(begun: Cursor, page: Page) -> Cursor:
 def _document(asked: _Asked, begun: Cursor, page: Page, until: datetime) -> dict[str, Any]:
     permit = asked.permit
     rows = {"rows": [rule.model_dump() for rule in permit.rows]} if permit.rows else {}
+    spelled, digest = records.spelled_of(page.changes)  # spelled once: for the digest and for the answer
     return {
         "library": permit.library, "grant": permit.id, "directory_versions": sorted({one.version for one in permit.items.values()}),
         "items": {name: item.form for name, item in permit.items.items()}, **rows,
         "phase": begun.phase, "page": begun.page + 1, "follows": asked.token, "known_at": until.isoformat(),
-        "more": not page.is_all or begun.phase == "stock", "changes_digest": records.digest_of(page.changes), "changes": page.changes,
+        "more": not page.is_all or begun.phase == "stock", "changes_digest": digest, "changes": orjson.Fragment(spelled),
     }  # fmt: skip
 
 

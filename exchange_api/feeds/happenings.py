@@ -5,19 +5,22 @@ All up to the horizon is committed (`libraries.horizon`), so a merge that commit
 A worker reads the order in long slices and keeps the last ones: page after page costs no further reading of the library.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from exchange_api.feeds.ahead import Ahead
 from exchange_api.prepared import Prepared
 from libraries.timeline import day_of
 from schemas.calendar import CHINA
 from schemas.library import Library
 
-SLICE = 50_000
-_KEPT = 4
+SLICE = 100_000
+"""Happenings read at once: each reading goes through all that changed since, so a few long ones; some ten megabytes in a worker."""
+_KEPT = 3
 _BEGAN = "SELECT recorded_at AS at, {key} AS key FROM library.{name} WHERE recorded_at >= $1::timestamptz AND recorded_at <= $3::timestamptz"
 _BEGAN_THEN = """SELECT known_from, {key} FROM library.{name}_history
     WHERE known_to >= $1::timestamptz AND known_from >= $1::timestamptz AND known_from <= $3::timestamptz"""
@@ -33,11 +36,19 @@ _OLDER = """SELECT e.at, o.key FROM e CROSS JOIN LATERAL (
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One record at one moment at which it may have become another."""
+class Happened:
+    """Records and the moments at which each may have become another, side by side, in their order."""
 
-    at: datetime
-    key: str
+    moments: Sequence[datetime]
+    keys: Sequence[str]
+
+    def __len__(self) -> int:
+        """Return how many they are."""
+        return len(self.keys)
+
+    def part(self, first: int, end: int) -> "Happened":
+        """Return those from one place to before another."""
+        return Happened(self.moments[first:end], self.keys[first:end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ class _Slice:
 
     after: tuple[datetime, str | None]
     until: datetime
-    found: tuple[Happening, ...]
+    found: Happened
     is_whole: bool
 
 
@@ -56,24 +67,29 @@ class Happenings:
     def __init__(self, prepared: Prepared, size: int = SLICE) -> None:
         self._prepared, self._size = prepared, size
         self._slices: OrderedDict[tuple[str, datetime, str | None], _Slice] = OrderedDict()
+        self.ahead: Ahead[Any] = Ahead()
 
     async def after(
         self, spec: Library, place: tuple[datetime, str | None], until: datetime, most: int
-    ) -> tuple[Sequence[Happening], bool]:
+    ) -> tuple[Happened, bool]:
         """Return at most `most` happenings after a place in the order, up to a settled moment, and whether these are all."""
         kept = self._find(spec, place, until) or await self._read(spec, place, until)
-        first = _place_in(kept.found, place)
-        found = [one for one in kept.found[first : first + most] if one.at <= until]
-        is_all = first + len(found) >= len(kept.found) and kept.is_whole and kept.until >= until
-        is_all = is_all or (first + len(found) < len(kept.found) and kept.found[first + len(found)].at > until)
-        return found, is_all
+        return _part_of(kept, place, until, most)
+
+    def known_after(
+        self, spec: Library, place: tuple[datetime, str | None], until: datetime, most: int
+    ) -> tuple[Happened, bool]:
+        """Return the same as far as it was read already, without a question to the database."""
+        kept = self._find(spec, place, until)
+        return _part_of(kept, place, until, most) if kept else (Happened((), ()), False)
 
     def _find(self, spec: Library, place: tuple[datetime, str | None], until: datetime) -> _Slice | None:
         """Return a kept slice in which the place lies and after which it has something, or all there is until the moment."""
         for name, one in reversed(self._slices.items()):
             if name[0] != spec.library or _order(*one.after) > _order(*place):
                 continue
-            has_more = bool(one.found) and _order(one.found[-1].at, one.found[-1].key) > _order(*place)
+            found = one.found
+            has_more = bool(found) and _order(found.moments[-1], found.keys[-1]) > _order(*place)
             if has_more or (one.is_whole and one.until >= until):
                 self._slices.move_to_end(name)
                 return one
@@ -88,9 +104,13 @@ class Happenings:
         rows = await self._prepared.fetch(
             statement(spec, has_midnights=bool(midnights)), *given[: 6 if midnights else 4]
         )
-        found = tuple(dict.fromkeys(Happening(row["at"], row["key"]) for row in rows))
-        read = _Slice(place, until, found, len(rows) < self._size)
-        if found:
+        moments: list[datetime] = []
+        keys: list[str] = []
+        for moment, named in rows:
+            keys += named
+            moments += [moment] * len(named)
+        read = _Slice(place, until, Happened(moments, keys), len(keys) < self._size)
+        if keys:
             self._slices[spec.library, at, key] = read
             while len(self._slices) > _KEPT:
                 self._slices.popitem(last=False)
@@ -109,8 +129,10 @@ def statement(spec: Library, *, has_midnights: bool) -> str:
     happened = " UNION ALL ".join(found)
     older = f" UNION ALL {_OLDER.format(suffix=spec.versions.suffix, **words)}" if spec.versions else ""
     return (
-        f"WITH e AS ({happened}) SELECT at, key FROM (SELECT at, key FROM e{older}) AS h"  # noqa: S608 - names of our own definition only
+        f"WITH e AS ({happened}) SELECT at, array_agg(key ORDER BY key) FROM ("  # noqa: S608 - names of our own definition only
+        f"SELECT DISTINCT at, key FROM (SELECT at, key FROM e{older}) AS h"
         ' WHERE at > $1::timestamptz OR (at = $1::timestamptz AND key > $2::text COLLATE "C") ORDER BY at, key LIMIT $4::int'
+        ") AS slice GROUP BY at ORDER BY at"
     )
 
 
@@ -127,13 +149,17 @@ def _order(at: datetime, key: str | None) -> tuple[datetime, bool, str]:
     return at, key is None, key or ""
 
 
-def _place_in(found: Sequence[Happening], place: tuple[datetime, str | None]) -> int:
+def _part_of(kept: _Slice, place: tuple[datetime, str | None], until: datetime, most: int) -> tuple[Happened, bool]:
+    found = kept.found
+    first = _place_in(found, place)
+    end = bisect_right(found.moments, until, first)
+    part = found.part(first, min(first + most, end))
+    is_at_end = first + len(part) >= end
+    return part, is_at_end and (end < len(found) or (kept.is_whole and kept.until >= until))
+
+
+def _place_in(found: Happened, place: tuple[datetime, str | None]) -> int:
     """Return how many happenings are at or before a place."""
-    low, high = 0, len(found)
-    while low < high:
-        middle = (low + high) // 2
-        if _order(found[middle].at, found[middle].key) <= _order(*place):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    at, key = place
+    end = bisect_right(found.moments, at)
+    return end if key is None else bisect_right(found.keys, key, bisect_left(found.moments, at, 0, end), end)

@@ -3,62 +3,58 @@
 One question to the database for many records: each version that ended at the moment or later and began by then, with whether it was served before and after.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from exchange_api.feeds.happenings import Happening
+from exchange_api.feeds.happenings import Happened
 from exchange_api.prepared import Prepared
 from libraries import history, serving, sql
 from libraries.timeline import day_of
 from schemas.library import Library, library
 
-Row = Mapping[str, Any]
-HEAD = 5
-"""How many columns of a row come before the wanted ones, which stand in their order: read by place, thousands of them a second."""
+Row = Sequence[Any]
+HEAD = 4
+"""How many columns of a row come before the wanted ones: its place or moment, FLAGS, its subject, where its values came from."""
+BEFORE, AFTER, OTHER_SUBJECT, DIFFERS = 1, 2, 4, 8
+"""Bits of the flags: there was something to hand out before, there is after, of another subject; from DIFFERS on, one for each wanted column that differs."""
 JUST = timedelta(microseconds=1)
 """PostgreSQL's own grain of time: nothing lies between a moment and the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """One record before a happening and after it, None where there was nothing to hand out."""
+class Wanted:
+    """Which columns are read: of what holds after, and again of what held before where the difference alone does not tell what the grant shows of it."""
 
-    happening: Happening
-    before: Row | None
-    after: Row | None
+    after: tuple[str, ...]
+    before: tuple[str, ...]
 
 
-async def pairs(
-    prepared: Prepared, spec: Library, columns: tuple[str, ...], happened: Sequence[Happening]
-) -> list[Pair]:
-    """Return what each happening made of its record, in their order."""
-    moments = [one.at for one in happened]
-    given: list[Any] = [[one.key for one in happened], moments]
+async def pairs(prepared: Prepared, spec: Library, wanted: Wanted, happened: Happened) -> list[Row]:
+    """Return what each happening made of its record, in their order: HEAD, the columns after it, then those before it."""
+    moments = happened.moments
+    given: list[Any] = [happened.keys, moments]
     if spec.serving:
         days: dict[datetime, tuple[date, date]] = {at: (day_of(at - JUST), day_of(at)) for at in set(moments)}
         given += [[days[at][0] for at in moments], [days[at][1] for at in moments]]
-    made: list[list[Row | None]] = [[None, None] for _ in happened]
-    for row in await prepared.fetch(_statement(spec.library, columns), *given):
-        place, since, until, is_served_before, is_served_after = row[:HEAD]
-        at, both = moments[place - 1], made[place - 1]
-        if since < at and is_served_before:
-            both[0] = row
-        if (until is None or until > at) and is_served_after:
-            both[1] = row
-    return [Pair(one, *both) for one, both in zip(happened, made, strict=True)]
+    rows: list[Row] = await prepared.fetch(_statement(spec.library, wanted), *given)
+    rows.sort(key=itemgetter(0))  # they are in order, as the server joins; but it does not promise
+    return rows
 
 
-async def stock(
-    prepared: Prepared, spec: Library, columns: tuple[str, ...], place: tuple[datetime, str, int]
-) -> list[Row]:
-    """Return the records held at a moment after a key, in key order; place: moment, key, and how many at most."""
+async def stock(prepared: Prepared, spec: Library, wanted: Wanted, place: tuple[datetime, str, int]) -> list[Row]:
+    """Return the records held at a moment after a key, in key order; place: moment, key, and how many at most. Rows as of `pairs`, then `since` and key."""
     moment, key, most = place
     given = [moment, key, most, *([day_of(moment)] if spec.serving else [])]
-    rows: list[Row] = await prepared.fetch(_stock_statement(spec.library, columns), *given)
+    rows: list[Row] = await prepared.fetch(_stock_statement(spec.library, wanted.after), *given)
     return rows
+
+
+_TRACES = "{row}.sources::text || {row}.batches::text"
+"""Where a version's values came from, as text: most rows say the same, and what is said once is read once."""
 
 
 def held_in_order(spec: Library, listed: str, conditions: str, given: tuple[str, str, str]) -> str:
@@ -86,33 +82,53 @@ def _stock_statement(name: str, columns: tuple[str, ...]) -> str:
     spec = library(name)
     held = history.believed(spec, "$1::timestamptz")
     served = serving.condition(spec, "$4::date", "b.", held) if spec.serving else "true"
-    listed = f"b.since, NULL, true, true, {_listed(spec, columns, 'b.')}"
-    return held_in_order(spec, listed, served, ("$1::timestamptz", "$2::text", "$3::int"))
+    listed = ", ".join(("b.subject", f"{_TRACES.format(row='b')} AS traces", *(f"b.{one}" for one in columns)))
+    found = held_in_order(spec, f"{listed}, b.since", served, ("$1::timestamptz", "$2::text", "$3::int"))
+    named = ", ".join((*(f"f.{one}" for one in columns), "f.since", "f.record_key"))
+    return f"SELECT 0, {AFTER}::bigint, f.subject, f.traces, {named} FROM ({found}) AS f ORDER BY f.record_key"  # noqa: S608 - names of our own definition only
 
 
 @cache
-def _statement(name: str, columns: tuple[str, ...]) -> str:
-    spec, words = library(name), sql.words(name)
-    judged = (spec.serving.state, *spec.serving.until) if spec.serving else ()
-    own = ", ".join(dict.fromkeys((spec.key, "subject", *columns, *judged, "sources", "batches")))
-    listed = _listed(spec, columns, "b.")
+def _statement(name: str, wanted: Wanted) -> str:
+    spec = library(name)
     names, arrays = "key, at", "$1::text[], $2::timestamptz[]"
-    before = after = "true"
+    eve = day = ""
     if spec.serving:
         names, arrays = "key, at, eve, day", f"{arrays}, $3::date[], $4::date[]"
         just = "(c.at - interval '1 microsecond')"
-        before = serving.condition(spec, "c.eve", "b.", history.believed(spec, just))
-        after = serving.condition(spec, "c.day", "b.", history.believed(spec, "c.at"))
+        eve = f" WHERE {serving.condition(spec, 'c.eve', 'v.', history.believed(spec, just))}"
+        day = f" WHERE {serving.condition(spec, 'c.day', 'v.', history.believed(spec, 'c.at'))}"
+    was = ("history", "known_from < c.at AND known_to >= c.at"), ("golden", "recorded_at < c.at")
+    then = ("golden", "recorded_at <= c.at"), ("history", "known_from <= c.at AND known_to > c.at")
+    before, after = _version(spec, was, eve), _version(spec, then, day)
+    differs = "".join(
+        f" + CASE WHEN b.{one} IS DISTINCT FROM a.{one} THEN {DIFFERS << n}::bigint ELSE 0 END"
+        for n, one in enumerate(wanted.after)
+    )
+    flags = (
+        f"CASE WHEN b.subject IS NULL THEN CASE WHEN a.subject IS NULL THEN 0 ELSE {AFTER} END"
+        f" WHEN a.subject IS NULL THEN {BEFORE} ELSE {BEFORE | AFTER}"
+        f" + CASE WHEN a.subject <> b.subject THEN {OTHER_SUBJECT} ELSE 0 END{differs} END"
+    )
+    listed = ", ".join(
+        (_TRACES.format(row="a"), *(f"a.{one}" for one in wanted.after), *(f"b.{one}" for one in wanted.before))
+    )
     return (
-        f"SELECT c.n::int, b.since, b.until, {before} AS is_served_before, {after} AS is_served_after, {listed}"  # noqa: S608 - as above
-        f" FROM unnest({arrays}) WITH ORDINALITY AS c ({names}, n) CROSS JOIN LATERAL ("
-        f"SELECT {own}, recorded_at AS since, NULL::timestamptz AS until FROM {words['golden']} WHERE {spec.key} = c.key AND recorded_at <= c.at"
-        f" UNION ALL SELECT {own}, known_from, known_to FROM {words['history']}"
-        f" WHERE {spec.key} = c.key AND known_from <= c.at AND known_to >= c.at) AS b"
+        f"SELECT c.n, ({flags})::bigint, COALESCE(a.subject, b.subject) AS subject, {listed}"  # noqa: S608 - as above
+        f" FROM unnest({arrays}) WITH ORDINALITY AS c ({names}, n) LEFT JOIN LATERAL ({before}) AS b ON true"
+        f" LEFT JOIN LATERAL ({after}) AS a ON true"
     )
 
 
-def _listed(spec: Library, columns: tuple[str, ...], row: str) -> str:
-    """Return what is read of a version, the wanted columns first; where its values come from as text, because most rows say the same and one is read once."""
-    named = ", ".join(f"{row}{one}" for one in dict.fromkeys((*columns, "subject", spec.key)))
-    return f"{named}, {row}sources::text AS sources, {row}batches::text AS batches"
+def _version(spec: Library, held: tuple[tuple[str, str], tuple[str, str]], served: str) -> str:
+    """Return the SQL of the one version of `c.key` that was held: looked for where it mostly is, then in the other table; none where it was not served."""
+    words = sql.words(spec.library)
+    parts = " UNION ALL ".join(
+        f"SELECT {_columns(spec)} FROM {words[table]} WHERE {spec.key} = c.key AND {condition}"  # noqa: S608 - as above
+        for table, condition in held
+    )
+    return f"SELECT v.* FROM (SELECT * FROM ({parts}) AS u LIMIT 1) AS v{served}"  # noqa: S608
+
+
+def _columns(spec: Library) -> str:
+    return ", ".join(dict.fromkeys((spec.key, "subject", *spec.attribute_ids, "sources", "batches")))
