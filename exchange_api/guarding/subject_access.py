@@ -93,15 +93,20 @@ def open_ledger(session: Session, actor: Actor, subject: str, wish: Wish, folder
         raise Invalid("access.reason")
     by_secret = [hashes_of(secret, subject) for secret in secrets_of(folder)]
     hashes = sorted({one for hashes in by_secret for one in hashes.values()})
-    begin = datetime.combine(wish.first, time(), CHINA)
-    end = datetime.combine(wish.last, time(), CHINA) + timedelta(days=1)
+    found = sights_of(session, hashes, (wish.first, wish.last))
+    sights = tuple(found[:MOST])
+    receipt = _note(session, actor, (by_secret[0], wish), len(sights))
+    return Ledger(receipt, sights, subjects.behind(session), len(found) > MOST)
+
+
+def sights_of(session: Session, hashes: Sequence[str], days: tuple[date, date]) -> list[Sight]:
+    """Return who asked for a subject (its keyed hashes) from one day to another, oldest first, at most one more than MOST. Whoever calls notes the look."""
+    begin = datetime.combine(days[0], time(), CHINA)
+    end = datetime.combine(days[1], time(), CHINA) + timedelta(days=1)
     named = {
         "hashes": [bytes.fromhex(one) for one in hashes], "first": _first_id(begin), "beyond": _first_id(end), "most": MOST + 1,
     }  # fmt: skip
-    rows = session.execute(_FIND, named).all()
-    sights = tuple(_sight(row) for row in rows[:MOST])
-    receipt = _note(session, actor, (by_secret[0], wish), len(sights))
-    return Ledger(receipt, sights, subjects.behind(session), len(rows) > MOST)
+    return [_sight(row) for row in session.execute(_FIND, named)]
 
 
 def secrets_of(folder: Path) -> list[bytes]:

@@ -24,6 +24,7 @@ from exchange_api.portal.pages import (
     resources,
     signing_in,
     steps,
+    steward,
     supply_form,
     workbench,
 )
@@ -60,6 +61,7 @@ def application(api: FastAPI) -> FastAPI:
         resources,
         receipt,
         reference,
+        *steward.ROOMS,
     ):
         portal.include_router(room.router)
     portal.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")

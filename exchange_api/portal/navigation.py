@@ -42,6 +42,17 @@ MENU = (
         ),
     ),
     Group(
+        N_("数据管家"),
+        (
+            Entry("/portal/pipelines", N_("汇聚"), ("steward", "provider")),
+            Entry("/portal/quarantine", N_("隔离"), ("steward", "provider")),
+            Entry("/portal/quality", N_("质量"), ("steward", "provider")),
+            Entry("/portal/conflicts", N_("来源不一致"), ("steward",)),
+            Entry("/portal/recalls", N_("召回"), ("steward",)),
+            Entry("/portal/records", N_("档案"), ("steward",)),
+        ),
+    ),
+    Group(
         N_("工具"),
         (
             Entry("/portal/verify", N_("回执验真")),

@@ -13,6 +13,7 @@ from exchange_api.portal.matching_words import REUSE as REUSE
 from exchange_api.portal.notice_words import NOTICE as NOTICE
 from exchange_api.portal.proof_words import CHECK as CHECK
 from exchange_api.portal.step_words import STEP_TABLES
+from exchange_api.portal.steward_words import STEWARD_TABLES
 from schemas.library import LIBRARIES, library
 
 STATE = {
@@ -178,6 +179,7 @@ TABLES: Mapping[str, Mapping[Any, str]] = {
     "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK, "field": FIELD,
     "diff_kind": DIFF_KIND, "found_in": FOUND_IN, "item_field": ITEM_FIELD, "secrecy": SECRECY,
     **STEP_TABLES,
+    **STEWARD_TABLES,
 }  # fmt: skip
 
 KINDS = {

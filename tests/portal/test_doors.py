@@ -86,6 +86,32 @@ WALK: dict[tuple[str, str], Doors] = {
     ("POST", "/verify"): dict.fromkeys(ROLES, 422),
     ("GET", "/reference"): ANYBODY,
     ("GET", "/reference/openapi.json"): ANYBODY,
+    ("GET", "/pipelines"): looks(steward=200, provider=200),
+    ("GET", "/pipelines/{resource_id}"): looks(steward=200, provider=200),
+    ("GET", "/pipelines/{resource_id}/run"): looks(steward=303, provider=303),
+    ("POST", "/pipelines/{resource_id}/{action}"): acts(steward=422),
+    ("GET", "/batches/{batch_id}"): looks(steward=404, provider=404),
+    ("GET", "/batches/{batch_id}/retract"): looks(steward=404),
+    ("POST", "/batches/{batch_id}/preview"): acts(steward=404),
+    ("POST", "/batches/{batch_id}/retract"): acts(steward=404),
+    ("GET", "/quarantine"): looks(steward=200, provider=200),
+    ("GET", "/quarantine/{ticket_id}"): looks(steward=404, provider=404),
+    ("POST", "/quarantine/{ticket_id}/replay"): acts(steward=404),
+    ("POST", "/quarantine/{ticket_id}/answer"): acts(steward=404),
+    ("GET", "/rows/{row_id}"): looks(steward=404, provider=404),
+    ("POST", "/rows/{row_id}/reveal"): acts(steward=422),
+    ("POST", "/rows/{row_id}/replay"): acts(steward=404),
+    ("GET", "/conflicts"): looks(steward=200),
+    ("GET", "/conflicts/{number}"): looks(steward=404),
+    ("POST", "/conflicts/{number}/settle"): acts(steward=404),
+    ("POST", "/rulings/{ruling_id}/withdraw"): acts(steward=404),
+    ("GET", "/quality"): looks(steward=200, provider=200),
+    ("GET", "/quality/{resource_id}"): looks(steward=200, provider=200),
+    ("GET", "/records"): looks(steward=200),
+    ("POST", "/records"): acts(steward=422),
+    ("GET", "/orders/{order_id}"): looks(steward=404),
+    ("GET", "/recalls"): looks(steward=200),
+    ("GET", "/recalls/{recall_id}"): looks(steward=404),
     ("POST", "/sign-out"): acts(303),  # last: it ends the walk
 }
 
@@ -116,8 +142,11 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         **dict.fromkeys(("attachment_id", "request_id", "answer_id", "clock_id", "extension_id"), "999999"),
         "dispute_id": "ZY-1900-000001",
         "grant_id": "SQ-1900-000001",
+        **dict.fromkeys(("ticket_id", "row_id", "number", "ruling_id", "order_id"), "999999"),
+        "batch_id": "public_security.resident.000000000000",
+        "recall_id": "ZH-1900-000001",
     }
-    actions = {"questions": "drop", "answers": "take", "disputes": "state", "grants": "health", "demands": "return"}
+    actions = {"questions": "drop", "answers": "take", "disputes": "state", "grants": "health", "demands": "return", "pipelines": "pause"}
     visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
     wrong = []
     for (method, path), expected in WALK.items():

@@ -1,0 +1,134 @@
+"""A hub with real batches of two sources, its officers and the real portal: everything came in by the way that data come in."""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import sync_playwright
+from sqlalchemy import URL
+
+from catalog import departments
+from exchange_api import officers
+from exchange_api.evidence.keyring import ensure_active_key
+from exchange_api.portal import mounting
+from exchange_api.steward import orders
+from libraries import ingest
+from schemas.database import engine, transaction
+from schemas.migrations import upgrade
+from tests.libraries.conftest import DEPARTMENTS, RESIDENT, Hub, citizen_ids, resident
+from tests.portal.conftest import AXE, CHROMIUM, PEOPLE, QUIET, City, Studio
+
+POLICE, CIVIL = "public_security.resident", "civil_affairs.household"
+NAMES = ("HUTONG_DATABASE_URL", "HUTONG_ROOT", "HUTONG_LANDING", "HUTONG_CONNECTIONS_FILE", "HUTONG_AIRFLOW_PUBLIC_URL")
+OFFICERS = ("guanjia", "weidong", "sunhui", "qiming")
+IDS = citizen_ids(40, seed=7)
+SOMEONE, DISPUTED = IDS[0], IDS[1]
+
+
+@dataclass
+class Site(City):
+    """The portal with batches: ids of batches by what they are, and what a test does around it."""
+
+    batches: dict[str, str] = field(default_factory=dict)
+
+    def page(self, officer: str, path: str) -> str:
+        """What an officer reads on a page."""
+        answer = self.signed_in(officer).get(f"{self.address}/portal{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def ordered(self, visitor: requests.Session, path: str, form: dict[str, Any]) -> str:
+        """Send a form that makes an order, wait until it is done, and return the page of its outcome."""
+        answer = self.post(visitor, f"/portal{path}", form)
+        assert "/portal/orders/" in answer.url, answer.text
+        orders.work_off()
+        for thread in threading.enumerate():
+            if thread.name == "steward-orders":
+                thread.join(60)
+        return visitor.get(answer.url).text
+
+
+@pytest.fixture(scope="package")
+def site(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The hub with its batches, served."""
+    before, folder, url = (
+        {name: os.environ.get(name) for name in NAMES},
+        tmp_path_factory.mktemp("steward"),
+        new_database(),
+    )
+    upgrade(url)
+    os.environ |= {
+        "HUTONG_DATABASE_URL": url.render_as_string(hide_password=False), "HUTONG_ROOT": str(folder), "HUTONG_LANDING": str(folder / "landing"),
+        "HUTONG_CONNECTIONS_FILE": str(folder / "connections.json"), "HUTONG_AIRFLOW_PUBLIC_URL": "http://airflow.example",
+    }  # fmt: skip
+    passwords = _people()
+    batches = _collected(folder)
+    app = FastAPI(title=secrets.token_hex(4))
+    mounting.mount(app)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        thread.join(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Site(f"http://127.0.0.1:{port}", app, passwords, batches)
+    server.should_exit = True
+    thread.join(10)
+    for role in ("ingest", "exchange", "owner"):
+        engine(role).dispose()  # type: ignore[arg-type]
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _people() -> dict[str, str]:
+    found = {}
+    with transaction() as session:
+        for id, name in {**DEPARTMENTS, "data_bureau": "数据局", "housing": "住建局"}.items():
+            departments.save(session, departments.DepartmentDocument(id=id, name=name, short_name=name))
+        for login in OFFICERS:
+            name, department, roles = PEOPLE[login]
+            found[login] = officers.add(session, login, name, department, roles)
+        ensure_active_key(session)
+    return found
+
+
+def _collected(folder: Path) -> dict[str, str]:
+    """Two sources of the population library: the police good, then with rows at fault; civil affairs with another name for one person."""
+    hub = Hub(folder)
+    hub.connect("police", conn_type="sqlite", host=str(folder / "police.db"))
+    hub.publish()
+    people = [resident(id, f"张{place}") for place, id in enumerate(IDS)]
+    hub.fill(people)
+    first = ingest.ingest(POLICE, "scheduled__2026-01-05T01:30:00+08:00")
+    wrong = [row | {"xm": None} if place in (5, 6) else row for place, row in enumerate(people)]
+    hub.fill([*wrong, resident(citizen_ids(41, seed=9)[-1], "李新")])
+    second = ingest.ingest(POLICE, "scheduled__2026-01-06T01:30:00+08:00")
+    source = {**RESIDENT["source"], "options": {"table": "household"}}
+    hub.publish(id=CIVIL, name="户口簿信息", department="civil_affairs", code="101001/330199000002", source=source)
+    hub.fill([people[1] | {"xm": "王大力"}, people[2]], table="household")
+    third = ingest.ingest(CIVIL, "manual__2026-01-06T09:00:00+08:00")
+    return {"first": first, "second": second, "civil": third}
+
+
+@pytest.fixture(scope="module")
+def studio(site: Site) -> Iterator[Studio]:
+    """A browser before this site."""
+    if missing := [str(one) for one in (CHROMIUM, AXE) if not one.exists()]:
+        reason = f"{', '.join(missing)} missing: apt-get install chromium fonts-noto-cjk, and make assets"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield Studio(browser, site)
+        browser.close()
