@@ -77,7 +77,7 @@ def check_archive(manifest: Path, jwks: Mapping[str, Any]) -> int:
         with gzip.open(manifest.with_suffix(".ndjson.gz"), "rb") as file:
             for line in file:
                 digest.update(line)
-                tree.grow([leaf_hash(line.removesuffix(b"\n"))])
+                tree.grow(leaf_hash(line.removesuffix(b"\n")))
                 tree.take_done()
         told = members["format"], members["end"], members["sha256"]
         if told != (FORMAT, checkpoint.size, digest.hexdigest()) or (tree.size, tree.root()) != (

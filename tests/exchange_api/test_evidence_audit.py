@@ -263,7 +263,7 @@ def test_the_audits_tree_is_the_sequencers(batches: list[int]) -> None:
     tree, tiles, size = Tree(), dict[tuple[int, int], bytes](), 0
     for count in batches:
         leaves = [number.to_bytes(32, "big") for number in range(size, size + count)]
-        tree.grow(leaves)
+        tree.grow(b"".join(leaves))
         tiles |= grow_tiles({one: tiles[one] for one in edge_tiles(size)}, size, b"".join(leaves))
         size += count
         assert tree.root() == _root(tiles, size)

@@ -28,6 +28,11 @@ class Findings:
         if len(self.named) < MOST:
             self.named.append(Finding(kind, str(row), detail))
 
+    def take(self, others: "Findings") -> None:
+        """Take over what was found elsewhere."""
+        self.counts.update(others.counts)
+        self.named += others.named[: MOST - len(self.named)]
+
     @property
     def total(self) -> int:
         """Return how many there are."""

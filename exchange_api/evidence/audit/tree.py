@@ -1,6 +1,6 @@
 """Why: every root and every tile follow from the leaves; grown here leaf by leaf from nothing, apart from the code that wrote them. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 
 from exchange_api.evidence.merkle import EMPTY_ROOT, hash_children, span_nodes
@@ -23,20 +23,38 @@ class Tree:
             self.growing.append(bytearray(held))
             level, count = level + 1, count // WIDTH
 
-    def grow(self, leaves: Iterable[bytes]) -> None:
-        """Append leaf hashes; full tiles go to `done`."""
-        peaks, size = self.peaks, self.size
-        for leaf in leaves:
-            value, bits, level = leaf, size, 0
-            self._put(0, value, size)
-            while bits & 1:
-                value = sha256(b"\x01" + peaks.pop() + value).digest()
-                bits, level = bits >> 1, level + 1
-                if not level & 7:
-                    self._put(level >> 3, value, size >> level)
-            peaks.append(value)
-            size += 1
-        self.size = size
+    def grow(self, leaves: bytes) -> None:
+        """Append leaf hashes, one behind the other; full tiles go to `done`."""
+        at = 0
+        while at < len(leaves):
+            if not self.size % WIDTH and len(leaves) - at >= TILE:
+                self._append_tile(leaves[at : at + TILE])
+                at += TILE
+            else:
+                self._append(leaves[at : at + HASH], 0)
+                at += HASH
+
+    def _append_tile(self, tile: bytes) -> None:
+        """Append 256 leaves at once: a row of hashes over another costs half of what leaf by leaf does."""
+        if not self.growing:
+            self.growing.append(bytearray())
+        self.done[0, self.size >> 8] = row = tile
+        while len(row) > HASH:
+            pairs = range(0, len(row), 2 * HASH)
+            row = b"".join([sha256(b"\x01" + row[at : at + 2 * HASH]).digest() for at in pairs])
+        self._append(row, 8)
+
+    def _append(self, value: bytes, level: int) -> None:
+        """Append the root of a perfect subtree of 2^level leaves (0 or 8), at a size that is a multiple of that."""
+        added, bits = 1 << level, self.size >> level
+        self._put(level >> 3, value, bits)
+        while bits & 1:
+            value = sha256(b"\x01" + self.peaks.pop() + value).digest()
+            bits, level = bits >> 1, level + 1
+            if not level & 7:
+                self._put(level >> 3, value, bits)
+        self.peaks.append(value)
+        self.size += added
 
     def root(self) -> bytes:
         """Return the root over all leaves so far."""
@@ -64,8 +82,3 @@ class Tree:
         if len(held) == TILE:
             self.done[tile_level, index >> 8] = bytes(held)
             held.clear()
-
-
-def split(hashes: bytes) -> Sequence[bytes]:
-    """Return the hashes of a tile."""
-    return [hashes[i : i + HASH] for i in range(0, len(hashes), HASH)]

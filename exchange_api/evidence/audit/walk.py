@@ -15,23 +15,21 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.audit import keys, rows, vouchers
 from exchange_api.evidence.audit.findings import Findings
+from exchange_api.evidence.audit.sharing import look_through
+from exchange_api.evidence.audit.stretches import CHUNK, PLANNED, Stretch, fetch
 from exchange_api.evidence.audit.tree import Tree
 from exchange_api.evidence.checkpoint import Checkpoint as CheckpointText
 from exchange_api.evidence.checkpoint import verify_checkpoint
 from exchange_api.evidence.log import read_tiles
 from exchange_api.evidence.merkle import span_nodes
 from exchange_api.evidence.stamping import Authority
-from exchange_api.evidence.tiles import HASH, WIDTH, TileId, edge_tiles, tile_of
+from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, tile_of
 from schemas.tables.evidence import Checkpoint, SigningKey, Tile
 
-CHUNK = 16 * WIDTH
 _NO_END = 2**63 - 1
 Progress = Callable[[int, int], None]
 
-_PLACED = f"""SELECT l.index, l.leaf_hash, l.entry_id::text, {rows.ENTRY_SQL}
-FROM evidence.leaves l LEFT JOIN evidence.entries e ON e.id = l.entry_id
-WHERE l.index >= %s AND l.index < %s ORDER BY l.index"""  # noqa: S608 — the columns are a constant
-_PENDING = f"""SELECT p.position, p.leaf_hash, p.entry_id::text, {rows.ENTRY_SQL}, EXISTS (SELECT FROM evidence.leaves l WHERE l.entry_id = p.entry_id)
+_PENDING = f"""SELECT p.position, p.leaf_hash, uuid_send(p.entry_id), {rows.ENTRY_SQL}, EXISTS (SELECT FROM evidence.leaves l WHERE l.entry_id = p.entry_id)
 FROM evidence.pending p LEFT JOIN evidence.entries e ON e.id = p.entry_id
 WHERE p.position > %s ORDER BY p.position LIMIT %s"""  # noqa: S608 — the columns are a constant
 _UNPLACED = text("""
@@ -55,12 +53,13 @@ UNION ALL (SELECT 'checkpoint.added', size::text, 'there are no leaves for it' F
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to audit: which log, between which moments, and whose time stamps are believed."""
+    """What to audit: which log, between which moments, whose time stamps are believed, and how many processes may share the work."""
 
     origin: str
     begin: datetime | None = None
     end: datetime | None = None
     authority: Authority | None = None
+    processes: int = 1
 
     @property
     def is_whole(self) -> bool:
@@ -100,18 +99,21 @@ class _Walk:
 
 
 def audit_log(session: Session, wish: Wish, progress: Progress | None = None) -> Audit:
-    """Recompute the log between two moments (None: from its beginning, to its end). A fresh session becomes one snapshot; one that has begun must be one."""
+    """Recompute the log between two moments (None: from its beginning, to its end). A fresh session becomes one snapshot; one that has begun must be one, and
+    is looked at by this process alone: others could not see what it changed.
+    """
+    processes = 1 if session.in_transaction() else wish.processes
     if not session.in_transaction():
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    session.execute(text("SET LOCAL enable_hashjoin = off"))  # a chunk is looked up, never the whole table read for it
-    session.execute(text("SET LOCAL enable_mergejoin = off"))
+    session.execute(text(PLANNED))
     start, end = _bounds(session, wish)
     held = list(session.scalars(select(SigningKey)))
     walk = _Walk(session, Audit(begin=start.size if start else 0), Tree(), wish.origin, keys.usable_keys(held))
     if start is not None:
         _start_at(walk, start)
-    for begin in range(walk.tree.size, end, CHUNK):
-        _go_through(walk, begin, min(begin + CHUNK, end))
+    chunks = [(begin, min(begin + CHUNK, end)) for begin in range(walk.tree.size, end, CHUNK)]
+    for stretch in look_through(session, chunks, processes):
+        _take_in(walk, stretch)
         if progress:
             progress(walk.tree.size, end)
     if walk.audit.size < end:
@@ -148,24 +150,19 @@ def _start_at(walk: _Walk, start: Checkpoint) -> None:
     _check_checkpoint(walk, start)
 
 
-def _go_through(walk: _Walk, begin: int, end: int) -> None:
-    """Take one chunk of leaves in: rows, tiles, and the checkpoints within."""
-    found = _fetch(walk.session, _PLACED, (begin, end))
-    by_index = {row[0]: row for row in found} if len(found) != end - begin else None
-    if by_index is not None:
-        blank = (None,) * (len(found[0]) - 1 if found else 15)
-        found = [by_index.get(index, (index, *blank)) for index in range(begin, end)]
-    own, told = rows.check_entries([row[3:] for row in found], walk.findings)
-    walk.told += told
-    three = own, [row[1] for row in found], _level_0(walk.session, begin, end)
-    leaves = rows.settle(begin, three, [row[2] for row in found], walk.findings)
-    walk.audit.entries += len(own) - own.count(None)
+def _take_in(walk: _Walk, stretch: Stretch) -> None:
+    """Take one stretch of leaves in, with the checkpoints within."""
+    begin, leaves = stretch.begin, stretch.leaves
+    end = begin + len(leaves) // HASH
+    walk.findings.take(stretch.findings)
+    walk.told += stretch.told
+    walk.audit.entries += stretch.entries
     done = begin
     for checkpoint in _checkpoints(walk.session, begin, end):
-        walk.tree.grow(leaves[done - begin : checkpoint.size - begin])
+        walk.tree.grow(leaves[(done - begin) * HASH : (checkpoint.size - begin) * HASH])
         done = checkpoint.size
         _check_checkpoint(walk, checkpoint)
-    walk.tree.grow(leaves[done - begin :])
+    walk.tree.grow(leaves[(done - begin) * HASH :])
     _check_tiles(walk, {one: hashes for one, hashes in walk.tree.take_done().items() if one[0]})
 
 
@@ -236,32 +233,21 @@ def _finish(walk: _Walk, held: list[SigningKey], end: int) -> None:
 
 def _check_pending(walk: _Walk) -> None:
     last = -(2**62)
-    while found := _fetch(walk.session, _PENDING, (last, CHUNK)):
-        own, told = rows.check_entries([row[3:16] for row in found], walk.findings)
+    while found := fetch(walk.session, _PENDING, (last, CHUNK)):
+        own, told = rows.check_entries(found, walk.findings)
         walk.told += told
         walk.audit.pending += len(found)
         for row, hashed in zip(found, own, strict=True):
+            name = rows.name_of(row[2])
             if hashed is None:
-                walk.findings.add("entry.missing", row[2], "it is on its way to the log, and there is none")
+                walk.findings.add("entry.missing", name, "it is on its way to the log, and there is none")
             elif hashed != row[1]:
-                walk.findings.add("entry.altered", row[2], "its document does not hash to what waits for the log")
+                walk.findings.add("entry.altered", name, "its document does not hash to what waits for the log")
             if row[16]:
-                walk.findings.add("pending.added", row[0], f"entry {row[2]} is in the log already")
+                walk.findings.add("pending.added", row[0], f"entry {name} is in the log already")
         last = found[-1][0]
-
-
-def _level_0(session: Session, begin: int, end: int) -> dict[TileId, bytes]:
-    within = Tile.level == 0, Tile.index >= begin // WIDTH, Tile.index <= (end - 1) // WIDTH
-    return {(0, index): hashes for index, hashes in session.execute(select(Tile.index, Tile.hashes).where(*within))}
 
 
 def _checkpoints(session: Session, begin: int, end: int) -> list[Checkpoint]:
     within = select(Checkpoint).where(Checkpoint.size > begin, Checkpoint.size <= end)
     return list(session.scalars(within.order_by(Checkpoint.size)))
-
-
-def _fetch(session: Session, statement: str, values: tuple[int, int]) -> list[Any]:
-    """Fetch in the driver's binary form, past the mapper: a third of the time of a row."""
-    driver: Any = session.connection().connection.driver_connection
-    with driver.cursor(binary=True) as cursor:
-        return list(cursor.execute(statement, values).fetchall())
