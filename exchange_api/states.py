@@ -155,4 +155,10 @@ PROPOSAL = Machine(
 )  # fmt: skip
 """What the matching would learn and the authority decides; what is declined is not proposed again."""
 
-MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY, EXTENSION, PROPOSAL)
+SCORE_OBJECTION = Machine(
+    "score_objection", "open", frozenset({"upheld", "rejected", "withdrawn"}),
+    {"uphold": _all("open", "upheld"), "reject": _all("open", "rejected"), "withdraw": _all("open", "withdrawn")},
+)  # fmt: skip
+"""A department against a case that was counted in its score."""
+
+MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY, EXTENSION, PROPOSAL, SCORE_OBJECTION)

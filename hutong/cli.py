@@ -86,6 +86,7 @@ COMMANDS: dict[str, Entry] = {
     "grant": Entry("hutong.commands.grant:app", "What may be asked, by whom, how long; its health and use. 授权"),
     "dispute": Entry("hutong.commands.dispute:app", "Refusals that are disputed, and their decisions. 争议协调"),
     "objection": Entry("hutong.commands.objection:app", "Values that are doubted, and their answers. 异议校核"),
+    "supervision": Entry("hutong.commands.supervision:app", "Supervision and assessment. 电子监察与考核"),
     "deadline": Entry("hutong.commands.deadline:app", "Deadlines, lamps, extensions. 期限与电子监察"),
     "calendar": Entry("hutong.commands.calendar:app", "Working days, holidays and make-up days. 工作日历"),
     "notices": Entry("hutong.commands.notices:app", "What departments are told, and where it goes. 通知"),

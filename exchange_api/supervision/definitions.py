@@ -1,5 +1,5 @@
-"""Why: what departments are scored by is a table with words, formula, weight and basis, so that a page can show it beside each figure and a week can keep the
-table it was counted by. Called by this room, pages and `hutong supervision`.
+"""Why: what departments are scored by is a table with words, formula, weight and basis, so that a page can show it beside each figure and a week can
+keep the table it was counted by. Called by this room, pages and `hutong supervision`.
 """
 
 import hashlib

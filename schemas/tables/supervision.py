@@ -1,6 +1,6 @@
-"""Why: a department is judged by figures, so every figure must be able to show what it was counted from, for ever. Weeks, scores and figures are written once
-(a trigger refuses every change); what a score objected to becomes is a new revision beside the old one. Written by `exchange_api.supervision` alone; no
-personal data.
+"""Why: a department is judged by figures, so every figure must be able to show what it was counted from, for ever. Weeks, scores and figures are written
+once (a trigger refuses every change); what a score objected to becomes is a new revision beside the old one. Written by `exchange_api.supervision`
+alone; no personal data.
 """
 
 from datetime import date, datetime

@@ -32,7 +32,7 @@ print("RESULT" + json.dumps({"seconds": seconds, "errors": bag.import_errors, "d
     m for m in ("great_expectations", "pandas", "pyarrow", "libraries.ingest") if m in sys.modules]}))
 """
 
-HUBS_OWN = {"directory", "desks", "exports", "notices"}
+HUBS_OWN = {"directory", "desks", "exports", "notices", "supervision"}
 """What the hub does for itself, beside one DAG per resource."""
 
 
