@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from exchange_api.portal import assets, failures
 from exchange_api.portal.headers import StrictHeaders
 from exchange_api.portal.pages import (
+    accounts,
     case,
     demand_form,
     grants,
@@ -26,6 +27,7 @@ from exchange_api.portal.pages import (
     steps,
     steward,
     supply_form,
+    supply_workbook,
     workbench,
 )
 
@@ -55,6 +57,7 @@ def application(api: FastAPI) -> FastAPI:
         demand_form,
         case,
         supply_form,
+        supply_workbook,
         grants,
         lists,
         notices,
@@ -62,6 +65,7 @@ def application(api: FastAPI) -> FastAPI:
         receipt,
         reference,
         *steward.ROOMS,
+        *accounts.ROOMS,
     ):
         portal.include_router(room.router)
     portal.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")

@@ -10,8 +10,9 @@ import yaml
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from catalog import departments
 from exchange_api.demand import information
-from exchange_api.supply import grounds, promises, supplies
+from exchange_api.supply import answer_book, answer_intake, grounds, promises, supplies
 from exchange_api.supply.deciding import Form
 from exchange_api.supply.supplies import ItemAnswer, Offered, Refusal, TaskAnswer
 from hutong.commands.acting import Acting, actor_of
@@ -112,6 +113,52 @@ def bulk(
         supplies.answer_many(session, actor, given)
         told = _told(session, [one.task for one in given])
     _echo(told)
+
+
+@app.command("export")
+def export(
+    department: Annotated[str, typer.Argument(help="Whose open items. 数源部门")],
+    out: Annotated[Path, typer.Option("--out", help="XLSX file to write. 输出文件", dir_okay=False)],
+) -> None:
+    """Write what waits for a department's answer as a workbook to fill in. 导出待答复工作簿"""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with transaction("reader") as session:
+            rows = answer_book.write(session, departments.get(session, department).id, part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    typer.echo(f"{out}  {rows} 行 rows")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Filled-in workbook. 填好的工作簿", dir_okay=False)],
+    department: Annotated[str, typer.Option("--department", help="Who answers. 数源部门")],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take the tasks without errors. 采纳没有错误的任务")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write the workbook back, marked. 标注错误的工作簿", dir_okay=False)
+    ] = None,
+    acting: Acting = None,
+) -> None:
+    """Answer tasks from a filled-in workbook; with any error nothing is taken unless --partial. 导入供给答复"""
+    with transaction("exchange") as session:
+        actor = actor_of(session, acting, departments.get(session, department).id, "provider")
+        done = answer_intake.take_in(session, actor, file, partial=partial)
+        told = _told(session, done.taken)
+    if report and done.troubles:
+        answer_book.write_report(report, done.rows, done.troubles)
+    _echo(told)
+    for one in done.troubles:
+        heading = answer_book.COLUMNS[one.column][0]
+        typer.echo(f"{one.row} 行 row  {heading}  {one.error.title('zh')}  {one.error.title('en')}", err=True)
+    typer.echo(
+        f"已答复 answered {len(done.taken)}  此前已答复 unchanged {len(done.unchanged)}  未采纳 left {len(done.left)}  错误 errors {len(done.troubles)}"
+    )
+    if done.troubles:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -60,6 +60,9 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/demands/{demand_id}/edit"): looks(demander=200),
     ("POST", "/demands/{demand_id}/{action}"): acts(authority=422),
     ("GET", "/tasks"): looks(provider=200),
+    ("GET", "/supply-workbook"): looks(provider=200),
+    ("GET", "/supply-workbook/file"): looks(provider=200),
+    ("POST", "/supply-workbook"): acts(provider=422),
     ("GET", "/tasks/{task_id}"): looks(200, **STRANGERS),
     ("POST", "/tasks/{task_id}"): acts(provider=422),
     ("POST", "/tasks/{task_id}/ask/{demand_id}"): acts(provider=422, authority=422),
@@ -82,6 +85,23 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/resources"): looks(200),
     ("GET", "/resources/{resource_id}"): looks(200),
     ("GET", "/resources/{resource_id}/changes"): looks(200),
+    ("GET", "/sign-in/next"): dict.fromkeys(ROLES, 303),
+    ("POST", "/sign-in/next"): dict.fromkeys(ROLES, 422),
+    ("GET", "/sign-in/square.svg"): dict.fromkeys(ROLES, 404),
+    ("GET", "/sign-in/oidc"): dict.fromkeys(ROLES, 404),  # no identity provider is set up
+    ("GET", "/sign-in/oidc/back"): dict.fromkeys(ROLES, 403),
+    ("GET", "/account"): looks(200),
+    ("GET", "/account/square.svg"): looks(404),
+    ("POST", "/account/acting"): acts(303),
+    ("POST", "/account/delegations/{delegation_id}/revoke"): acts(403),
+    ("POST", "/account/{action}"): acts(422),
+    ("GET", "/accounts"): looks(system_admin=200, security_admin=200),
+    ("GET", "/accounts/new"): looks(system_admin=200),
+    ("POST", "/accounts/new"): acts(system_admin=422),
+    ("GET", "/accounts/{officer_id}"): looks(system_admin=404, security_admin=404),
+    ("POST", "/accounts/{officer_id}/{action}"): acts(system_admin=403, security_admin=404),
+    ("GET", "/trail"): looks(auditor=200),
+    ("GET", "/trail/{line_id}"): looks(auditor=404),
     ("GET", "/verify"): ANYBODY,
     ("POST", "/verify"): dict.fromkeys(ROLES, 422),
     ("GET", "/reference"): ANYBODY,
@@ -142,11 +162,14 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         **dict.fromkeys(("attachment_id", "request_id", "answer_id", "clock_id", "extension_id"), "999999"),
         "dispute_id": "ZY-1900-000001",
         "grant_id": "SQ-1900-000001",
+        "officer_id": "nobody.at.all",
+        "delegation_id": "999999",
+        "line_id": "x",
         **dict.fromkeys(("ticket_id", "row_id", "number", "ruling_id", "order_id"), "999999"),
         "batch_id": "public_security.resident.000000000000",
         "recall_id": "ZH-1900-000001",
     }
-    actions = {"questions": "drop", "answers": "take", "disputes": "state", "grants": "health", "demands": "return", "pipelines": "pause"}
+    actions = {"questions": "drop", "answers": "take", "disputes": "state", "grants": "health", "demands": "return", "account": "password", "accounts": "unlock", "pipelines": "pause"}
     visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
     wrong = []
     for (method, path), expected in WALK.items():
