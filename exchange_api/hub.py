@@ -36,6 +36,8 @@ from schemas.tables.base import CHANGES_CHANNEL
 log = logging.getLogger("hutong.exchange")
 RECONNECT_S = 0.5
 SIGNER_RETRY_S = 2.0
+COLLECT_AT = (10_000, 20, 20)
+"""An answer's things go without the collector; it looks for cycles of failures and desks alone, and need not do so every few answers."""
 LOST = (
     OSError,
     TimeoutError,
@@ -128,7 +130,9 @@ class Hub:
         started = asyncio.Event()
         self._listener = asyncio.create_task(self._listen(started))
         await started.wait()
+        gc.collect()  # first, lest rubbish be kept for ever too
         gc.freeze()  # what is loaded by now stays: full collections need not walk through it while callers wait
+        gc.set_threshold(*COLLECT_AT)
         return self
 
     async def __aexit__(self, *_: object) -> None:

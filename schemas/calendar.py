@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 def today() -> date:
     """Return the current day in China."""
-    return datetime.now(UTC).astimezone(CHINA).date()
+    return datetime.now(CHINA).date()
 
 
 @dataclass(frozen=True)

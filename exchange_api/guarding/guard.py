@@ -116,8 +116,12 @@ class Guard:
         now = time.monotonic()
         for subject in subjects:
             window.add(now, subject, is_known=subject in known)
+        measures: dict[str, int] = {}  # several rules ask for the same one
         for rule in self._by_look:
-            measured = max(_MEASURES[rule.measure](window, subject) for subject in subjects)
+            if rule.measure not in measures:
+                measure = _MEASURES[rule.measure]
+                measures[rule.measure] = max([measure(window, subject) for subject in subjects])
+            measured = measures[rule.measure]
             if measured > rule.above and window.unknown_share >= rule.share and self._find(rule, asked, measured):
                 self._windows.clear(asked.application_id or "", asked.library or "")
                 return

@@ -12,6 +12,7 @@ MOST = 2_000
 WINDOWS = 64
 STEP = 3
 _CITIZEN = re.compile(r"(\d{6})(\d{4})(\d{2})(\d{2})(\d{3})[\dXx]")
+_NOWHERE = (None, None)
 _DAYS = 4_000_000
 """More than the days of ten thousand years."""
 
@@ -49,11 +50,12 @@ class Runs:
 class Window:
     """What one application looked up lately in one library."""
 
-    __slots__ = ("_days", "_events", "_order", "_seconds", "counts", "unknown")
+    __slots__ = ("_days", "_events", "_order", "_places", "_seconds", "counts", "unknown")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._events: deque[tuple[float, str]] = deque()
+        self._places: dict[str, tuple[int | None, int | None]] = {}
         self._order, self._days = Runs(), Runs()
         self.counts: dict[str, int] = {}
         self.unknown: set[str] = set()
@@ -67,18 +69,20 @@ class Window:
         if not is_known:
             self.unknown.add(subject)
         if times == 1:
-            for runs, number in zip((self._order, self._days), places(subject), strict=True):
-                if number is not None:
-                    runs.add(number)
+            in_order, in_days = self._places[subject] = places(subject)
+            if in_order is not None:
+                self._order.add(in_order)
+            if in_days is not None:
+                self._days.add(in_days)
 
     def run(self, subject: str) -> int:
         """Return how many different keys in a row stand around this one."""
-        number = places(subject)[0]
+        number = self._places.get(subject, _NOWHERE)[0]
         return 0 if number is None else self._order.around(number)
 
     def day_run(self, subject: str) -> int:
         """Return how many birth days in a row were asked for with this place and number."""
-        number = places(subject)[1]
+        number = self._places.get(subject, _NOWHERE)[1]
         return 0 if number is None else self._days.around(number)
 
     @property
@@ -93,9 +97,11 @@ class Window:
             return
         del self.counts[subject]
         self.unknown.discard(subject)
-        for runs, number in zip((self._order, self._days), places(subject), strict=True):
-            if number is not None:
-                runs.discard(number)
+        in_order, in_days = self._places.pop(subject, _NOWHERE)
+        if in_order is not None:
+            self._order.discard(in_order)
+        if in_days is not None:
+            self._days.discard(in_days)
 
 
 class Windows:

@@ -5,6 +5,7 @@ Anyone may call it, through `schemas.identifiers`. Lower-case `x` is not valid h
 
 from dataclasses import dataclass
 from datetime import date
+from operator import mul
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,8 @@ from schemas.identifiers.columns import (
 )
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_OF_ZEROS = sum(WEIGHTS) * ord("0")
+"""What seventeen zeros weigh, as bytes: taken off, digits need not be made numbers one by one."""
 CHECK_CHARACTERS = "10X98765432"
 EARLIEST_BIRTH_YEAR = 1800  # nobody on record was born earlier; a smaller year is a typing error
 # GB/T 2260 provinces, and 81–83, which residence permits of Hong Kong, Macao and Taiwan residents carry; no two-digit code was ever abolished
@@ -77,7 +80,7 @@ def citizen_id_check_digit(first17: str) -> str:
         raise Invalid("identifier.length", kind="citizen id without check character", expected=17, found=len(first17))
     if not (first17.isascii() and first17.isdigit()):
         raise Invalid("identifier.characters", kind="citizen id")
-    return CHECK_CHARACTERS[sum(int(digit) * weight for digit, weight in zip(first17, WEIGHTS, strict=True)) % 11]
+    return CHECK_CHARACTERS[(sum(map(mul, first17.encode(), WEIGHTS)) - _OF_ZEROS) % 11]
 
 
 def citizen_id_from_15(text15: str) -> str:
