@@ -30,17 +30,25 @@ class WireSettings(HutongSettings):
 
 
 class Room:
-    """The connections of one worker that have begun something and not finished it: heads and bodies under way, longest waiting first."""
+    """The connections of one worker that are not being answered: heads and bodies under way, and those at rest after an answer; longest waiting first."""
 
     def __init__(self, settings: WireSettings, body_s: float) -> None:
         self.settings, self._body_s = settings, body_s
         self.heads: dict[Connection, float] = {}
         self.bodies: dict[Connection, float] = {}
+        self.resting: dict[Connection, float] = {}
 
     def make_way(self, newcomer: "Connection", count: int) -> None:
-        """Let somebody go where there are more than may be held."""
-        if count > self.settings.api_connections:
-            next(iter(self.heads), newcomer).transport.abort()
+        """Let somebody go where there are more than may be held: half a head, else one at rest, else half a body; only then who has just come."""
+        if count <= self.settings.api_connections:
+            return
+        eldest = (next(iter(waiting), newcomer) for waiting in (self.heads, self.resting, self.bodies))
+        next((one for one in eldest if one is not newcomer), newcomer).give_way()
+
+    def forget(self, connection: "Connection") -> None:
+        """Know no more of a connection."""
+        for waiting in (self.heads, self.resting, self.bodies):
+            waiting.pop(connection, None)
 
     def sweep(self, now: float) -> None:
         """Let those go whose time is over; a body gets a moment more, so that whoever reads it can refuse in due form."""
@@ -75,13 +83,15 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the room."""
-        self._forget()
+        self.room.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on, and note what stays incomplete."""
         if self._is_away:
             return
+        if self.room.resting:
+            self.room.resting.pop(self, None)
         super().data_received(data)
         if self._is_in_head:
             self.room.heads.setdefault(self, self.loop.time())
@@ -90,6 +100,10 @@ class Connection(HttpToolsProtocol):
                 self.turn_away(431)
         elif self._is_in_body:
             self.room.bodies.setdefault(self, self.loop.time())
+        elif (
+            self.cycle is None or self.cycle.response_complete
+        ):  # an empty line: it stopped uvicorn's clock and began nothing
+            self.room.heads.setdefault(self, self.loop.time())
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -124,14 +138,23 @@ class Connection(HttpToolsProtocol):
         if not self._is_away:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Rest, unless more has come already."""
+        super().on_response_complete()
+        is_busy = self._is_in_head or self._is_in_body or not self.cycle.response_complete
+        if not (is_busy or self._is_away or self.transport.is_closing()):
+            self.room.resting[self] = self.loop.time()
+
+    def give_way(self) -> None:
+        """End at once, and count as gone from now on."""
+        self._is_away = True
+        self.room.forget(self)
+        self.transport.abort()
+
     def turn_away(self, status: int | None) -> None:
         """End the connection: with a bare status where no answer has begun, else without a word."""
         self._is_away = True
-        self._forget()
+        self.room.forget(self)
         if status is not None and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
-
-    def _forget(self) -> None:
-        self.room.heads.pop(self, None)
-        self.room.bodies.pop(self, None)
