@@ -302,10 +302,9 @@ def serve() -> Callable[[dict[str, str], Path], AbstractContextManager[str]]:
     return serving
 
 
-@pytest.fixture(scope="session")
-def exchange_site(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """The running exchange of this test session."""
-    url, folder = new_database(), tmp_path_factory.mktemp("exchange")
+@contextlib.contextmanager
+def exchange_on(url: URL, folder: Path) -> Iterator[Exchange]:
+    """A running exchange on an empty database."""
     upgrade(url)
     engine = create_engine(url)
     signers = {name: SoftwareSigner.generate("ed25519") for name in ("housing.desk", "market.portal")}
@@ -322,6 +321,13 @@ def exchange_site(new_database: Callable[[], URL], tmp_path_factory: pytest.Temp
         callers = signers["housing.desk"], signers["market.portal"]
         yield Exchange(f"http://{authority}", authority, engine, published, *callers, log, environment)
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def exchange_site(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """The running exchange of this test session."""
+    with exchange_on(new_database(), tmp_path_factory.mktemp("exchange")) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
