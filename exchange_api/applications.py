@@ -50,10 +50,11 @@ def register_key(session: Session, application_id: str, public_key: Jwk | str | 
 
 def end_key(session: Session, application_id: str, keyid: str, *, compromised: bool = False) -> ApplicationKey:
     """Take a key out of use at once (retired, or revoked when compromised); what it signed stays provable. With an application's last key its grants are
-    suspended until it registers another. Raises Invalid application.key_unknown.
+    suspended until it registers another. That a retired key's private part leaked may be said later. Raises Invalid application.key_unknown.
     """
     found = session.get(ApplicationKey, keyid, with_for_update=True)
-    if found is None or found.application_id != application_id or found.state != "active":
+    endable = ("active", "retired") if compromised else ("active",)
+    if found is None or found.application_id != application_id or found.state not in endable:
         raise Invalid("application.key_unknown", application=application_id, keyid=keyid)
     found.state, found.ended_at = "revoked" if compromised else "retired", datetime.now(UTC)
     session.flush()

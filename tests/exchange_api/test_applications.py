@@ -1,5 +1,7 @@
 """Application systems and their keys: registered once, ended at once, never mixed up."""
 
+import json
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -40,6 +42,19 @@ def test_an_ended_key_never_comes_back(desk: Session) -> None:
     assert applications.end_key(desk, "desk.application", key.keyid, compromised=True).state == "revoked"
     _refused("application.key_taken", lambda: applications.register_key(desk, "desk.application", key.jwk))
     _refused("application.key_unknown", lambda: applications.end_key(desk, "desk.application", key.keyid))
+
+
+def test_a_retired_keys_leak_is_said_later_and_entered_in_the_log(desk: Session) -> None:
+    key = SoftwareSigner.generate().public
+    applications.register_key(desk, "desk.application", key.jwk)
+    assert applications.end_key(desk, "desk.application", key.keyid).state == "retired"
+    _refused("application.key_unknown", lambda: applications.end_key(desk, "desk.application", key.keyid))
+    assert applications.end_key(desk, "desk.application", key.keyid, compromised=True).state == "revoked"
+    _refused(
+        "application.key_unknown", lambda: applications.end_key(desk, "desk.application", key.keyid, compromised=True)
+    )
+    steps = desk.scalars(select(Entry).where(Entry.application_id == "desk.application").order_by(Entry.id)).all()
+    assert [json.loads(one.document)["facts"]["state"] for one in steps] == ["active", "retired", "revoked"]
 
 
 def test_a_key_of_another_application_is_refused(desk: Session) -> None:
