@@ -15,7 +15,7 @@ PORTAL = Path(__file__).parent
 VENDOR = PORTAL / "static" / "vendor"
 REPOSITORY = PORTAL.parent.parent
 FILES = {
-    "echarts.min.js": "echarts/dist/echarts.simple.min.js",
+    "echarts.common.min.js": "echarts/dist/echarts.common.min.js",
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
     "swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",

@@ -60,7 +60,7 @@ def environment(language: Language) -> Environment:
     settings = PortalSettings()
     made.globals |= {
         "language": language, "languages": LANGUAGES, "owner": settings.portal_owner, "has_htmx": "htmx.min.js" in assets.found(),
-        "has_charts": "echarts.min.js" in assets.found(),
+        "has_charts": "echarts.common.min.js" in assets.found(),
         "state_tone": words.STATE_TONE, "answer_tone": ANSWER_TONE, "version_tone": words.VERSION_TONE, "query": _query,
     }  # fmt: skip
     return made
