@@ -15,6 +15,7 @@ from exchange_api.accounts.sign_ins import SignedIn as SignedIn
 from exchange_api.accounts.sign_ins import current as current
 from exchange_api.accounts.sign_ins import sign_in as sign_in
 from exchange_api.accounts.sign_ins import sign_out as sign_out
+from exchange_api.accounts.sign_ins import way_of as way_of
 from schemas.errors import Invalid
 from schemas.tables.operations import Officer
 

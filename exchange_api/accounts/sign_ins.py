@@ -150,6 +150,11 @@ def current(session: Session, cookie: str | None) -> SignedIn | None:
     return SignedIn(actor, officer.name, department.name, officer.language, found.csrf_token, name)
 
 
+def way_of(session: Session, cookie: str | None) -> str | None:
+    """Return how the sign-in of this cookie came: password or oidc; None when there is none."""
+    return session.scalar(select(OfficerSession.way).where(OfficerSession.id == digest(cookie))) if cookie else None
+
+
 def sign_out(session: Session, cookie: str | None) -> None:
     """End the sign-in of this cookie."""
     if cookie:

@@ -100,12 +100,17 @@ def every(session: Session, sought: Sought, most: int) -> Iterable[TrailLine]:
     return session.scalars(query.execution_options(yield_per=1000))
 
 
+def is_id(written: str) -> bool:
+    """Return whether this can be the id of a line."""
+    try:
+        return str(UUID(written)) == written
+    except ValueError:
+        return False
+
+
 def get(session: Session, line_id: str) -> TrailLine | None:
     """Return one line, None when there is none of this id."""
-    try:
-        return session.get(TrailLine, UUID(line_id))
-    except ValueError:
-        return None
+    return session.get(TrailLine, UUID(line_id)) if is_id(line_id) else None
 
 
 def _fitting(sought: Sought) -> Select[TrailLine]:

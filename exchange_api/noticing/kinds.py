@@ -28,6 +28,8 @@ KINDS: dict[str, dict[Language, str]] = {
     "credit": {"zh": "社会信用", "en": "Credit"},
     "certificate": {"zh": "电子证照", "en": "Certificates"},
     "legacy": {"zh": "旧接口", "en": "Legacy door"},
+    "delegation": {"zh": "代理", "en": "Standing in"},
+    "supervision": {"zh": "监察考核", "en": "Supervision"},
     "notices": {"zh": "通知方式", "en": "Ways of notices"},
 }
 OTHER: dict[Language, str] = {"zh": "其他", "en": "Other"}
@@ -37,7 +39,7 @@ SEVERITY: tuple[tuple[str, str], ...] = (
     ("*.supervised", "urgent"), ("*_asked", "action"), ("*.proposed", "action"), ("*_due", "action"), ("*.missing", "action"),
     ("*.joined", "action"), ("*.negotiating", "action"), ("*.adjudicating", "action"),
     ("*.opened", "action"), ("*_opened", "action"), ("*_review", "action"), ("*due_soon", "action"), ("*_yellow", "action"),
-    ("*_green", "action"), ("*.asked", "action"), ("*.raised", "action"), ("demand.submitted", "action"), ("demand.returned", "action"),
+    ("*_green", "action"), ("*.asked", "action"), ("*.raised", "action"), ("*_raised", "action"), ("demand.submitted", "action"), ("demand.returned", "action"),
     ("demand.needs_information", "action"), ("demand.offered", "action"), ("demand.provided", "action"), ("version.returned", "action"),
     ("version.affected", "action"), ("version.drifted", "action"), ("certificate.*", "action"),
 )  # fmt: skip

@@ -26,6 +26,7 @@ from exchange_api.portal.pages import (
     signing_in,
     steps,
     steward,
+    supervision,
     supply_form,
     supply_workbook,
     workbench,
@@ -65,6 +66,7 @@ def application(api: FastAPI) -> FastAPI:
         receipt,
         reference,
         *steward.ROOMS,
+        *supervision.ROOMS,
         *accounts.ROOMS,
     ):
         portal.include_router(room.router)

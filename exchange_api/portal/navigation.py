@@ -53,8 +53,25 @@ MENU = (
         ),
     ),
     Group(
+        N_("账号与审计"),
+        (
+            Entry("/portal/accounts", N_("账号管理"), ("system_admin", "security_admin")),
+            Entry("/portal/trail", N_("操作记录"), ("auditor",)),
+        ),
+    ),
+    Group(
+        N_("监察考核"),
+        (
+            Entry("/portal/supervision", N_("监察"), ("authority", "auditor")),
+            Entry("/portal/supervision/own", N_("本部门考核"), ("demander", "provider")),
+            Entry("/portal/supervision/objections", N_("考核异议"), ("authority", "auditor", "demander", "provider")),
+            Entry("/portal/reports", N_("监察周报"), ("authority", "auditor")),
+        ),
+    ),
+    Group(
         N_("工具"),
         (
+            Entry("/portal/account", N_("我的账号")),
             Entry("/portal/verify", N_("回执验真")),
             Entry("/portal/reference", N_("接口文档")),
         ),

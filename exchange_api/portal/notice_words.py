@@ -3,6 +3,8 @@
 from exchange_api.portal.language import N_
 
 NOTICE = {
+    "delegation.begun": N_("%(officer)s 委托 %(deputy)s 代办，至 %(until)s"),
+    "delegation.revoked": N_("%(officer)s 已终止对 %(deputy)s 的代办委托"),
     "information.asked": N_("需求 %(demand)s 须补充说明（%(request)s），答复期间对方计时暂停"),
     "information.told": N_("需求 %(demand)s 已补充说明（%(request)s），请继续办理"),
     "information.dropped": N_("需求 %(demand)s 不再需要补充说明（%(request)s）"),
@@ -118,4 +120,10 @@ NOTICE = {
     "task.item_gone": N_("目录已撤销，%(items)s 改询其他数源：%(purpose)s"),
     "answer.fulfilled": N_("数源部门已兑现 %(item)s：%(purpose)s"),
     "answer.given_up": N_("数源部门放弃提供 %(item)s（%(why)s）：%(purpose)s"),
+    "supervision.scored": N_("%(week)s 考核得分 %(score)s，如认为统计有误可在期限内提出异议"),
+    "supervision.reported": N_("%(week)s 监察周报已生成"),
+    "supervision.objection_raised": N_("对 %(week)s 考核得分的异议 %(objection)s 待复核，请于 %(due)s 前办理"),
+    "supervision.objection_upheld": N_("对 %(week)s 考核得分的异议 %(objection)s 已采纳，得分已更正"),
+    "supervision.objection_rejected": N_("对 %(week)s 考核得分的异议 %(objection)s 已驳回"),
+    "supervision.objection_withdrawn": N_("对 %(week)s 考核得分的异议 %(objection)s 已撤回"),
 }

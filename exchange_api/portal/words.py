@@ -6,6 +6,7 @@ Called by `rendering` and pages.
 from collections.abc import Mapping
 from typing import Any
 
+from exchange_api.portal.accounts_words import ACCOUNT_STATE, DEED, SIGN_IN_WAY
 from exchange_api.portal.language import N_
 from exchange_api.portal.matching_words import MISSING as MISSING
 from exchange_api.portal.matching_words import REASON as REASON
@@ -14,6 +15,7 @@ from exchange_api.portal.notice_words import NOTICE as NOTICE
 from exchange_api.portal.proof_words import CHECK as CHECK
 from exchange_api.portal.step_words import STEP_TABLES
 from exchange_api.portal.steward_words import STEWARD_TABLES
+from exchange_api.portal.supervision_words import SUPERVISION_TABLES
 from schemas.library import LIBRARIES, library
 
 STATE = {
@@ -178,7 +180,9 @@ TABLES: Mapping[str, Mapping[Any, str]] = {
     "form": FORM, "form_help": FORM_HELP, "sharing": SHARING, "sensitivity": SENSITIVITY, "cycle": CYCLE, "data_type": DATA_TYPE,
     "material_source": MATERIAL_SOURCE, "lamp": LAMP, "entry_kind": ENTRY_KIND, "library": LIBRARY, "mask": MASK, "field": FIELD,
     "diff_kind": DIFF_KIND, "found_in": FOUND_IN, "item_field": ITEM_FIELD, "secrecy": SECRECY,
+    "account_state": ACCOUNT_STATE, "sign_in_way": SIGN_IN_WAY, "deed": DEED,
     **STEP_TABLES,
+    **SUPERVISION_TABLES,
     **STEWARD_TABLES,
 }  # fmt: skip
 
