@@ -1,7 +1,7 @@
 """Why: one durable entry per answer, before the answer leaves. Delivery, keyring and the desks write entries here; nobody changes one.
 
 An entry is canonical JSON (RFC 8785's subset without floats): ids, keyed hashes of subjects, digests, signatures. No personal data: subjects enter
-through `subject_hash` only. The unique (keyid, nonce) is the replay guard. Group commit: `INSERT_SQL` with `entry_columns(rows)` for asyncpg.
+through `subject_hash` only. A unique (keyid, nonce) in each month is the replay guard. Group commit: `INSERT_SQL` with `entry_columns(rows)` for asyncpg.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ INSERT INTO evidence.entries
     (id, at, kind, application_id, keyid, nonce, request_id, grant_id, library, status, code, document)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::smallint[], $11::text[], $12::bytea[])
-ON CONFLICT (keyid, nonce) DO NOTHING RETURNING id
+ON CONFLICT DO NOTHING RETURNING id
 """
 """For asyncpg: N entries in one statement; an id that does not come back was a replay."""
 _INSERT = text(re.sub(r"\$(\d+)::(\w+)\[\]", r"CAST(:c\1 AS \2[])", INSERT_SQL))

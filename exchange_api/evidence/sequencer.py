@@ -6,6 +6,7 @@ rolls all of it back and the entries are still pending. `hutong` runs `run_seque
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from exchange_api.evidence.checkpoint import Checkpoint as CheckpointText
 from exchange_api.evidence.checkpoint import sign_checkpoint
 from exchange_api.evidence.log import LogSettings, newest_checkpoint, read_tiles
 from exchange_api.evidence.merkle import Node, span_nodes, span_root
+from exchange_api.evidence.months import keep_months
 from exchange_api.evidence.noting import MOST
 from exchange_api.evidence.paths import note_paths
 from exchange_api.evidence.subjects import note_subjects
@@ -48,6 +50,9 @@ INSERT INTO evidence.tiles (level, index, hashes)
 SELECT * FROM unnest(CAST(:levels AS smallint[]), CAST(:indexes AS bigint[]), CAST(:hashes AS bytea[]))
 ON CONFLICT (level, index) DO UPDATE SET hashes = EXCLUDED.hashes
 """)
+
+MONTHS_S = 3_600
+"""Seconds between two looks whether the next months of entries are there."""
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +96,13 @@ def sequence_once(session: Session, signer: HubSigner, origin: str, most: int = 
 def run_sequencer(stop_event: threading.Event, interval: float | None = None) -> None:
     """Sequence until told to stop, as role `sequencer`; goes on at once while there is more, and outlives a database that is away for a while."""
     settings, origin = SequencerSettings(), LogSettings().log_origin
-    pause = interval or settings.sequencer_interval_s
+    pause, looked_at = interval or settings.sequencer_interval_s, float("-inf")
     while not stop_event.is_set():
         try:
+            if time.monotonic() - looked_at > MONTHS_S:
+                with transaction("sequencer") as session:
+                    keep_months(session)
+                looked_at = time.monotonic()
             with transaction("sequencer") as session:
                 added = sequence_once(session, log_signer(session), origin, settings.sequencer_batch)
             with transaction("sequencer") as session:  # apart: a proof does not wait for the paths

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, CheckConstraint, Computed, Identity, Index, SmallInteger, UniqueConstraint, event, text
+from sqlalchemy import DDL, CheckConstraint, Computed, Identity, SmallInteger, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base, tell_changes
+from schemas.tables.evidence_months import MONTHS
 
 
 class SigningKey(Base):
@@ -36,18 +37,8 @@ class Entry(Base):
     """One entry per answer: `document` is the canonical JSON that the log commits to, the other columns serve look-ups."""
 
     __tablename__ = "entries"
-    __table_args__ = (
-        UniqueConstraint("keyid", "nonce", name="uq_entries_keyid_nonce"),
-        # one answer per question: a repeated request id finds the first receipt (repetitions and dry runs carry a code)
-        Index(
-            "uq_entries_keyid_request_id",
-            "keyid",
-            "request_id",
-            unique=True,
-            postgresql_where=text("kind = 'answer' AND code IS NULL"),
-        ),
-        {"schema": "evidence"},
-    )
+    # a month has its own unique indexes on (keyid, nonce) and (keyid, request_id) of answers: see evidence_months
+    __table_args__ = ({"schema": "evidence", "postgresql_partition_by": "RANGE (id)"},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, comment="Receipt id, UUID version 7.")
     at: Mapped[datetime]
@@ -175,6 +166,7 @@ STATEMENTS: tuple[str, ...] = (
     *(sql for table in INSERT_ONLY for sql in (_FORBID, _FORBID_ON.format(table=f"evidence.{table.__tablename__}"))),
     _QUEUE,
     _QUEUE_ON,
+    *MONTHS,
 )
 """The triggers as plain SQL (with `%` doubled), for a migration that does not use `metadata.create_all`; tables must exist."""
 
@@ -188,4 +180,6 @@ for _model in INSERT_ONLY:
     _listen(_model, _FORBID_ON.format(table=f"evidence.{_model.__tablename__}"))
 _listen(Entry, _QUEUE)
 _listen(Entry, _QUEUE_ON)
+for _statement in MONTHS:
+    _listen(Entry, _statement)
 tell_changes(SigningKey)

@@ -289,15 +289,13 @@ CREATE TABLE evidence.entries (
 	code TEXT, 
 	document BYTEA NOT NULL, 
 	leaf_hash BYTEA GENERATED ALWAYS AS (sha256('\x00'::bytea || document)) STORED NOT NULL, 
-	CONSTRAINT pk_entries PRIMARY KEY (id), 
-	CONSTRAINT uq_entries_keyid_nonce UNIQUE (keyid, nonce)
-);
+	CONSTRAINT pk_entries PRIMARY KEY (id)
+)
+ PARTITION BY RANGE (id);
 
 CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
 
 CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
-
-CREATE UNIQUE INDEX uq_entries_keyid_request_id ON evidence.entries (keyid, request_id) WHERE kind = 'answer' AND code IS NULL;
 
 COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
 
@@ -320,6 +318,65 @@ INSERT INTO evidence.pending (entry_id, leaf_hash) SELECT id, leaf_hash FROM add
 
 CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries();
+
+CREATE SCHEMA IF NOT EXISTS evidence_months;
+
+CREATE OR REPLACE FUNCTION evidence.first_id(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
+SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid $$;
+
+CREATE OR REPLACE FUNCTION evidence.look_across() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+IF NEW.keyid IS NULL THEN RETURN NEW; END IF;
+PERFORM pg_advisory_xact_lock(hashtextextended(NEW.keyid || coalesce(NEW.nonce, ''), 7311006));
+PERFORM pg_advisory_xact_lock(hashtextextended(NEW.keyid || coalesce(NEW.request_id, ''), 7311007));
+IF EXISTS (SELECT FROM evidence.entries e WHERE e.id >= TG_ARGV[0]::uuid AND e.id < TG_ARGV[1]::uuid AND e.keyid = NEW.keyid AND e.nonce = NEW.nonce)
+    OR (NEW.kind = 'answer' AND NEW.code IS NULL AND EXISTS (SELECT FROM evidence.entries e WHERE e.id >= TG_ARGV[0]::uuid AND e.id < TG_ARGV[1]::uuid
+        AND e.keyid = NEW.keyid AND e.request_id = NEW.request_id AND e.kind = 'answer' AND e.code IS NULL))
+THEN RETURN NULL; END IF;
+RETURN NEW; END $$;
+
+CREATE OR REPLACE FUNCTION evidence.guard_month(part text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+EXECUTE format('CREATE UNIQUE INDEX uq_%1$s_keyid_nonce ON evidence_months.%1$I (keyid, nonce)', part);
+EXECUTE format('CREATE UNIQUE INDEX uq_%1$s_keyid_request_id ON evidence_months.%1$I (keyid, request_id) WHERE kind = ''answer'' AND code IS NULL', part);
+EXECUTE format('CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence_months.%I
+    FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change()', part);
+END $$;
+
+CREATE OR REPLACE FUNCTION evidence.keep_months(begun timestamptz, ahead int) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '3s' AS $$
+DECLARE low timestamptz; high timestamptz; part text; made int := 0;
+BEGIN
+PERFORM pg_advisory_xact_lock(7311005);
+FOR i IN 0..ahead LOOP
+    low := (date_trunc('month', begun AT TIME ZONE 'UTC') + make_interval(months => i)) AT TIME ZONE 'UTC';
+    high := (low AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC';
+    part := 'entries_' || to_char(low AT TIME ZONE 'UTC', 'YYYY_MM');
+    CONTINUE WHEN to_regclass('evidence_months.' || part) IS NOT NULL OR EXISTS (SELECT FROM evidence_months.entries_rest
+        WHERE id >= evidence.first_id(low) AND id < evidence.first_id(high)); -- what came before its month was made stays in the rest
+    EXECUTE format('CREATE TABLE evidence_months.%I (LIKE evidence.entries INCLUDING ALL)', part);
+    PERFORM evidence.guard_month(part);
+    EXECUTE format('CREATE TRIGGER look_back BEFORE INSERT ON evidence_months.%I FOR EACH ROW WHEN (NEW.id < %L::uuid)
+        EXECUTE FUNCTION evidence.look_across(%L, %L)', part, evidence.first_id(low + interval '1 day'),
+        evidence.first_id(low - interval '1 day'), evidence.first_id(low));
+    EXECUTE format('CREATE TRIGGER look_ahead BEFORE INSERT ON evidence_months.%I FOR EACH ROW WHEN (NEW.id >= %L::uuid)
+        EXECUTE FUNCTION evidence.look_across(%L, %L)', part, evidence.first_id(high - interval '15 minutes'),
+        evidence.first_id(high), evidence.first_id(high + interval '15 minutes'));
+    EXECUTE format('ALTER TABLE evidence.entries ATTACH PARTITION evidence_months.%I FOR VALUES FROM (%L) TO (%L)', part,
+        evidence.first_id(low), evidence.first_id(high));
+    made := made + 1;
+END LOOP;
+RETURN made; END $$;
+
+REVOKE EXECUTE ON FUNCTION evidence.keep_months, evidence.guard_month FROM PUBLIC;
+
+CREATE TABLE evidence_months.entries_rest (LIKE evidence.entries INCLUDING ALL);
+
+SELECT evidence.guard_month('entries_rest');
+
+ALTER TABLE evidence.entries ATTACH PARTITION evidence_months.entries_rest DEFAULT;
+
+SELECT evidence.keep_months(now(), 2);
 
 CREATE TABLE evidence.pending (
 	position BIGINT GENERATED ALWAYS AS IDENTITY, 

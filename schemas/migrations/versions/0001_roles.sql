@@ -38,6 +38,7 @@ GRANT INSERT ON evidence.entries TO hutong_sequencer;
 GRANT INSERT, UPDATE ON evidence.paths, evidence.path_entries, evidence.path_mark TO hutong_sequencer;
 GRANT INSERT, UPDATE ON evidence.subject_entries, evidence.subject_mark TO hutong_sequencer;
 GRANT DELETE ON evidence.pending TO hutong_sequencer; -- its inbox, filled by trigger
+GRANT EXECUTE ON FUNCTION evidence.keep_months TO hutong_sequencer; -- months of entries to come
 
 GRANT SELECT ON operations.notices TO hutong_reader;
 GRANT SELECT ON operations.steward_rules TO hutong_ingest, hutong_reader;
