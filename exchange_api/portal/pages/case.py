@@ -15,10 +15,11 @@ from starlette.datastructures import FormData, UploadFile
 from exchange_api.demand import attachments, demands, reopening
 from exchange_api.dispute import disputes
 from exchange_api.grant import grants
-from exchange_api.portal import case_view, reading
+from exchange_api.portal import case_view, reading, trouble
 from exchange_api.portal.pages import demand_form
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import leads_to, page
+from exchange_api.portal.trouble import Trouble
 from exchange_api.portal.visit import DemanderVisit, FileForm, Form, OfficerVisit, Visit, text_of, texts_of
 from exchange_api.supply import supplies
 from schemas.errors import Invalid
@@ -33,7 +34,13 @@ router = APIRouter()
 def show(visit: OfficerVisit, demand_id: str) -> Response:
     """Show a case to those it concerns."""
     demand = reading.concerned_demand(visit.session, visit.actor, demand_id)
-    return page(visit, "case.html", demand=demand, **_facts(visit, demand))
+    return page(visit, "case.html", demand=demand, trouble=None, **_facts(visit, demand))
+
+
+@trouble.shows("demands")
+def _troubled(visit: Visit, demand_id: str, what: Trouble) -> Response:
+    demand = reading.concerned_demand(visit.session, visit.actor, demand_id)
+    return page(visit, "case.html", what.error.status, demand=demand, trouble=what, **_facts(visit, demand))
 
 
 @router.get("/demands/{demand_id}/edit")
@@ -57,10 +64,13 @@ def attach(visit: DemanderVisit, form: FileForm, demand_id: str) -> Response:
     reading.concerned_demand(visit.session, visit.actor, demand_id)
     file = form.get("file")
     content = file.file.read() if isinstance(file, UploadFile) else b""
-    if not isinstance(file, UploadFile) or not content:
-        raise Invalid("portal.no_file")
-    attachments.attach(visit.session, visit.actor, demand_id, file.filename or "", content)
-    return leads_to(f"/portal/demands/{demand_id}")
+
+    def keep() -> None:
+        if not isinstance(file, UploadFile) or not content:
+            raise Invalid("portal.no_file")
+        attachments.attach(visit.session, visit.actor, demand_id, file.filename or "", content)
+
+    return trouble.take(visit, form, f"/portal/demands/{demand_id}", keep)
 
 
 @router.post("/demands/{demand_id}/files/{attachment_id}/remove")
@@ -77,8 +87,8 @@ def act(visit: OfficerVisit, form: Form, demand_id: str, action: str) -> Respons
     if action not in STEPS:
         raise Invalid("portal.page_unknown")
     reading.concerned_demand(visit.session, visit.actor, demand_id)
-    STEPS[action](visit, demand_id, form)
-    return leads_to("/portal/demands" if action == "discard" else f"/portal/demands/{demand_id}")
+    done = trouble.take(visit, form, f"/portal/demands/{demand_id}", lambda: STEPS[action](visit, demand_id, form))
+    return leads_to("/portal/demands") if action == "discard" and done.status_code == 303 else done
 
 
 def _facts(visit: Visit, demand: Demand) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from starlette.datastructures import FormData
 
 from exchange_api.desk_api import sight
 from exchange_api.grant import certifying, flags, grants, health, life, quota_requests, use
-from exchange_api.portal import grant_lists, grant_view, reading
+from exchange_api.portal import grant_lists, grant_view, reading, trouble
 from exchange_api.portal.language import N_
 from exchange_api.portal.pages.lists import AskedDep, Format, show_table
 from exchange_api.portal.pages.steps import number_of
-from exchange_api.portal.rendering import leads_to, page
+from exchange_api.portal.rendering import page
+from exchange_api.portal.trouble import Trouble
 from exchange_api.portal.visit import Form, OfficerVisit, Visit, text_of
 from schemas.errors import Denied, Invalid
 from schemas.tables.exchange import Application, Demand, Grant
@@ -36,7 +37,13 @@ def show_all(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Respons
 def show(visit: OfficerVisit, grant_id: str) -> Response:
     """Show one grant with its use, suspensions, wishes and steps."""
     sight.require(visit.session, visit.actor, "grant", grant_id)
-    return page(visit, "grant.html", **_facts(visit, visit.session.get_one(Grant, grant_id)))
+    return page(visit, "grant.html", trouble=None, **_facts(visit, visit.session.get_one(Grant, grant_id)))
+
+
+@trouble.shows("grants")
+def _troubled(visit: Visit, grant_id: str, what: Trouble) -> Response:
+    facts = _facts(visit, visit.session.get_one(Grant, grant_id))
+    return page(visit, "grant.html", what.error.status, trouble=what, **facts)
 
 
 def _facts(visit: Visit, grant: Grant) -> dict[str, Any]:
@@ -59,8 +66,7 @@ def act(visit: OfficerVisit, form: Form, grant_id: str, action: str) -> Response
     if action not in STEPS:
         raise Invalid("portal.page_unknown")
     sight.require(visit.session, visit.actor, "grant", grant_id)
-    STEPS[action](visit, grant_id, form)
-    return leads_to(f"/portal/grants/{grant_id}")
+    return trouble.take(visit, form, f"/portal/grants/{grant_id}", lambda: STEPS[action](visit, grant_id, form))
 
 
 @router.post("/quota/{request_id}/{decision}")
@@ -68,12 +74,15 @@ def decide(visit: OfficerVisit, form: Form, request_id: int, decision: Literal["
     """Approve a wish for more use, or decline it."""
     sight.require(visit.session, visit.actor, "request", str(request_id))
     grant_id = visit.session.get_one(QuotaRequest, request_id).grant_id
-    if decision == "approve":
-        quota, until = number_of(text_of(form, "quota"), "quota"), day_of(form, "until")
-        quota_requests.approve(visit.session, visit.actor, request_id, quota, until)
-    else:
-        quota_requests.decline(visit.session, visit.actor, request_id, _why(form))
-    return leads_to(f"/portal/grants/{grant_id}")
+
+    def said() -> None:
+        if decision == "approve":
+            quota, until = number_of(text_of(form, "quota"), "quota"), day_of(form, "until")
+            quota_requests.approve(visit.session, visit.actor, request_id, quota, until)
+        else:
+            quota_requests.decline(visit.session, visit.actor, request_id, _why(form))
+
+    return trouble.take(visit, form, f"/portal/grants/{grant_id}", said)
 
 
 def day_of(form: FormData, name: str) -> date:

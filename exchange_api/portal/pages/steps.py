@@ -13,7 +13,7 @@ from exchange_api.demand import information, offers
 from exchange_api.desk_api import sight
 from exchange_api.dispute import disputes
 from exchange_api.dispute.disputes import Ruling
-from exchange_api.portal.rendering import leads_to
+from exchange_api.portal import trouble
 from exchange_api.portal.visit import Form, OfficerVisit, Visit, own_address, text_of
 from exchange_api.supply import promises
 from exchange_api.supply.supplies import Offered, Refusal
@@ -28,19 +28,19 @@ Said = Callable[[str], str]
 def ask(visit: OfficerVisit, form: Form, task_id: str, demand_id: str) -> Response:
     """Ask a demander for information."""
     sight.require(visit.session, visit.actor, "task", task_id)
-    information.ask(visit.session, visit.actor, task_id, demand_id, text_of(form, "why"))
-    return leads_to(own_address(text_of(form, "back")))
+    return _taken(
+        visit, form, lambda: information.ask(visit.session, visit.actor, task_id, demand_id, text_of(form, "why"))
+    )
 
 
 @router.post("/questions/{request_id}/{action}")
 def question(visit: OfficerVisit, form: Form, request_id: str, action: Literal["tell", "drop"]) -> Response:
     """Answer a question, or take it back."""
     sight.require(visit.session, visit.actor, "information", request_id)
+    why = text_of(form, "why")
     if action == "tell":
-        information.tell(visit.session, visit.actor, request_id, text_of(form, "why"))
-    else:
-        information.drop(visit.session, visit.actor, request_id, text_of(form, "why") or None)
-    return leads_to(own_address(text_of(form, "back")))
+        return _taken(visit, form, lambda: information.tell(visit.session, visit.actor, request_id, why))
+    return _taken(visit, form, lambda: information.drop(visit.session, visit.actor, request_id, why or None))
 
 
 @router.post("/answers/{answer_id}/{action}")
@@ -59,16 +59,18 @@ def dispute(visit: OfficerVisit, form: Form, dispute_id: str, action: str) -> Re
 def extend(visit: OfficerVisit, form: Form, clock_id: int) -> Response:
     """Ask for more days."""
     sight.require(visit.session, visit.actor, "clock", str(clock_id))
-    extensions.ask(visit.session, visit.actor, clock_id, number_of(text_of(form, "days"), "days"), text_of(form, "why"))
-    return leads_to(own_address(text_of(form, "back")))
+    days, why = text_of(form, "days"), text_of(form, "why")
+    return _taken(
+        visit, form, lambda: extensions.ask(visit.session, visit.actor, clock_id, number_of(days, "days"), why)
+    )
 
 
 @router.post("/extensions/{extension_id}/{decision}")
 def decide(visit: OfficerVisit, form: Form, extension_id: int, decision: Literal["consent", "decline"]) -> Response:
     """Consent to an extension, or decline it."""
     sight.require(visit.session, visit.actor, "extension", str(extension_id))
-    extensions.decide(visit.session, visit.actor, extension_id, decision == "consent", text_of(form, "why") or None)
-    return leads_to(own_address(text_of(form, "back")))
+    is_granted, why = decision == "consent", text_of(form, "why") or None
+    return _taken(visit, form, lambda: extensions.decide(visit.session, visit.actor, extension_id, is_granted, why))
 
 
 def number_of(text: str, name: str) -> int:
@@ -90,8 +92,12 @@ def _step(visit: Visit, form: Form, case: tuple[str, int | str], taken: Taken | 
     def said(name: str) -> str:
         return text_of(form, name)[:LONGEST]
 
-    taken(visit, number, said)
-    return leads_to(own_address(said("back")))
+    return _taken(visit, form, lambda: taken(visit, number, said))
+
+
+def _taken(visit: Visit, form: Form, step: Callable[[], object]) -> Response:
+    """Take a step and lead back to where its form stood, or show there why not."""
+    return trouble.take(visit, form, own_address(text_of(form, "back")), step)
 
 
 def _fulfil(visit: Visit, answer_id: int, said: Said) -> None:

@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from catalog import departments, directory
 from exchange_api.demand import demands, information
 from exchange_api.grant.terms import Terms
-from exchange_api.portal import reading, supply_answers, supply_terms
+from exchange_api.portal import reading, supply_answers, supply_terms, trouble
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import in_words, leads_to, page
 from exchange_api.portal.supply_answers import Asked, Chosen, Wants
 from exchange_api.portal.supply_terms import TermsWritten
+from exchange_api.portal.trouble import Trouble
 from exchange_api.portal.visit import Form, OfficerVisit, ProviderVisit, Visit, text_of
 from exchange_api.supply import grounds, supplies
 from exchange_api.supply.reading import UNSPOKEN
@@ -35,6 +36,14 @@ def show(visit: OfficerVisit, task_id: str) -> Response:
     """Show a task; its department's provider may answer it, a demander sees his own share of it."""
     task = supplies.get_task(visit.session, task_id)
     return _page(visit, task, _asked(visit, task, {}), _terms_kept(visit, task))
+
+
+@trouble.shows("tasks")
+def _troubled(visit: Visit, task_id: str, what: Trouble) -> Response:
+    task = supplies.get_task(visit.session, task_id)
+    shown = _page(visit, task, _asked(visit, task, {}), _terms_kept(visit, task), trouble=what)
+    shown.status_code = what.error.status
+    return shown
 
 
 @router.post("/tasks/{task_id}")
@@ -138,7 +147,12 @@ def _judged(written: TermsWritten) -> TermsWritten:
 
 
 def _page(
-    visit: Visit, task: SupplyTask, asked: list[Asked], terms: dict[str, TermsWritten], error: HutongError | None = None
+    visit: Visit,
+    task: SupplyTask,
+    asked: list[Asked],
+    terms: dict[str, TermsWritten],
+    error: HutongError | None = None,
+    **more: Any,
 ) -> Response:
     is_mine = visit.has("provider") and task.department_id == visit.actor.department_id
     facts: dict[str, Any] = {
@@ -146,6 +160,7 @@ def _page(
         "clock": Clocks(visit.session, visit.today).of(task), "names": reading.names(visit.session), "grounds": grounds.table(),
         "may_ask": (is_mine or visit.has("authority")) and task.state == "open",
         "error": in_words(error, visit.language) if error else None, "wrong": _wrong(error), **_shown(visit, task, asked, is_mine=is_mine),
+        "trouble": None, **more,
     }  # fmt: skip
     return page(visit, "supply_form.html", error.status if error else 200, **facts)
 
