@@ -36,7 +36,7 @@ TRANSITIONS: dict[str, dict[str, str]] = {
 }
 RULE = "recall_acknowledge"
 
-Key = tuple[str, Sequence[str]]
+Key = tuple[str, Sequence[str], bool]
 
 
 @dataclass(frozen=True)
@@ -227,17 +227,18 @@ def _caused(session: Session, facts: dict[str, Any], wrong: Wrong) -> _Cause:
 
 
 def _affected(session: Session, recall: Recall) -> Iterator[Key]:
-    """Yield every key under which an affected record can have been asked for, with the attributes that are wrong."""
+    """Yield every key under which an affected record can have been asked for, with the attributes that are wrong, and whether it is the subject's."""
     if recall.retraction_id is None:
         doubted = session.get_one(Objection, recall.objection_id)
-        yield from ((key, (doubted.attribute,)) for key in {doubted.subject, doubted.record_key})
+        keys = {doubted.subject, doubted.record_key}
+        yield from ((key, (doubted.attribute,), key == doubted.subject) for key in keys)
         return
     query = select(RetractedRecord.record_key, RetractedRecord.subject, RetractedRecord.attributes)
     rows = session.execute(
         query.where(RetractedRecord.retraction_id == recall.retraction_id).execution_options(yield_per=5_000)
     )
     for record_key, subject, attributes in rows:
-        yield from ((key, attributes) for key in {subject, record_key})
+        yield from ((key, attributes, key == subject) for key in {subject, record_key})
 
 
 def _hold(session: Session, cause: str) -> None:

@@ -24,7 +24,7 @@ _CHUNK = 5_000
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 _PREPARE = """
-CREATE TEMP TABLE affected (subject_hash text COLLATE "C" NOT NULL, attributes text[] NOT NULL) ON COMMIT DROP;
+CREATE TEMP TABLE affected (subject_hash text COLLATE "C" NOT NULL, attributes text[] NOT NULL, is_subject boolean NOT NULL) ON COMMIT DROP;
 CREATE TEMP TABLE received (receipt uuid, application_id text, at timestamptz, subject_hash text COLLATE "C", wrong text[], shown text[])
     ON COMMIT DROP
 """
@@ -57,6 +57,18 @@ INSERT INTO received
 SELECT n.id, n.application_id, n.at, n.subject_hash, a.attributes, n.attributes
 FROM named n JOIN affected a ON a.subject_hash = n.subject_hash WHERE a.attributes && n.attributes
 """
+# an export's evidence names batches and no subjects: it holds whole libraries, so every affected subject counts, also those that its rules on rows left out
+_EXPORTED = """
+    SELECT x.manifest_receipt AS receipt, x.application_id, e.at, ARRAY(SELECT jsonb_object_keys(x.items)) AS shown, x.batches, x.known_at
+    FROM exchange.exports x JOIN evidence.entries e ON e.id = x.manifest_receipt
+    WHERE x.library = :library AND x.manifest_receipt >= CAST(:from_id AS uuid)
+"""
+_RECEIVED_IN_BULK = f"""
+INSERT INTO received
+SELECT x.receipt, x.application_id, x.at, a.subject_hash, a.attributes, x.shown
+FROM ({_EXPORTED}) x JOIN affected a ON a.attributes && x.shown
+WHERE a.is_subject AND :batch = ANY (x.batches) AND x.known_at < :until
+"""  # noqa: S608 - parts of this module
 _WAITING = """
 CREATE TEMP TABLE waiting ON COMMIT DROP AS
     SELECT s.application_id, s.subject_hash, r.notified_at FROM exchange.recall_subjects s
@@ -77,6 +89,13 @@ UPDATE exchange.recall_subjects s SET asked_again_at = again.at FROM (
     GROUP BY 1, 2) again
 WHERE s.recall_id = :recall AND s.application_id = again.application_id AND s.subject_hash = again.subject_hash
 """
+_ASKED_AGAIN_IN_BULK = f"""
+UPDATE exchange.recall_subjects s SET asked_again_at = again.at FROM (
+    SELECT w.application_id, w.subject_hash, min(x.at) AS at FROM waiting w JOIN ({_EXPORTED}) x
+        ON x.application_id = w.application_id AND x.known_at > w.notified_at
+    WHERE x.shown && CAST(:attributes AS text[]) AND (:is_kept OR NOT :batch = ANY (x.batches)) GROUP BY 1, 2) again
+WHERE s.recall_id = :recall AND s.application_id = again.application_id AND s.subject_hash = again.subject_hash AND s.asked_again_at IS NULL
+"""  # noqa: S608 - parts of this module
 
 
 @dataclass(frozen=True)
@@ -99,27 +118,33 @@ def prepare(session: Session) -> None:
         session.execute(text(statement))
 
 
-def affect(session: Session, folder: Path, library: str, keys: Iterable[tuple[str, Sequence[str]]]) -> None:
-    """Fill `affected` from (code of a subject or key of an entry, attributes), in chunks. Raises Transient `key.none_active` without the hub's secret."""
+def affect(session: Session, folder: Path, library: str, keys: Iterable[tuple[str, Sequence[str], bool]]) -> None:
+    """Fill `affected` from (code of a subject or key of an entry, attributes, whether it is a subject), in chunks.
+
+    Raises Transient `key.none_active` without the hub's secret.
+    """
     if not (folder / "subject.key").is_file():  # making a new one here would find nobody, in silence
         raise Transient("key.none_active", folder=str(folder))
     secret = subject_secret(folder)
     statement = text(
-        "INSERT INTO affected SELECT h, string_to_array(a, ',') FROM unnest(CAST(:hashes AS text[]), CAST(:attributes AS text[])) AS t (h, a)"
+        "INSERT INTO affected SELECT h, string_to_array(a, ','), s FROM"
+        " unnest(CAST(:hashes AS text[]), CAST(:attributes AS text[]), CAST(:are_subjects AS boolean[])) AS t (h, a, s)"
     )
     rest = iter(keys)
     while chunk := list(islice(rest, _CHUNK)):
-        hashes = [subject_hash(secret, library, key) for key, _ in chunk]
-        session.execute(statement, {"hashes": hashes, "attributes": [",".join(names) for _, names in chunk]})
+        hashes = [subject_hash(secret, library, key) for key, _, _ in chunk]
+        names, are_subjects = [",".join(named) for _, named, _ in chunk], [one for _, _, one in chunk]
+        session.execute(statement, {"hashes": hashes, "attributes": names, "are_subjects": are_subjects})
     session.execute(text("ANALYZE affected"))
 
 
 def find(session: Session, wrong: Wrong) -> None:
-    """Fill `received` with every answer that handed an affected value out: per receipt and subject what is wrong of it, and what the grant showed."""
+    """Fill `received` with every answer and every export that handed an affected value out: per receipt and subject what is wrong of it, and what was shown."""
     values = {**_narrowed(wrong), "needle": _needle(wrong.batch_id), "until": wrong.until or _NEVER}
     session.execute(text(_NAMED), values)
     session.execute(text("ANALYZE named"))
     session.execute(text(_RECEIVED))
+    session.execute(text(_RECEIVED_IN_BULK), values)
 
 
 def find_asked_again(session: Session, recall_id: str, wrong: Wrong) -> None:
@@ -134,6 +159,7 @@ def find_asked_again(session: Session, recall_id: str, wrong: Wrong) -> None:
     session.execute(text(_ANSWERED), values | {"notified_at": notified})
     session.execute(text("ANALYZE answered"))
     session.execute(text(_ASKED_AGAIN), values)
+    session.execute(text(_ASKED_AGAIN_IN_BULK), values)
 
 
 def first_id(moment: datetime) -> str:
