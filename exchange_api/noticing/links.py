@@ -9,6 +9,9 @@ PAGES = (
     ("grant", "/portal/grants/"),
     ("demand", "/portal/demands/"),
     ("resource", "/portal/resources/"),
+    ("objection", "/portal/supervision/objections/"),
+    ("own_week", "/portal/supervision/own/"),
+    ("report", "/portal/reports/"),
 )
 """Fact of a notice → where it is shown; the first fact that is there decides."""
 KINDS_WITH_PAGE = (
@@ -22,6 +25,7 @@ KINDS_WITH_PAGE = (
     "deadline",
     "dispute",
     "version",
+    "supervision",
 )
 HOME = "/portal/"
 

@@ -1,0 +1,44 @@
+"""Why: what happened in a week is read, filed and printed: scores with their change, what stood beside, what stands still. Called by `mounting`; a report is what was
+kept when its week was counted.
+"""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from exchange_api.portal import reading, supervision_view
+from exchange_api.portal.listing import XLSX
+from exchange_api.portal.pages.lists import Format
+from exchange_api.portal.pages.supervision.overview import WatcherVisit
+from exchange_api.portal.rendering import page
+from exchange_api.supervision import reporting
+from exchange_api.supervision.report_book import workbook
+
+router = APIRouter()
+
+
+@router.get("/reports")
+def show_all(visit: WatcherVisit) -> Response:
+    """List the weeks that were counted."""
+    return page(visit, "supervision/reports.html", weeks=reporting.list_weeks(visit.session))
+
+
+@router.get("/reports/{week}")
+def show(visit: WatcherVisit, week: str, file: Format = "") -> Response:
+    """Show one week's report, or hand it out as XLSX."""
+    report = reporting.get(visit.session, week)
+    if file == "xlsx":
+        named = {"content-disposition": f'attachment; filename="report-{report.week}.xlsx"'}
+        return Response(workbook(report, visit.language), media_type=XLSX, headers=named)
+    names = reading.names(visit.session)
+    concerns = {
+        key: (listed["total"], [supervision_view.concern(visit, names.departments, key, one) for one in listed["rows"]])
+        for key, listed in report.facts["concerns"].items()
+    }
+    return page(
+        visit,
+        "supervision/report.html",
+        report=report,
+        names=names,
+        concerns=concerns,
+        charts_of=supervision_view.charts(visit, report.facts),
+    )
