@@ -18,10 +18,11 @@ def keep_up() -> None:
 
 
 def call_back() -> None:
-    """Close objections that were corrected or ruled on, open and follow recalls, and remind whoever is late."""
+    """Close objections that were corrected or ruled on, do what a crash left of stewards' orders, open and follow recalls, remind whoever is late."""
 
     def work() -> None:
         settled = import_module("exchange_api.objections.objection_upkeep").keep_objections()
+        import_module("exchange_api.steward.orders").work_off()
         followed = import_module("exchange_api.recalls.recall_upkeep").keep_recalls()
         logging.getLogger(__name__).info("%s %s", settled, followed)
 

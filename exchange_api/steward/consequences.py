@@ -46,7 +46,8 @@ def find(session: Session, batch_id: str) -> Consequences:
     needle = json.dumps(batch_id, ensure_ascii=False).encode()
     named = {"library": task.document.library, "from_id": first_id(since), "needle": needle}
     told = [
-        {"application": one.application, "name": one.name, "department": one.department, "grant": one.grant_id, "answers": one.answers, "last": one.last.isoformat()}
+        {"application": one.application, "name": one.name, "department": one.department, "grant": one.grant_id,
+         "answers": one.answers, "last": one.last.isoformat()}
         for one in session.execute(_ANSWERED, named)
     ]  # fmt: skip
     grants = list(session.scalars(_STANDING, {"resource": task.batch.resource_id}))

@@ -32,10 +32,13 @@ _MOST = 200
 
 @dataclass(frozen=True)
 class Purpose:
-    """For which case somebody looks, and why. Raises Invalid `access.reason` when one is missing or looks like a person's code."""
+    """For which case somebody looks, why, and whether he must see values in clear. Raises Invalid `access.reason` when one
+    is missing or looks like a person's code.
+    """
 
     case: str
     reason: str
+    in_clear: bool = False
 
     def __post_init__(self) -> None:
         if not self.case.strip() or not self.reason.strip() or looks_personal(f"{self.case} {self.reason}"):
@@ -52,9 +55,7 @@ class Looked:
     sights: list[Sight]
 
 
-def look(
-    session: Session, actor: Actor, whom: tuple[str, str], purpose: Purpose, folder: Path, *, in_clear: bool = False
-) -> Looked:  # noqa: PLR0913
+def look(session: Session, actor: Actor, whom: tuple[str, str], purpose: Purpose, folder: Path) -> Looked:
     """Return the records about a subject with sources, history and recipients, and note the look. whom: library and subject's code or entry's key.
 
     Raises Denied `case.role_needed`; Invalid `record.unknown_library`.
@@ -64,7 +65,7 @@ def look(
     if name not in LIBRARIES:
         raise Invalid("record.unknown_library", library=name, known=", ".join(LIBRARIES))
     hashed = subject_hash(subject_secret(folder), name, subject)
-    receipt = _note(session, actor, "record_look", purpose, {"library": name, "in_clear": in_clear}, (hashed,))
+    receipt = _note(session, actor, "record_look", purpose, {"library": name, "in_clear": purpose.in_clear}, (hashed,))
     try:
         found = records.explain(session, name, subject)
     except Invalid as error:

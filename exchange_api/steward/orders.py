@@ -1,5 +1,5 @@
-"""Why: replays, retractions, rulings and comparisons take as long as they take, and no page waits for them. A steward's order is written down in the request,
-worked off beside it, one at a time, and what came of it stands with it. Called by pages; `begin` after the answer left, `work_off` hourly for what a crash left.
+"""Why: replays, retractions, rulings and comparisons take as long as they take, and no page waits for them. An order is written down in the request,
+worked off beside it, one at a time, and what came of it stands with it. Called by pages; `begin` after the answer left, `work_off` hourly for the rest.
 
 An order is safe to work off again: a replay, a retraction and a ruling find their own traces, a preview and a comparison change nothing.
 """

@@ -1,4 +1,4 @@
-"""Why: six indicators over time, by department and by resource, of what checks left behind: a page at a time in the database, by the weights of docs/quality.md (each
+"""Why: six indicators over time, by department and by resource, of what checks left behind: a page at a time in SQL, weighed as in docs/quality.md (each
 rule of an indicator counts the same, each indicator that was looked at counts the same). Called by pages of quality.
 """
 
@@ -68,7 +68,7 @@ class Score:
 
 def count(session: Session, wanted: Wanted) -> int:
     """Return how many resources have a checked batch."""
-    return int(session.scalar(text(f"SELECT count(*) {_LAST}"), _named(wanted)) or 0)  # noqa: S608 - parts of this module
+    return int(session.scalar(text(f"SELECT count(*) {_LAST}"), _named(wanted)) or 0)
 
 
 def find(session: Session, wanted: Wanted, stretch: tuple[int, int | None]) -> list[Score]:
@@ -76,7 +76,7 @@ def find(session: Session, wanted: Wanted, stretch: tuple[int, int | None]) -> l
     key, way = wanted.sort.removeprefix("-"), "DESC" if wanted.sort.startswith("-") else "ASC"
     order = f"{SORTS.get(key, 'b.score')} {way} NULLS LAST, v.resource_id"
     columns = "v.resource_id, v.document ->> 'name' AS name, d.short_name, b.id, b.score, b.rows_in, b.rows_quarantined, b.checked_at"
-    statement = f"SELECT {columns} {_LAST} ORDER BY {order} LIMIT :most OFFSET :start"  # noqa: S608 - parts of this module
+    statement = f"SELECT {columns} {_LAST} ORDER BY {order} LIMIT :most OFFSET :start"
     rows = session.execute(text(statement), {**_named(wanted), "start": stretch[0], "most": stretch[1]}).all()
     parts = of_batches(session, [row.id for row in rows])
     return [
@@ -107,7 +107,7 @@ def weekly(session: Session, department: str | None, now: datetime | None = None
 
 def by_department(session: Session, department: str | None) -> list[tuple[str, float, int]]:
     """Return each department's mean score over its resources' last batches, worst first, and how many resources that is."""
-    statement = f"SELECT d.short_name, avg(b.score), count(*) {_LAST} GROUP BY 1 ORDER BY 2, 1"  # noqa: S608 - parts of this module
+    statement = f"SELECT d.short_name, avg(b.score), count(*) {_LAST} GROUP BY 1 ORDER BY 2, 1"
     return [
         (row[0], float(row[1]), int(row[2])) for row in session.execute(text(statement), _named(Wanted(department)))
     ]

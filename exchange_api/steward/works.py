@@ -1,4 +1,4 @@
-"""Why: what each kind of a steward's order does: the same functions that the command line calls, with what came of it in plain figures. Called by `orders` alone."""
+"""Why: what each kind of a steward's order does: the same functions that the command line calls, with what came of it in figures. Called by `orders` alone."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from libraries.disputing import listing
 from libraries.retracting.retract import Report
 from libraries.retracting.retract import retract as take_back
 from schemas.database import transaction
-from schemas.errors import Transient
+from schemas.errors import HutongError
 from schemas.grounds import Grounds
 from schemas.masking import mask_of
 from schemas.tables.steward import StewardOrder
@@ -55,7 +55,7 @@ def _retract(order: StewardOrder, tell: Tell) -> dict[str, Any]:
     try:
         with transaction("exchange") as session:
             found["recall"] = recall.open_recall(session, report.retraction or 0).id
-    except Transient as error:  # the hourly task opens it
+    except HutongError as error:  # the batch is taken back; the hourly task opens the recall
         found["recall_waits"] = error.code
     return found
 

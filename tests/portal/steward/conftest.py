@@ -18,6 +18,8 @@ from sqlalchemy import URL
 from catalog import departments
 from exchange_api import officers
 from exchange_api.evidence.keyring import ensure_active_key
+from exchange_api.evidence.ledger import subject_secret
+from exchange_api.keys import keys_folder
 from exchange_api.portal import mounting
 from exchange_api.steward import orders
 from libraries import ingest
@@ -84,7 +86,7 @@ def site(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFacto
     server.should_exit = True
     thread.join(10)
     for role in ("ingest", "exchange", "owner"):
-        engine(role).dispose()  # type: ignore[arg-type]
+        engine(role).dispose()
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
@@ -101,6 +103,7 @@ def _people() -> dict[str, str]:
             name, department, roles = PEOPLE[login]
             found[login] = officers.add(session, login, name, department, roles)
         ensure_active_key(session)
+    subject_secret(Path(keys_folder()))
     return found
 
 

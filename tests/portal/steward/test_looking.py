@@ -18,6 +18,11 @@ def _entries(action: str) -> list[dict[str, Any]]:
     return [one for one in documents if one.get("facts", {}).get("action") == action]
 
 
+def _sheet(content: bytes) -> list[tuple[Any, ...]]:
+    book: Any = openpyxl.load_workbook(io.BytesIO(content))
+    return list(book.active.values)
+
+
 def _row(site: Any) -> int:
     with transaction() as session:
         return int(
@@ -55,7 +60,7 @@ def test_pipelines_are_searched_sorted_and_leave_as_a_workbook(site: Any) -> Non
     assert "户口簿信息" in page
     assert "户籍人口基本信息" not in page.partition("<tbody>")[2]
     answer = site.signed_in("guanjia").get(f"{site.address}/portal/pipelines?format=xlsx")
-    rows = list(openpyxl.load_workbook(io.BytesIO(answer.content)).active.values)
+    rows = _sheet(answer.content)
     assert {row[1] for row in rows[1:]} == {POLICE, CIVIL}
 
 
@@ -137,6 +142,6 @@ def test_quality_is_seen_by_indicator_down_to_the_batch(site: Any) -> None:
     assert "name.required" in one
     assert site.batches["first"] in one
     answer = site.signed_in("guanjia").get(f"{site.address}/portal/quality?format=xlsx")
-    rows = list(openpyxl.load_workbook(io.BytesIO(answer.content)).active.values)
+    rows = _sheet(answer.content)
     assert len(rows) == 3
     assert "规范性" in rows[0]

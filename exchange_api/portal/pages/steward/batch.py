@@ -52,10 +52,9 @@ def _facts(visit: Visit, task: Task) -> dict[str, Any]:
 
 
 def _manifest(batch: Batch) -> list[tuple[str, str]]:
-    """Return the plain figures of a batch's manifest: files, rows, digests; no values."""
-    return [
-        (name, str(value)) for name, value in (batch.manifest or {}).items() if isinstance(value, (str, int, float))
-    ]
+    """Return the plain figures of a batch's manifest that stand nowhere else on the page; no values."""
+    kept = batch.manifest or {}
+    return [(name, str(kept[name])) for name in ("malformed", "fingerprint") if name in kept]
 
 
 @router.get("/batches/{batch_id}/retract")

@@ -28,7 +28,7 @@ def show_all(
     kind: Short = "",
     closed: Short = "",
     page_: Annotated[int, Query(alias="page")] = 1,
-) -> Response:  # noqa: PLR0913
+) -> Response:
     """List contradictions, gravest first, values masked."""
     wanted = Wanted(library if library in LIBRARIES else None, None, kind if kind in KINDS else None, 0, bool(closed))
     total = contradictions.count(visit.session, visit.actor, wanted)

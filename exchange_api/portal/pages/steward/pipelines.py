@@ -45,7 +45,8 @@ def _stretch(visit: Visit, wanted: Wanted, start: int) -> list[Pipeline]:
 
 def _heads(visit: Visit) -> Any:
     return columns(
-        visit, resource=N_("资源"), department=N_("数源部门"), landed=N_("更新情况"), state=N_("最近批次"), rows=N_("收到"), held=N_("待更正"), score=N_("质量得分")
+        visit, resource=N_("资源"), department=N_("数源部门"), landed=N_("更新情况"), state=N_("最近批次"), rows=N_("收到"), held=N_("待更正"),
+        score=N_("质量得分"),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Why: how good each resource is, in which of the six indicators it is weak, which rule does it, and down to the batches: one page for all, one for a resource. The
+"""Why: how good each resource is, in which of the six indicators it is weak, which rule does it, and down to the batches: for all and for one resource. The
 figures are `libraries.judging.quality`'s. Called by `mounting`.
 """
 
@@ -14,6 +14,7 @@ from exchange_api.portal.listing import Asked, workbook
 from exchange_api.portal.pages.lists import AskedDep, Format, columns
 from exchange_api.portal.pages.steward.shared import SIZE, PipelineVisit, cut, say, say_word
 from exchange_api.portal.rendering import page
+from exchange_api.portal.steward_words import INDICATOR
 from exchange_api.portal.visit import Visit
 from exchange_api.steward import scores, sight
 from exchange_api.steward.scores import Wanted
@@ -56,11 +57,13 @@ def _heads(visit: Visit) -> Any:
 
 def _workbook(visit: Visit, wanted: Wanted) -> Response:
     titles = (
-        *columns(visit, name=N_("资源"), resource=N_("标识"), department=N_("数源部门"), score=N_("质量得分"), rows=N_("收到"), held=N_("隔离"), batch=N_("批次")),
+        *columns(visit, name=N_("资源"), resource=N_("标识"), department=N_("数源部门"), score=N_("质量得分"), rows=N_("收到"), held=N_("隔离"),
+            batch=N_("批次")),
         *columns(visit, **{name: _title(name) for name in INDICATORS}),
     )  # fmt: skip
     rows = [
-        {"name": one.name, "resource": one.resource, "department": one.department, "score": f"{one.score:.2f}", "rows": one.rows, "held": one.held, "batch": one.batch}
+        {"name": one.name, "resource": one.resource, "department": one.department, "score": f"{one.score:.2f}", "rows": one.rows,
+         "held": one.held, "batch": one.batch}
         | {name: f"{one.indicators[name]:.2f}" if name in one.indicators else "—" for name in INDICATORS}
         for one in scores.find(visit.session, wanted, (0, None))
     ]  # fmt: skip
@@ -68,8 +71,6 @@ def _workbook(visit: Visit, wanted: Wanted) -> Response:
 
 
 def _title(indicator: str) -> str:
-    from exchange_api.portal.steward_words import INDICATOR
-
     return INDICATOR[indicator]
 
 

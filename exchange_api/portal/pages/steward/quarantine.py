@@ -1,5 +1,5 @@
-"""Why: rows held back are worked through by fault: the list of tickets, the rows of one to choose from, one row with its reasons, mended and sent again. Values are
-masked; in clear only for a case, and noted. Called by `mounting`.
+"""Why: rows held back are worked through by fault: the list of tickets, the rows of one to choose from, one row with its reasons, mended and sent again. Values
+are masked; in clear only for a case, and noted. Called by `mounting`.
 """
 
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Why: a golden record with each value's source, what lost, what it was before and who received it: for a case, with a purpose, and every look is noted. The subject
-is in a form, never in an address. Called by `mounting`.
+"""Why: a golden record with each value's source, what lost, what it was before and who received it: for a case, with a purpose, every look noted. The
+subject is in a form, never in an address. Called by `mounting`.
 """
 
 from pathlib import Path
@@ -51,9 +51,7 @@ def _look(visit: StewardVisit, form: Form, typed: dict[str, str]) -> looking.Loo
     if not typed["subject"]:
         raise Invalid("access.subject")
     whom = typed["library"], typed["subject"]
-    return looking.look(
-        visit.session, visit.actor, whom, purpose_of(form), Path(keys_folder()), in_clear=bool(typed["clear"])
-    )
+    return looking.look(visit.session, visit.actor, whom, purpose_of(form), Path(keys_folder()))
 
 
 def _masker(name: str, is_clear: bool) -> Any:

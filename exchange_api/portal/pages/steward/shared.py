@@ -56,7 +56,7 @@ def say_word(visit: Visit, table: str, key: Any) -> str:
 
 def purpose_of(form: FormData) -> Purpose:
     """Return the case and the reason that a form names. Raises Invalid `access.reason`."""
-    return Purpose(text_of(form, "case"), text_of(form, "why"))
+    return Purpose(text_of(form, "case"), text_of(form, "why"), bool(text_of(form, "clear")))
 
 
 def why_of(form: FormData) -> str:
