@@ -59,6 +59,11 @@ class ResourceVersion(Base):
             postgresql_where=text("state in ('draft', 'office_review', 'authority_review', 'scheduled')"),
         ),
         Index("ix_resource_versions_code", text("(document ->> 'code')")),
+        Index(
+            "ix_resource_versions_collected",
+            "resource_id",
+            postgresql_where=text("state = 'published' AND jsonb_typeof(document -> 'source') = 'object'"),
+        ),
         Index("ix_resource_versions_more_codes", text("(document -> 'more_codes')"), postgresql_using="gin"),
         _SCHEMA,
     )

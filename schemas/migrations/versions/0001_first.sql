@@ -463,6 +463,26 @@ BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE =
 CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.stamps
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
 
+CREATE TABLE evidence.retirements (
+	first UUID NOT NULL, 
+	beyond UUID NOT NULL, 
+	entries BIGINT NOT NULL, 
+	retired_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_retirements PRIMARY KEY (first)
+);
+
+COMMENT ON COLUMN evidence.retirements.first IS 'Ids from this one on left.';
+
+COMMENT ON COLUMN evidence.retirements.beyond IS 'Ids from this one on stayed.';
+
+COMMENT ON COLUMN evidence.retirements.entries IS 'How many left; keys'' steps and retirements stayed.';
+
+CREATE OR REPLACE FUNCTION evidence.forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'evidence.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege'; END $$;
+
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON evidence.retirements
+FOR EACH STATEMENT EXECUTE FUNCTION evidence.forbid_change();
+
 CREATE TABLE evidence.halts (
 	reason TEXT NOT NULL, 
 	since TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -1605,6 +1625,8 @@ CREATE TABLE directory.resource_versions (
 
 CREATE INDEX ix_resource_versions_code ON directory.resource_versions ((document ->> 'code'));
 
+CREATE INDEX ix_resource_versions_collected ON directory.resource_versions (resource_id) WHERE state = 'published' AND jsonb_typeof(document -> 'source') = 'object';
+
 CREATE INDEX ix_resource_versions_more_codes ON directory.resource_versions USING gin ((document -> 'more_codes'));
 
 CREATE UNIQUE INDEX uq_resource_versions_one_open ON directory.resource_versions (resource_id) WHERE state in ('draft', 'office_review', 'authority_review', 'scheduled');
@@ -1683,6 +1705,16 @@ CREATE INDEX ix_demands_department_id ON exchange.demands (department_id);
 CREATE INDEX ix_demands_service_item_id ON exchange.demands (service_item_id);
 
 CREATE INDEX ix_demands_state ON exchange.demands (state, department_id);
+
+CREATE TABLE operations.form_drafts (
+	officer_id TEXT NOT NULL, 
+	form TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	fields JSONB NOT NULL, 
+	saved_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	CONSTRAINT pk_form_drafts PRIMARY KEY (officer_id, form, key), 
+	CONSTRAINT fk_form_drafts_officer_id FOREIGN KEY(officer_id) REFERENCES operations.officers (id) ON DELETE CASCADE
+);
 
 CREATE TABLE exchange.application_networks (
 	application_id TEXT NOT NULL, 

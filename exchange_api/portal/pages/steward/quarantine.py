@@ -108,6 +108,8 @@ def _corrections(form: FormData, task: Task) -> dict[str, str]:
 def _facts(row: QuarantinedRow, task: Task, shown: Any, *, is_clear: bool = False) -> dict[str, Any]:
     names = {item.id: item.name for item in task.document.items}
     faulty = {part for reason in row.reasons for part in reason.split(".")[0].split("+")}
+    places = {item.id: place for place, item in enumerate(task.document.items)}
+    shown = dict(sorted(shown.items(), key=lambda one: places.get(one[0], len(places))))
     return {
         "row": row, "task": task, "batch": task.batch, "names": names, "faulty": faulty, "shown": shown, "is_clear": is_clear,
         "waits": row.released_at is None and row.superseded_at is None,

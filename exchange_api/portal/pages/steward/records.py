@@ -62,8 +62,7 @@ def _masker(name: str, is_clear: bool) -> Any:
         attribute, text = spec.attribute(attribute_id), "" if value is None else str(value)
         if not text:
             return "—"
-        if not is_clear:
-            return listing.masked(attribute, text)
+        text = text if is_clear else listing.masked(attribute, text)
         known = code_table(attribute.code_table).entries if attribute.code_table else {}
         return (
             f"{text} {code_table(attribute.code_table).label(text)}" if attribute.code_table and text in known else text
