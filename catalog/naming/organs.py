@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from pypinyin import Style, lazy_pinyin, pinyin
-
 from schemas import yaml_data
 from schemas.codes import divisions
 
@@ -115,6 +113,8 @@ def initials(text: str) -> tuple[frozenset[str], ...]:
 
 @cache
 def _readings(character: str) -> frozenset[str]:
+    from pypinyin import Style, pinyin  # 50 MB of words, that a worker of the exchange API may never need
+
     found = pinyin(character, style=Style.FIRST_LETTER, heteronym=True)
     return frozenset(reading[:1].lower() for reading in found[0])
 
@@ -146,5 +146,7 @@ def is_short_for(short: str, long: str) -> bool:
 
 def identifier_of(text: str) -> str:
     """Return a stable identifier of a name: its pinyin initials in lower case; "" when there is nothing to read."""
+    from pypinyin import Style, lazy_pinyin
+
     letters = "".join(lazy_pinyin(fold(text), style=Style.FIRST_LETTER))
     return re.sub(r"[^a-z0-9]", "", letters)[:24]

@@ -13,8 +13,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.ledger import new_receipt_id
-from libraries.certificates import files
-from libraries.certificates.copies import Annotation, annotate
 from libraries.certificates.settings import CertificateSettings
 from schemas.calendar import CHINA
 from schemas.errors import Denied
@@ -78,6 +76,9 @@ def take(session: Session, copy_id: str, request_id: str) -> CertificateCopy:
 
 def make(session: Session, row: CertificateCopy) -> bytes:
     """Return the annotated copy and log when it was made and its digest. Raises what `files.read` and `copies.annotate` raise."""
+    from libraries.certificates import files  # 20 MB of PDF, that a worker without certificates never needs
+    from libraries.certificates.copies import Annotation, annotate
+
     made_at = datetime.now(UTC)
     application = session.get_one(Application, row.application_id)
     recipient = session.get_one(Department, application.department_id).name

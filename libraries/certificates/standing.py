@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from libraries import serving
 from libraries.certificates import flags, states
-from libraries.certificates.files import get, require_entry
 from schemas.calendar import today
 from schemas.library import library
 
@@ -36,6 +35,8 @@ class Standing:
 
 def read(session: Session, entry: str) -> Standing:
     """Return how a certificate stands today. Raises Invalid `certificate.unknown`."""
+    from libraries.certificates.files import get, require_entry  # with it comes all that reads PDF
+
     row = require_entry(session, entry)
     newer = superseded_by(session, entry)
     status, reason = judge(row, newer, today())
