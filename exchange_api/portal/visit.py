@@ -28,7 +28,7 @@ from schemas.errors import Denied, HutongError, Invalid, Language
 SESSION_COOKIE = "hutong_session"
 VISITOR_COOKIE = "hutong_visitor"
 LANGUAGE_COOKIE = "hutong_language"
-ONLY_LOOKS = ("/demands/matches",)
+ONLY_LOOKS = ("/demands/matches", "/demands/keep", "/tasks/{task_id}/keep")
 """Forms sent while an officer types, which change nothing."""
 UPLOAD_LIMIT_MB = 4
 FILE_LIMIT_MB = 11  # an attachment and what a form puts around it

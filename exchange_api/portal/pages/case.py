@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from exchange_api.demand import attachments, demands, reopening
 from exchange_api.dispute import disputes
 from exchange_api.grant import grants
-from exchange_api.portal import case_view, reading, trouble
+from exchange_api.portal import case_view, expected, reading, trouble
 from exchange_api.portal.pages import demand_form
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import leads_to, page
@@ -99,6 +99,7 @@ def _facts(visit: Visit, demand: Demand) -> dict[str, Any]:
         "documents": _documents(visit, demand.id),
         "names": reading.names(visit.session),
         "application": visit.session.get(Application, demand.application_id) if demand.application_id else None,
+        "expected": expected.of_dispatch(visit) if demand.state == "submitted" else expected.of_new(visit),
         **case_view.facts(visit, demand, tasks),
     }  # fmt: skip
 

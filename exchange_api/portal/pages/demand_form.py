@@ -6,6 +6,7 @@ htmx only makes the matches come while typing. Called by `mounting`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
@@ -21,7 +22,7 @@ from exchange_api.demand.demands import DemandForm
 from exchange_api.demand.findings import Finding
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching import Found, warm_soon
-from exchange_api.portal import reading
+from exchange_api.portal import drafts, expected, reading
 from exchange_api.portal.language import translations
 from exchange_api.portal.rendering import html, in_words, leads_to, page
 from exchange_api.portal.visit import DemanderVisit, Form, Visit, text_of, texts_of
@@ -41,6 +42,7 @@ FIELDS = (
     "hours",
     "valid_until",
 )
+FORM, NEW = "demand", "new"
 EMPTY_ROWS = 3
 MOST_ROWS = 60
 
@@ -93,8 +95,10 @@ class Matched:
 
 @router.get("/demands/new")
 def show(visit: DemanderVisit, service_item: str = "") -> Response:
-    """Show an empty form, or one for a service item."""
+    """Show an empty form, or one for a service item; what was being written comes back."""
     warm_soon()
+    if not service_item and (kept := drafts.get(visit.session, visit.actor.id, (FORM, NEW))):
+        return _page(visit, _read(kept.form), kept_at=kept.saved_at)
     fields = dict.fromkeys(FIELDS, "") | {"service_item_id": service_item, "volume_per_day": "1000", "mode": "query"}
     known = applications.find(visit.session, visit.actor.department_id)
     if len(known) == 1:
@@ -106,11 +110,24 @@ def show(visit: DemanderVisit, service_item: str = "") -> Response:
 def change(visit: DemanderVisit, form: Form) -> Response:
     """Do what the pressed button says: change the form, save the draft, or submit."""
     draft, do = _read(form), text_of(form, "do")
+    if do == "forget":
+        drafts.forget(visit.session, visit.actor.id, _which(draft))
+        return leads_to(f"/portal/demands/{draft.demand_id}/edit" if draft.demand_id else "/portal/demands/new")
     if do in ("save", "submit"):
         return _keep(visit, draft, is_submitted=do == "submit")
     if do == "check":
         return _check(visit, draft)
     return _page(visit, _changed(visit, draft, do))
+
+
+@router.post("/demands/keep")
+def keep(visit: DemanderVisit, form: Form) -> Response:
+    """Keep the form as it stands: what htmx does while the officer writes."""
+    which = _which(_read(form))
+    if which[1] != NEW:
+        demands.get_own(visit.session, visit.actor, which[1])
+    is_kept = drafts.keep(visit.session, visit.actor.id, which, form)
+    return HTMLResponse(html(visit, "kept.html", kept_at=datetime.now(UTC) if is_kept else None))
 
 
 @router.post("/demands/matches")
@@ -121,8 +138,10 @@ def matches(visit: DemanderVisit, form: Form) -> Response:
 
 
 def open_draft(visit: Visit, demand_id: str) -> Response:
-    """Show the form with a kept draft in it."""
+    """Show the form with a demand in it, or with what was being written of it."""
     demand = reading.concerned_demand(visit.session, visit.actor, demand_id)
+    if kept := drafts.get(visit.session, visit.actor.id, (FORM, demand_id)):
+        return _page(visit, _read(kept.form), kept_at=kept.saved_at)
     fields = {name: "" if (value := getattr(demand, name)) is None else str(value) for name in FIELDS}
     rows = tuple(Row(item.name, item.note or "", item.form) for item in demands.items(visit.session, demand_id))
     return _page(visit, Draft(fields, rows or (Row(),), demand_id), findings=conformity.check(visit.session, demand))
@@ -134,6 +153,7 @@ def _keep(visit: Visit, draft: Draft, *, is_submitted: bool) -> Response:
             demand_id = _saved(visit, draft)
             if is_submitted:
                 demands.submit(visit.session, visit.actor, demand_id)
+            drafts.forget(visit.session, visit.actor.id, _which(draft))
     except Invalid as error:
         return _page(visit, draft, error)
     return leads_to(f"/portal/demands/{demand_id}")
@@ -164,6 +184,10 @@ def _saved(visit: Visit, draft: Draft) -> str:
     if draft.demand_id:
         return demands.revise(visit.session, visit.actor, draft.demand_id, form).id
     return demands.register(visit.session, visit.actor, form).id
+
+
+def _which(draft: Draft) -> tuple[str, str]:
+    return FORM, draft.demand_id or NEW
 
 
 def _read(form: FormData) -> Draft:
@@ -219,7 +243,11 @@ def _match(visit: Visit, draft: Draft) -> Matched:
 
 
 def _page(
-    visit: Visit, draft: Draft, error: HutongError | None = None, findings: Sequence[Finding] | None = None
+    visit: Visit,
+    draft: Draft,
+    error: HutongError | None = None,
+    findings: Sequence[Finding] | None = None,
+    kept_at: datetime | None = None,
 ) -> Response:
     offered = services.find(visit.session, visit.actor.department_id)
     facts: dict[str, Any] = {
@@ -231,5 +259,7 @@ def _page(
         "error": in_words(error, visit.language) if error else None,
         "findings": findings or (),
         "is_checked": findings is not None,
+        "kept_at": kept_at,
+        "expected": expected.of_new(visit),
     }
     return page(visit, "demand_form.html", error.status if error else 200, **facts)

@@ -4,18 +4,19 @@ the deadline in view. Called by `mounting`.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
 from catalog import departments, directory
 from exchange_api.demand import demands, information
 from exchange_api.grant.terms import Terms
-from exchange_api.portal import reading, supply_answers, supply_terms, trouble
+from exchange_api.portal import drafts, expected, reading, supply_answers, supply_terms, trouble
 from exchange_api.portal.reading import Clocks
-from exchange_api.portal.rendering import in_words, leads_to, page
+from exchange_api.portal.rendering import html, in_words, leads_to, page
 from exchange_api.portal.supply_answers import Asked, Chosen, Wants
 from exchange_api.portal.supply_terms import TermsWritten
 from exchange_api.portal.trouble import Trouble
@@ -29,13 +30,26 @@ from schemas.tables.directory import ResourceVersion
 from schemas.tables.exchange import Application, Demand, SupplyTask, TaskDemand
 
 router = APIRouter()
+FORM = "task"
 
 
 @router.get("/tasks/{task_id}")
 def show(visit: OfficerVisit, task_id: str) -> Response:
     """Show a task; its department's provider may answer it, a demander sees his own share of it."""
     task = supplies.get_task(visit.session, task_id)
-    return _page(visit, task, _asked(visit, task, {}), _terms_kept(visit, task))
+    kept = drafts.get(visit.session, visit.actor.id, (FORM, task_id)) if task.state == "open" else None
+    if kept is None:
+        return _page(visit, task, _asked(visit, task, {}), _terms_kept(visit, task))
+    said = {share.demand_id: supply_terms.written(kept.form, share.demand_id) for share in _unspoken(visit, task)}
+    return _page(visit, task, _asked(visit, task, supply_answers.read(kept.form)), said, kept_at=kept.saved_at)
+
+
+@router.post("/tasks/{task_id}/keep")
+def keep(visit: ProviderVisit, form: Form, task_id: str) -> Response:
+    """Keep what was chosen so far: what htmx does while the officer answers."""
+    visit.actor.require_department(supplies.get_task(visit.session, task_id).department_id, task_id)
+    is_kept = drafts.keep(visit.session, visit.actor.id, (FORM, task_id), form)
+    return HTMLResponse(html(visit, "kept.html", kept_at=datetime.now(UTC) if is_kept else None))
 
 
 @trouble.shows("tasks")
@@ -51,6 +65,9 @@ def answer(visit: ProviderVisit, form: Form, task_id: str) -> Response:
     """Answer the task for everybody or one demand, or choose "confirm" for everything still open and look again."""
     task = supplies.get_task(visit.session, task_id)
     visit.actor.require_department(task.department_id, task_id)
+    if text_of(form, "do") == "forget":
+        drafts.forget(visit.session, visit.actor.id, (FORM, task_id))
+        return leads_to(f"/portal/tasks/{task_id}")
     return _answered(visit, task, form)
 
 
@@ -65,6 +82,7 @@ def _answered(visit: Visit, task: SupplyTask, form: Form) -> Response:
         return _page(visit, task, asked, {one: _judged(written) for one, written in said.items()}, error)
     if wrong := _keep(visit, asked, terms, (task.id, text_of(form, "scope"))):
         return _page(visit, task, _asked(visit, task, supply_answers.read(form)), said, wrong)
+    drafts.forget(visit.session, visit.actor.id, (FORM, task.id))
     left = supplies.shares(visit.session, task.id, UNSPOKEN)
     return leads_to(f"/portal/tasks/{task.id}" if left else f"/portal/demands/{asked[0].first.demand.id}")
 
@@ -160,7 +178,7 @@ def _page(
         "clock": Clocks(visit.session, visit.today).of(task), "names": reading.names(visit.session), "grounds": grounds.table(),
         "may_ask": (is_mine or visit.has("authority")) and task.state == "open",
         "error": in_words(error, visit.language) if error else None, "wrong": _wrong(error), **_shown(visit, task, asked, is_mine=is_mine),
-        "trouble": None, **more,
+        "trouble": None, "kept_at": None, "promise": expected.of_promise(visit), **more,
     }  # fmt: skip
     return page(visit, "supply_form.html", error.status if error else 200, **facts)
 
