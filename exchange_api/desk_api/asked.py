@@ -22,7 +22,7 @@ NUMBERS: dict[str, str] = {
     "information": r"BC-\d{4}-\d{6}",
     "dispute": r"ZY-\d{4}-\d{6}",
     "node": r".{1,200}",
-    **dict.fromkeys(("notice", "answer", "request", "clock", "extension", "attachment"), r"[1-9]\d{0,17}"),
+    **dict.fromkeys(("notice", "answer", "request", "clock", "extension", "attachment", "finding"), r"[1-9]\d{0,17}"),
 }
 """How the numbers that stand in paths are written."""
 
@@ -61,6 +61,8 @@ class Route:
     form: type[BaseModel] | None = None
     only: frozenset[str] | None = None
     is_list: bool = False
+    is_look: bool = False
+    """A question whose body must not stand in an address: it does nothing, so nothing of it is kept to be said again."""
 
     @property
     def roles(self) -> frozenset[str]:

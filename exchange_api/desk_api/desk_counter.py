@@ -93,7 +93,7 @@ def perform(session: Session, asker: Asker, route: Route, ask: Ask) -> Said:
 
 def _do(answer: Answer, asker: Asker, route: Route, ask: Ask) -> dict[str, Any]:
     with transaction("exchange") as session:
-        is_step = answer.request.method not in askers.SAFE
+        is_step = answer.request.method not in askers.SAFE and not route.is_look
         if is_step and (done := steps.begin(session, asker.name, _named(answer))):
             answer.code = "repeated"
             answer.facts["repeats"] = done.receipt

@@ -10,11 +10,13 @@ from exchange_api.desk_api import grant_steps as grant
 from exchange_api.desk_api import notice_steps as notice
 from exchange_api.desk_api import paper_steps as paper
 from exchange_api.desk_api import supply_steps as supply
+from exchange_api.desk_api import watch_steps as watch
 from exchange_api.desk_api.asked import Route
 from exchange_api.supply.supplies import Offered
 from schemas.messages import desk_api as m
 from schemas.messages import desk_grants as g
 from schemas.messages import desk_papers as p
+from schemas.messages import desk_watch as w
 
 DEMANDER, AUTHORITY, PROVIDER = frozenset({"demander"}), frozenset({"authority"}), frozenset({"provider"})
 GIVERS = PROVIDER | AUTHORITY
@@ -102,4 +104,10 @@ CHAIN = (
     Route("GET", "/v1/trace/{node}", "trace.read", chain.walk, m.ChainSaid, "全链追溯 Walk the chain", is_list=True),
 )
 
-ROUTES = (*DEMANDS, *SUPPLY, *GRANTS, *DISPUTES, *NOTICES, *CHAIN)
+WATCH: tuple[Route, ...] = (
+    Route("GET", "/v1/findings", "findings.read", watch.listed, w.GuardFindingsSaid, "异常发现 What detectors saw", is_list=True),
+    Route("POST", "/v1/findings/{finding}/review", "findings.write", watch.review, w.GuardFindingSaid, "复核 Say what it was", w.FindingReview),
+    Route("POST", "/v1/access", "access.read", watch.look, w.AccessSaid, "查询留痕 Who saw a person's items", w.AccessForm, is_look=True),
+)  # fmt: skip
+
+ROUTES = (*DEMANDS, *SUPPLY, *GRANTS, *DISPUTES, *NOTICES, *CHAIN, *WATCH)

@@ -18,6 +18,9 @@ SCOPES: dict[str, frozenset[str]] = {
     "trace.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "deadlines.read": frozenset({"demander", "provider", "steward", "authority", "auditor"}),
     "deadlines.write": frozenset({"demander", "provider", "authority"}),
+    "findings.read": frozenset({"authority", "auditor"}),
+    "findings.write": frozenset({"authority"}),
+    "access.read": frozenset({"authority"}),
 }
 
 

@@ -18,6 +18,7 @@ from schemas.tables.directory import Resource, ResourceVersion
 from schemas.tables.disputes import Dispute
 from schemas.tables.exchange import Application, Demand, DemandItem, Grant, GrantItem, SupplyAnswer, SupplyTask
 from schemas.tables.grant_life import QuotaRequest
+from schemas.tables.guarding import GuardFinding
 from schemas.tables.operations import Notice
 
 Seen = Callable[[Actor], ColumnElement[bool]]
@@ -99,6 +100,11 @@ def extensions(actor: Actor) -> ColumnElement[bool]:
     return ClockExtension.clock_id.in_(select(CaseClock.id).where(clocks(actor)))
 
 
+def findings(actor: Actor) -> ColumnElement[bool]:
+    """Say which findings of detectors an actor sees."""
+    return or_(_if(actor, "auditor"), _if(actor, "authority"))
+
+
 KINDS: dict[str, tuple[Any, Seen, Callable[[str], Any]]] = {
     "demand": (Demand.id, demands, str),
     "task": (SupplyTask.id, tasks, str),
@@ -110,6 +116,7 @@ KINDS: dict[str, tuple[Any, Seen, Callable[[str], Any]]] = {
     "request": (QuotaRequest.id, quota_requests, int),
     "clock": (CaseClock.id, clocks, int),
     "extension": (ClockExtension.id, extensions, int),
+    "finding": (GuardFinding.id, findings, int),
 }
 """Kinds of cases that stand in a path: the number's column, who sees them, how a number is read."""
 

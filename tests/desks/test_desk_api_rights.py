@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -24,6 +25,7 @@ from exchange_api.supply.supplies import ItemAnswer
 from schemas.calendar import today
 from schemas.errors import Denied, HutongError
 from schemas.tables.exchange import Demand
+from schemas.tables.guarding import GuardFinding
 from schemas.tables.operations import Officer
 from tests.desks.conftest import BUREAU, HOUSING, POLICE, actor, form
 
@@ -63,11 +65,12 @@ RIGHTS: dict[tuple[str, str], str] = {
     ("GET", "/v1/notices"): "DPASUX", ("POST", "/v1/notices/{notice}/reading"): "DS",
     ("GET", "/v1/deadlines"): "DPASUX", ("POST", "/v1/deadlines/{clock}/extension"): "P", ("GET", "/v1/extensions"): "DPASUX",
     ("POST", "/v1/extensions/{extension}/decision"): "A",
+    ("GET", "/v1/findings"): "AU", ("POST", "/v1/findings/{finding}/review"): "A", ("POST", "/v1/access"): "A",
 }  # fmt: skip
 UNKNOWN = {
     "demand": "XQ-2026-999999", "task": "GJ-2026-999999", "grant": "SQ-2026-999999", "information": "BC-2026-999999",
     "dispute": "ZY-2026-999999", "answer": "999999", "notice": "999999", "request": "999999", "clock": "999999", "extension": "999999",
-    "attachment": "999999", "node": "XQ-2026-999999",
+    "attachment": "999999", "finding": "999999", "node": "XQ-2026-999999",
 }  # fmt: skip
 
 
@@ -92,7 +95,8 @@ class Street:
             "TermsForm": {"demand": self.demand.id, "terms": {"hours": "08-18"}},
             "RenewalForm": {"until": later, "why": "续期"}, "QuotaForm": {"wanted": 9999, "day": today().isoformat(), "why": "高峰"},
             "QuotaApproval": {"quota": 9999, "until": today().isoformat()}, "ExtensionForm": {"days": 1, "why": "复杂"},
-            "ExtensionDecision": {"consent": True},
+            "ExtensionDecision": {"consent": True}, "FindingReview": {"verdict": "abuse"},
+            "AccessForm": {"subject": "11010119900307002X", "reason": "申请", "case": "XX-1", "first": today().isoformat(), "last": today().isoformat()},
         }  # fmt: skip
         said = route.form.model_validate(words.get(route.form.__name__, {})) if route.form else None
         return Ask({name: ids[name] for name in route.names}, Page(), said)
@@ -133,11 +137,15 @@ def street(town: Session) -> Street:
     longer = extensions.ask(town, POLICE, clock.id, 1, "复杂")
     asked = information.ask(town, POLICE, task.id, demand.id, "用途？")
     notice = notices.find(town, "housing")[0]
+    finding = GuardFinding(
+        rule="days", application_id=grant.application_id, grant_id=grant.id, measured=9, above=8, receipt=uuid4(), has_suspended=False
+    )  # fmt: skip
+    town.add(finding)
     town.flush()
     answer = supplies.answers_of(town, task.id)[0]
     numbers = {
         "demand": demand.id, "task": task.id, "grant": grant.id, "information": asked.id, "dispute": dispute.id, "answer": answer.id,
-        "notice": notice.id, "request": quota.id, "clock": clock.id, "extension": longer.id, "attachment": 1, "node": demand.id,
+        "notice": notice.id, "request": quota.id, "clock": clock.id, "extension": longer.id, "attachment": 1, "finding": finding.id, "node": demand.id,
     }  # fmt: skip
     return Street(town, {name: str(number) for name, number in numbers.items()}, demand)
 
@@ -167,7 +175,7 @@ def test_to_others_what_is_not_theirs_looks_like_what_is_not_there(street: Stree
             nowhere.code, nowhere.status, nowhere.title("en").partition(" ")[2],
         )  # fmt: skip
         seen |= set(route.names)
-    assert seen == set(UNKNOWN) - {"extension"}  # only the authority decides on one
+    assert seen == set(UNKNOWN) - {"extension", "finding"}  # only the authority decides on one
 
 
 def test_whoever_sees_all_is_told_what_is_not_there(street: Street) -> None:
@@ -205,7 +213,7 @@ def test_a_draft_is_its_departments_own_and_the_auditors(street: Street) -> None
 def test_a_scope_opens_nothing_that_its_roles_cannot_do(street: Street) -> None:
     for route in ROUTES:
         assert route.roles <= SCOPES[route.scope]
-        assert route.scope.endswith(".read") == (route.method == "GET" or route.path == "/v1/matches")
+        assert route.scope.endswith(".read") == (route.method == "GET" or route.path in ("/v1/matches", "/v1/access"))
         for scope in set(SCOPES) - {route.scope}:
             who = PEOPLE["A"]
             narrow = Asker(who, who.id, frozenset({scope}), {})
