@@ -146,7 +146,7 @@ class Answering:
         if answer.request.path.startswith(_PUBLIC_LOG) and answer.status == 200:
             # the log proves itself; an entry per reading would make it grow by being read
             answer.receipt = NOT_RECORDED
-            return sign(hub, answer)
+            return await sign(hub, answer)
         return await (_seal_busy(hub, answer) if answer.code in BUSY else seal(hub, answer))
 
 
@@ -192,7 +192,7 @@ async def _seal_busy(hub: Hub, answer: Answer) -> Sealed:
         answer.place.leave()
     if not hub.pressure.can_record_refusals:
         answer.say_unrecorded()
-        return sign(hub, answer)
+        return await sign(hub, answer)
     hub.pressure.refusing += 1
     try:
         return await seal(hub, answer)

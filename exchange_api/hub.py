@@ -27,6 +27,7 @@ from exchange_api.recording import Quota, Recorder
 from exchange_api.remembered import Remembered
 from exchange_api.sandbox import permits as sandbox
 from exchange_api.signing import Signer
+from exchange_api.signing.apart import Apart
 from exchange_api.watching.watch import Watch
 from schemas.database import database_url, libpq_uri, transaction
 from schemas.errors import Transient
@@ -105,6 +106,7 @@ class Hub:
         self.keys_folder = KeySettings().keys_folder or "var/keys"
         self.signer: Signer | None = None
         self.pressure, self.played = Pressure(), sandbox.Played()
+        self.apart = Apart(2 * self.pressure.settings.api_at_once, self.settings.api_patience_s)
         self._listener: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -147,6 +149,7 @@ class Hub:
         await self.happenings.ahead.close()
         await self.prepared.close()
         await self.pool.close()
+        self.apart.close()
 
     @property
     def secret(self) -> bytes:

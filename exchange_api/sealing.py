@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from exchange_api.answer import Answer
 from exchange_api.evidence.ledger import Entry, answer_of, entry_row, new_receipt_id, question_of
@@ -37,10 +38,10 @@ async def seal(hub: Hub, answer: Answer) -> Sealed:
             hub.quota.release(answer.use)
 
 
-def sign(hub: Hub, answer: Answer) -> Sealed:
+async def sign(hub: Hub, answer: Answer) -> Sealed:
     """Sign without evidence: for parts of the public log, and for saying that evidence cannot be written. Unsigned only when the hub has no key."""
     try:
-        return _signed(hub, answer)[0]
+        return (await _made(hub, answer))[0]
     except Transient as away:  # the key is in a token, and that is away: refused, never signed by another
         answer.refuse(away)
         return _signed(hub, answer, is_signed=False)[0]
@@ -49,7 +50,7 @@ def sign(hub: Hub, answer: Answer) -> Sealed:
 async def _sign_and_record(hub: Hub, answer: Answer, entry_id: str | None = None) -> Sealed:
     if hub.signer is None:
         raise Transient("key.none_active", folder=hub.keys_folder)
-    sealed, response, signed = _signed(hub, answer)
+    sealed, response, signed = await _made(hub, answer)
     if await hub.recorder.record(_sheet(answer, response, signed, entry_id or answer.receipt)):
         return sealed
     keyid, nonce = answer.keyid or "", answer.nonce or ""
@@ -90,7 +91,14 @@ async def _seal_failure(hub: Hub, answer: Answer, failure: HutongError) -> Seale
             return await _sign_and_record(hub, answer)
         except HutongError as second:
             answer.refuse(second)
-    return sign(hub, answer)
+    return await sign(hub, answer)
+
+
+async def _made(hub: Hub, answer: Answer) -> tuple[Sealed, Response, SignedResponse]:
+    """Sign where it holds nobody up. Raises Transient `key.token_unavailable`."""
+    if hub.signer is not None and hub.apart.is_needed(hub.signer):
+        return await hub.apart.run(hub.signer, partial(_signed, hub, answer))
+    return _signed(hub, answer)
 
 
 def _signed(hub: Hub, answer: Answer, *, is_signed: bool = True) -> tuple[Sealed, Response, SignedResponse]:

@@ -97,7 +97,9 @@ class _Gate:
 
 
 class TokenSigner:
-    """A private key inside a token, known by its label."""
+    """A private key inside a token, known by its label. `is_slow`: it signs in a thread of its own (`apart`)."""
+
+    is_slow = True
 
     def __init__(self, token: Token, label: str, public: PublicKey) -> None:
         self.public, self.keyid, self.algorithm = public, public.keyid, public.algorithm

@@ -59,6 +59,11 @@ class PairedSigner:
         return self.first.algorithm
 
     @property
+    def is_slow(self) -> bool:
+        """Say whether the first key keeps one waiting."""
+        return bool(getattr(self.first, "is_slow", False))
+
+    @property
     def public(self) -> PublicKey:
         """Return the first key's public part."""
         return self.first.public

@@ -1,5 +1,6 @@
 """A key that never leaves its token signs like any other, outlives the token's absence, and cannot be taken for another."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from exchange_api.evidence.checkpoint import Checkpoint, sign_checkpoint, verify
 from exchange_api.evidence.keyring import ensure_active_key, retire_key, roll_key
 from exchange_api.keeping.privates import KeyOrder, place_of
 from exchange_api.keys import active_signer, jwks, log_signer, public_key_from_jwk
-from exchange_api.signing import Algorithm
+from exchange_api.signing import Algorithm, SoftwareSigner
+from exchange_api.signing.apart import Apart
 from exchange_api.signing.hsm import Token, TokenSettings, TokenSigner, make_token_key, open_token
+from exchange_api.signing.second import PairedSigner
 from schemas.errors import Denied, Transient
 from schemas.tables.evidence import SigningKey
 
@@ -239,3 +243,47 @@ def test_another_process_signs_with_the_same_key(session: Session, keys: Path) -
         [sys.executable, "-c", program, str(keys), keyid], capture_output=True, text=True, check=True, env=os.environ
     )
     assert active_signer(session, keys).public.verify(bytes.fromhex(done.stdout.strip()), b"x")
+
+
+def test_a_token_that_keeps_waiting_holds_up_nobody_who_does_not_need_it(device: Device) -> None:
+    signer, stuck, free = _signer(device), threading.Event(), threading.Event()
+    public = public_key_from_jwk(signer.public.jwk)
+
+    def hang(_: Any) -> None:
+        stuck.set()
+        free.wait(30)
+
+    async def story() -> None:
+        apart = Apart(most=3, patience=0.5)
+        busy = threading.Thread(target=device_token.run, args=(hang,))
+        busy.start()
+        stuck.wait(30)
+        asked = [asyncio.create_task(apart.run(signer, partial(signer.sign, b"x"))) for _ in range(4)]
+        turns = 0
+        while not all(one.done() for one in asked):
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert turns > 20, "the loop went on while the token hung"
+        refused = [one.exception() for one in asked]
+        assert {getattr(one, "code", None) for one in refused} == {"key.token_unavailable"}
+        assert sum("wait for it" in str(one) for one in refused) == 1, "only so many may wait"
+        free.set()
+        await asyncio.to_thread(busy.join)
+        assert public.verify(await apart.run(signer, partial(signer.sign, b"x")), b"x")
+        assert apart.waiting == 0
+        apart.close()
+
+    device_token = signer._token
+    try:
+        asyncio.run(story())
+    finally:
+        free.set()
+
+
+def test_keys_in_software_sign_at_once_and_keys_in_a_token_apart(device: Device) -> None:
+    software = SoftwareSigner.generate()
+    assert not Apart.is_needed(software)
+    assert not Apart.is_needed(None)
+    assert Apart.is_needed(_signer(device))
+    assert Apart.is_needed(PairedSigner(_signer(device), software))
+    assert not Apart.is_needed(PairedSigner(software, software))
