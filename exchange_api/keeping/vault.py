@@ -11,6 +11,19 @@ import requests
 from exchange_api.keeping.kek import KekSettings
 from schemas.errors import Transient
 
+MEANINGS = {
+    400: ": no token was sent, or the key cannot encrypt",
+    403: ": token expired, or its policy or namespace does not allow it",
+    404: ": no transit engine at this mount, or none in this namespace",
+    307: ": a standby that does not forward; name the active node",
+    429: ": a rate limit, or a standby",
+    472: ": a disaster-recovery secondary",
+    473: ": a performance standby",
+    501: ": not initialised",
+    503: ": sealed, or down for maintenance",
+}
+"""What Vault's documentation says of its status codes (HTTP API, /sys/health)."""
+
 
 class VaultKek:
     """A key-encryption key that Vault's transit engine holds."""
@@ -45,10 +58,10 @@ class VaultKek:
             answer = requests.post(
                 url, json=body, headers=headers, timeout=told.vault_seconds, verify=is_checked, allow_redirects=False
             )
-            if answer.status_code == 400 and verb == "decrypt":
+            if answer.status_code == 400 and verb == "decrypt" and "missing client token" not in answer.text:
                 raise ValueError("Vault refuses the wrapped key")
             if answer.status_code != 200:
-                raise self._away(f"HTTP {answer.status_code}")
+                raise self._away(f"HTTP {answer.status_code}{MEANINGS.get(answer.status_code, '')}")
             return answer.json()["data"]
         except requests.RequestException as failure:  # its words may hold addresses and headers: the kind says enough
             raise self._away(type(failure).__name__) from failure

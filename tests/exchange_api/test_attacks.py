@@ -268,6 +268,16 @@ def test_replays_now_and_later_and_in_another_place_are_refused(exchange_site: A
     assert json.loads(exchange_site.send(older).body)["code"] == "signature.clock"
 
 
+@pytest.mark.parametrize("seconds", [-600, 600])
+def test_a_clock_ten_minutes_off_is_refused_with_the_difference_and_evidence(exchange_site: Any, seconds: int) -> None:
+    request, response = exchange_site.ask(exchange_site.asking(), created=int(time.time()) + seconds)
+    told = json.loads(response.body)
+    assert (response.status, told["code"]) == (401, "signature.clock")
+    assert abs(abs(told["clock_difference"]) - 600) <= 5, told
+    assert exchange_site.check(request, response).code == "signature.clock"
+    assert exchange_site.ask(exchange_site.asking())[1].status == 200
+
+
 def test_a_request_id_is_for_one_body(exchange_site: Any) -> None:
     same = {"x-request-id": str(uuid.uuid4())}
     assert _code(exchange_site, exchange_site.asking(), headers=same) == "answered"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -250,12 +251,20 @@ class Vault:
     keys: dict[str, bytes] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     is_sealed: bool = False
+    namespace: str | None = None
+    says: tuple[int, dict[str, object]] | None = None
 
-    def answer(self, path: str, token: str | None, body: dict[str, str]) -> tuple[int, dict[str, object]]:
+    def answer(self, path: str, headers: Any, body: dict[str, str]) -> tuple[int, dict[str, object]]:
         """Return status and document."""
         self.told.append(path)
+        token = headers["x-vault-token"]
+        assert headers["x-vault-request"] == "true", "Vault's agents and proxies ask for it"
+        if self.says:
+            return self.says
         if self.is_sealed:
             return 503, {"errors": ["Vault is sealed"]}
+        if headers["x-vault-namespace"] != self.namespace:
+            return 404, {"errors": ["no handler for route"]}
         if token != self.token:
             return 403, {"errors": ["permission denied"]}
         _, version, mount, verb, name = path.split("/")
@@ -278,7 +287,7 @@ def _vault() -> Iterator[Vault]:
     class Desk(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            status, document = found.answer(self.path, self.headers["x-vault-token"], body)
+            status, document = found.answer(self.path, self.headers, body)
             data = json.dumps(document).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -332,6 +341,34 @@ def test_a_vault_that_does_not_answer_is_named_with_the_reason(session: Session,
     place.patch.setenv("HUTONG_VAULT_ADDR", "http://127.0.0.1:1")
     with pytest.raises(Transient, match=r"key\.kek_unreachable"):
         active_signer(session, place.keys)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "word"),
+    [
+        (400, "missing client token", "no token"), (403, "permission denied", "policy or namespace"), (404, "no handler for route", "mount"),
+        (307, "", "standby"), (429, "request path is rate limited", "rate limit"), (472, "", "disaster-recovery"), (473, "", "performance standby"),
+        (500, "internal error", "HTTP 500"), (501, "", "not initialised"), (503, "Vault is sealed", "sealed"),
+    ],
+)  # fmt: skip
+def test_what_vault_is_documented_to_say_is_told_in_words_and_never_taken_for_a_wrong_key(
+    session: Session, place: Place, vault: Vault, status: int, error: str, word: str
+) -> None:
+    ensure_active_key(session, place.keys)
+    vault.says = status, {"errors": [error] if error else []}
+    with pytest.raises(Transient, match=rf"key\.kek_unreachable.*{word}"):
+        active_signer(session, place.keys)
+    vault.says = None
+    active_signer(session, place.keys)
+
+
+def test_a_namespace_is_named_at_every_call(session: Session, place: Place, vault: Vault) -> None:
+    vault.namespace = "city/hub"
+    with pytest.raises(Transient, match=r"key\.kek_unreachable.*namespace"):
+        ensure_active_key(session, place.keys)
+    place.patch.setenv("HUTONG_VAULT_NAMESPACE", "city/hub")
+    signer = ensure_active_key(session, place.keys)
+    assert active_signer(session, place.keys).keyid == signer.keyid
 
 
 def test_a_transit_key_that_is_another_opens_nothing(session: Session, place: Place, vault: Vault) -> None:

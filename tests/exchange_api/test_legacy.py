@@ -15,14 +15,17 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from connectors.credentials import national_signature
+from exchange_api.actors import Actor
 from exchange_api.evidence.receipt import bare_receipt, drop_bodies, earlier_receipt, verify_receipt
 from exchange_api.evidence.receipts import require_document
 from exchange_api.evidence.sequencer import sequence_once
+from exchange_api.guarding import lists
 from exchange_api.keys import active_signer
 from exchange_api.legacy.calls import expected_sign
 from exchange_api.signing import Request, Response
 from hutong.cli import app
 from schemas.calendar import today
+from schemas.database import transaction
 from schemas.errors import HutongError
 from schemas.tables.evidence import Entry
 from schemas.tables.legacy import LegacyDoor
@@ -112,6 +115,41 @@ def test_evidence_says_that_only_a_shared_secret_vouched_for_it(hub: Hub, secret
     assert told["purpose"] == {"service_item": "housing.rental_subsidy", "case": "BJ-2026-0001"}
     assert PEOPLE[0].encode() not in entry.document
     assert secret.encode() not in entry.document
+
+
+def test_the_door_is_held_to_its_applications_networks(hub: Hub, secret: str) -> None:
+    caller = Caller(hub, secret)
+    _set_networks("10.20.0.0/16")
+    try:
+        told = _until(caller, 403)
+        assert told["code"] == "application.address"
+        assert "records" not in told
+        entry = hub.site.entry(told["receipt"])
+        assert (entry.kind, entry.application_id) == ("refusal", "housing.desk")
+        with Session(hub.site.engine) as session:
+            assert PEOPLE[0].encode() not in session.get_one(Entry, entry.id).document
+        wrong = Caller(hub, "another").call(ASKED)[1]
+        assert wrong["code"] == "legacy.refused", "from where it may ask is told to nobody but itself"
+        _set_networks("127.0.0.0/8")
+        assert "records" in _until(caller, 200)
+    finally:
+        _set_networks()
+    assert "records" in _until(caller, 200)
+
+
+def _set_networks(*networks: str) -> None:
+    with transaction("exchange") as session:
+        lists.set_networks(
+            session, Actor("chen", "public_security", frozenset({"authority"})), "housing.desk", networks
+        )
+
+
+def _until(caller: Caller, status: int) -> dict[str, Any]:
+    """Call until the change has come to the worker."""
+    deadline = time.monotonic() + 5
+    while (told := caller.call(ASKED))[0] != status:
+        assert time.monotonic() < deadline, told[1]
+    return told[1]
 
 
 def test_an_ordinary_answer_is_not_marked_weak(hub: Hub) -> None:
