@@ -14,11 +14,11 @@ from exchange_api.states import MACHINES, Machine
 from schemas.tables.objections import LIVE_STATES, OBJECTION_STATES
 from schemas.tables.operations import Notice
 from schemas.tables.recall import RECIPIENT_STATES
-from tests.desks import end_walks_of_grants, end_walks_of_others
+from tests.desks import end_walks_of_grants, end_walks_of_others, end_walks_of_scores
 from tests.desks.demand_story import with_authority
 from tests.desks.end_walks import WALKS, Around, Walk
 
-__all__ = ["end_walks_of_grants", "end_walks_of_others"]  # importing them enters their walks
+__all__ = ["end_walks_of_grants", "end_walks_of_others", "end_walks_of_scores"]  # importing them enters their walks
 OTHER_ENDS = {("objection", state) for state in set(OBJECTION_STATES) - set(LIVE_STATES)} | {
     ("recall_recipient", state)
     for state in set(RECIPIENT_STATES) - {state for way in recall.TRANSITIONS.values() for state in way}

@@ -10,7 +10,7 @@ from exchange_api.portal.listing import XLSX
 from exchange_api.portal.pages.lists import Format
 from exchange_api.portal.pages.supervision.overview import WatcherVisit
 from exchange_api.portal.rendering import page
-from exchange_api.supervision import reporting
+from exchange_api.supervision import concerns, reporting
 from exchange_api.supervision.report_book import workbook
 
 router = APIRouter()
@@ -30,15 +30,16 @@ def show(visit: WatcherVisit, week: str, file: Format = "") -> Response:
         named = {"content-disposition": f'attachment; filename="report-{report.week}.xlsx"'}
         return Response(workbook(report, visit.language), media_type=XLSX, headers=named)
     names = reading.names(visit.session)
-    concerns = {
+    found = {
         key: (listed["total"], [supervision_view.concern(visit, names.departments, key, one) for one in listed["rows"]])
-        for key, listed in report.facts["concerns"].items()
+        for key in concerns.QUERIES
+        if (listed := report.facts["concerns"].get(key))
     }
     return page(
         visit,
         "supervision/report.html",
         report=report,
         names=names,
-        concerns=concerns,
+        concerns=found,
         charts_of=supervision_view.charts(visit, report.facts),
     )
