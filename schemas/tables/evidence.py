@@ -1,7 +1,7 @@
 """Why: the evidence every answer leaves behind: hub keys, insert-only entries and the Merkle log over them. Written by exchange_api.evidence and keys only.
 
-Entries, leaves, checkpoints, cosignatures and stamps refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for the sequencer
-by trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data.
+Entries, leaves, checkpoints, cosignatures, stamps and retirements refuse UPDATE, DELETE and TRUNCATE for everybody, by trigger. A new entry queues itself for
+the sequencer by trigger, so that the exchange role needs nothing but INSERT and SELECT on `entries`. No column holds personal data.
 """
 
 from datetime import datetime
@@ -129,6 +129,18 @@ class Stamp(Base):
     token: Mapped[bytes] = mapped_column(comment="The TimeStampToken, DER.")
 
 
+class Retirement(Base):
+    """A month of entries that was archived and left the database; an entry of the log tells of it."""
+
+    __tablename__ = "retirements"
+    __table_args__ = ({"schema": "evidence"},)
+
+    first: Mapped[UUID] = mapped_column(primary_key=True, comment="Ids from this one on left.")
+    beyond: Mapped[UUID] = mapped_column(comment="Ids from this one on stayed.")
+    entries: Mapped[int] = mapped_column(comment="How many left; keys' steps and retirements stayed.")
+    retired_at: Mapped[datetime]
+
+
 class Halt(Base):
     """Why no answer may be recorded now: while a row is here, entries of answers are refused and so nothing is handed out."""
 
@@ -159,7 +171,7 @@ _QUEUE_ON = """
 CREATE OR REPLACE TRIGGER queue_entries AFTER INSERT ON evidence.entries REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION evidence.queue_entries()
 """
-INSERT_ONLY: tuple[type[Base], ...] = (Entry, Leaf, Checkpoint, Cosignature, Stamp)
+INSERT_ONLY: tuple[type[Base], ...] = (Entry, Leaf, Checkpoint, Cosignature, Stamp, Retirement)
 """Tables that refuse every change but INSERT."""
 
 STATEMENTS: tuple[str, ...] = (

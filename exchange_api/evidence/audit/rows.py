@@ -15,6 +15,7 @@ from exchange_api.evidence.audit.findings import Findings
 from exchange_api.evidence.audit.spelling import is_spelled
 from exchange_api.evidence.tiles import HASH, WIDTH, TileId
 
+RETIRED = "log.retired"
 TEXTS = ("kind", "application_id", "keyid", "nonce", "request_id", "grant_id", "library", "code")
 COLUMNS = ("id", "at", *TEXTS, "status")
 ENTRY_SQL = "e.document, e.leaf_hash, e.id::text, timestamptz_send(e.at), " + ", ".join(
@@ -32,7 +33,8 @@ Three = tuple[Hashes, Hashes, Mapping[TileId, bytes]]
 
 
 def check_entries(found: Sequence[Row], findings: Findings) -> tuple[list[bytes | None], list[dict[str, Any]]]:
-    """Hold entries' columns to their documents; return their leaf hashes (None: no entry there) and the facts of entries on the hub's keys.
+    """Hold entries' columns to their documents; return their leaf hashes (None: no entry there) and the facts of entries on the hub's keys and on
+    retirements.
 
     found: rows of three columns, then those of ENTRY_SQL.
     """
@@ -48,12 +50,12 @@ def check_entries(found: Sequence[Row], findings: Findings) -> tuple[list[bytes 
         is_key = (
             row[7] == "key" and row[8] is None
         )  # a caller's key is named by its application, and is none of the hub's
-        if own == row[4] and not is_key and is_spelled(document, row[5:16]):
+        if own == row[4] and not is_key and row[14] != RETIRED and is_spelled(document, row[5:16]):
             continue
         said = _read(document)
         if said is None or own != row[4] or (*_first(said), *_SAID(said), _status(said)) != row[5:16]:
             _name_columns(row, said, own, findings)
-        elif is_key:
+        elif is_key or row[14] == RETIRED:
             keys.append(said["facts"])
     return hashes, keys
 

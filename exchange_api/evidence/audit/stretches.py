@@ -2,6 +2,8 @@
 processes can share them. Called by `walk`, and by `sharing` in processes of its own.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.audit import rows
 from exchange_api.evidence.audit.findings import Findings
+from exchange_api.evidence.audit.gaps import Gap, gap_of
 from exchange_api.evidence.tiles import WIDTH, TileId
 
 CHUNK = 16 * WIDTH
@@ -31,26 +34,34 @@ PLANNED = "SELECT " + ", ".join(
 
 @dataclass(slots=True)
 class Stretch:
-    """What a stretch of the log holds: the hash of each leaf that two of entry, leaf and tile agree on, how many entries, and what those on keys tell."""
+    """What a stretch of the log holds: the hash of each leaf that two of entry, leaf and tile agree on, how many entries, what those on keys
+    and retirements tell, and how many entries were retired.
+    """
 
     begin: int
     leaves: bytes
     entries: int
     told: list[dict[str, Any]] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
+    gone: Counter[Gap] = field(default_factory=Counter)
 
 
-def look_at(session: Session, begin: int, end: int) -> Stretch:
-    """Hold the entries of leaves [begin, end) to their rows, leaves and tiles."""
+def look_at(session: Session, begin: int, end: int, gaps: Sequence[Gap] = ()) -> Stretch:
+    """Hold the entries of leaves [begin, end) to their rows, leaves and tiles; where entries were retired, leaves to tiles."""
     found, findings = fetch(session, _PLACED, (begin, end)), Findings()
     if len(found) != end - begin:
         by_index = {row[0]: row for row in found}
         blank = (None,) * (_COLUMNS - 1)
         found = [by_index.get(index, (index, *blank)) for index in range(begin, end)]
     own, told = rows.check_entries(found, findings)
+    entries, gone = len(own) - own.count(None), Counter[Gap]()
+    for place, row in enumerate(found if gaps and entries < len(own) else ()):
+        if own[place] is None and (gap := gap_of(gaps, row[2])):
+            own[place] = row[1]
+            gone[gap] += 1
     three = own, [row[1] for row in found], _level_0(session, begin, end)
     leaves = rows.settle(begin, three, found, findings)
-    return Stretch(begin, leaves, len(own) - own.count(None), told, findings)
+    return Stretch(begin, leaves, entries, told, findings, gone)
 
 
 def fetch(session: Session, statement: str, values: tuple[int, int]) -> list[Any]:

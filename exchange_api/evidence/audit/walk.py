@@ -5,6 +5,7 @@ One pass in the order of the log: document → columns, leaf, tile → tree → 
 chunk in memory. A checkpoint at which an audit starts is taken from the tiles and must give its signed root.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.evidence.audit import keys, rows, vouchers
 from exchange_api.evidence.audit.findings import Findings
+from exchange_api.evidence.audit.gaps import Gap, check_retirements, gaps_of
 from exchange_api.evidence.audit.sharing import look_through
 from exchange_api.evidence.audit.stretches import CHUNK, PLANNED, Stretch, fetch
 from exchange_api.evidence.audit.tree import Tree
@@ -24,7 +26,7 @@ from exchange_api.evidence.log import read_tiles
 from exchange_api.evidence.merkle import span_nodes
 from exchange_api.evidence.stamping import Authority
 from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, tile_of
-from schemas.tables.evidence import Checkpoint, SigningKey, Tile
+from schemas.tables.evidence import Checkpoint, Retirement, SigningKey, Tile
 
 _NO_END = 2**63 - 1
 Progress = Callable[[int, int], None]
@@ -74,6 +76,7 @@ class Audit:
     findings: Findings = field(default_factory=Findings)
     begin: int = 0
     entries: int = 0
+    retired: int = 0
     pending: int = 0
     checkpoints: int = 0
     vouchers: int = 0
@@ -89,7 +92,9 @@ class _Walk:
     tree: Tree
     origin: str
     signers: dict[str, Any]
+    retired: list[Retirement]
     told: list[dict[str, Any]] = field(default_factory=list)
+    gone: Counter[Gap] = field(default_factory=Counter)
     last: Checkpoint | None = None
     unproven: int = 0
 
@@ -108,11 +113,18 @@ def audit_log(session: Session, wish: Wish, progress: Progress | None = None) ->
     session.execute(text(PLANNED))
     start, end = _bounds(session, wish)
     held = list(session.scalars(select(SigningKey)))
-    walk = _Walk(session, Audit(begin=start.size if start else 0), Tree(), wish.origin, keys.usable_keys(held))
+    walk = _Walk(
+        session,
+        Audit(begin=start.size if start else 0),
+        Tree(),
+        wish.origin,
+        keys.usable_keys(held),
+        list(session.scalars(select(Retirement))),
+    )
     if start is not None:
         _start_at(walk, start)
     chunks = [(begin, min(begin + CHUNK, end)) for begin in range(walk.tree.size, end, CHUNK)]
-    for stretch in look_through(session, chunks, processes):
+    for stretch in look_through(session, chunks, gaps_of(walk.retired), processes):
         _take_in(walk, stretch)
         if progress:
             progress(walk.tree.size, end)
@@ -156,7 +168,9 @@ def _take_in(walk: _Walk, stretch: Stretch) -> None:
     end = begin + len(leaves) // HASH
     walk.findings.take(stretch.findings)
     walk.told += stretch.told
+    walk.gone.update(stretch.gone)
     walk.audit.entries += stretch.entries
+    walk.audit.retired += stretch.gone.total()
     done = begin
     for checkpoint in _checkpoints(walk.session, begin, end):
         walk.tree.grow(leaves[(done - begin) * HASH : (checkpoint.size - begin) * HASH])
@@ -228,7 +242,9 @@ def _finish(walk: _Walk, held: list[SigningKey], end: int) -> None:
     walk.session.execute(text("SET LOCAL enable_hashjoin = on"))
     for (entry_id,) in walk.session.execute(_UNPLACED):
         walk.findings.add("entry.added", entry_id, "it is neither in the log nor on its way there")
-    keys.check_keys(held, walk.told, walk.findings)
+    retirements = [facts for facts in walk.told if facts.get("action") == "retire_entries"]
+    check_retirements(walk.retired, retirements, walk.gone, walk.findings)
+    keys.check_keys(held, [facts for facts in walk.told if "action" not in facts], walk.findings)
 
 
 def _check_pending(walk: _Walk) -> None:
