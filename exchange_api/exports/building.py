@@ -30,7 +30,7 @@ from schemas.tables.exports import Export, ExportFile
 Progress = Callable[[int, int], None]
 """Told after every file: its number, and how many rows are written by then."""
 LOOK_S = 0.5
-PIECES = {"parquet": 32_768, "ndjson": 8_192}
+PIECES = {"parquet": 32_768, "ndjson": 16_384}
 _LOCK = 7_311_021
 _TRY = text("SELECT pg_try_advisory_xact_lock(:tag, hashtext(:id))")
 _ABOUT = text("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(:name)")

@@ -3,9 +3,10 @@ again is the same file. One stream from the server, a few megabytes at a time. C
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from queue import SimpleQueue as Queue
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,8 @@ from schemas.library import Attribute, Library
 
 STRETCH = 100_000
 _PIECE = str(4 << 20)
+_AHEAD = 4
+"""Pieces read before they are written: what the server sorts at once is then written while it sorts the next."""
 _TYPES = {"text": pa.string(), "date": pa.date32(), "number": pa.float64(), "geometry": pa.string()}
 
 
@@ -171,9 +174,11 @@ def _quote(value: str) -> str:
 
 
 def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
-    """Yield the batches, the next one being read while one is worked on."""
+    """Yield the batches while the next ones are read: the server never waits for the file."""
+    coming: Queue[Future[Any]] = Queue()
     with ThreadPoolExecutor(1) as aside:
-        coming = aside.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = aside.submit(next, batches, None)
+        for _ in range(_AHEAD):
+            coming.put(aside.submit(next, batches, None))
+        while (batch := coming.get().result()) is not None:
+            coming.put(aside.submit(next, batches, None))
             yield batch

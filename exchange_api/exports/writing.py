@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from exchange_api.exports.lines import json_lines
 from exchange_api.exports.reading import Plan
 from libraries.storage import appearing, open_root
 
@@ -83,40 +84,20 @@ class NdjsonFile:
     """One JSON document a line: subject, entry, values; values as answers and the change feed spell them."""
 
     def __init__(self, stream: Digesting, plan: Plan) -> None:
-        self._stream, self._plan = stream, plan
+        self._stream = stream
         self._lead = 1 if plan.salt is None else 2
+        self._fragments = {
+            name for name, form in plan.forms.items() if form == "full" and plan.spec.attribute(name).type == "geometry"
+        }
 
     def write(self, rows: Any) -> None:
         """Write a line per row."""
-        names = rows.schema.names
-        columns = [self._values(names[place], rows.column(place)) for place in range(rows.num_columns)]
-        lead, items = names[: self._lead], names[self._lead :]
-        lines = [
-            orjson.dumps(
-                {
-                    **dict(zip(lead, row[: self._lead], strict=True)),
-                    "values": dict(zip(items, row[self._lead :], strict=True)),
-                },
-                option=orjson.OPT_APPEND_NEWLINE,
-            )
-            for row in zip(*columns, strict=True)
-        ]
-        self._stream.write(b"".join(lines))
+        if rows.num_rows:
+            lines = json_lines(rows, self._lead, self._fragments)
+            self._stream.write(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
 
     def close(self) -> None:
         """Nothing ends such a file."""
-
-    def _values(self, name: str, column: Any) -> list[Any]:
-        values: list[Any] = column.to_pylist()
-        if pa.types.is_floating(column.type):
-            return [int(one) if one is not None and one.is_integer() else one for one in values]
-        if (
-            name in self._plan.forms
-            and self._plan.forms[name] == "full"
-            and self._plan.spec.attribute(name).type == "geometry"
-        ):
-            return [None if one is None else orjson.Fragment(one) for one in values]
-        return values
 
 
 FORMATS: dict[str, type[ParquetFile] | type[NdjsonFile]] = {"parquet": ParquetFile, "ndjson": NdjsonFile}
