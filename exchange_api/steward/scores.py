@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from libraries import batches
 from libraries.judging import quality
-from schemas.tables.landing import RuleResult
+from schemas.tables.landing import Batch, RuleResult
 
 WEEKS = 12
 _LAST = """
@@ -30,12 +30,14 @@ SORTS = {
     "checked": "b.checked_at",
     "held": "b.rows_quarantined",
 }
+MOST = 2_000
+"""Batches that a chart over weeks looks at; of more, every n-th by number counts."""
 _WEEKLY = text("""
     SELECT week, indicator, 100 * avg(share) AS score FROM (
         SELECT date_trunc('week', b.created_at AT TIME ZONE 'Asia/Shanghai') AS week, x.indicator, b.id,
             avg(CASE WHEN x.evaluated > 0 THEN 1 - x.failed::float8 / x.evaluated ELSE 1 END) AS share
         FROM landing.batches b JOIN directory.resources r ON r.id = b.resource_id JOIN landing.rule_results x ON x.batch_id = b.id
-        WHERE b.created_at >= :since AND b.run_id NOT LIKE 'replay:%' AND (CAST(:department AS text) IS NULL OR r.department_id = :department)
+        WHERE b.created_at >= :since AND b.number % :step = 0 AND b.run_id NOT LIKE 'replay:%' AND (CAST(:department AS text) IS NULL OR r.department_id = :department)
         GROUP BY 1, 2, 3) each_batch
     GROUP BY 1, 2 ORDER BY 1
 """)
@@ -97,9 +99,11 @@ def of_batches(session: Session, ids: Sequence[str]) -> dict[str, dict[str, floa
 
 
 def weekly(session: Session, department: str | None, now: datetime | None = None) -> list[tuple[str, dict[str, float]]]:
-    """Return the mean of each indicator over the batches of each of the last twelve weeks."""
+    """Return the mean of each indicator over the batches of each of the last twelve weeks; of more than MOST batches an even sample."""
     found: dict[Any, dict[str, float]] = {}
-    named = {"since": (now or batches.now()) - timedelta(weeks=WEEKS), "department": department}
+    since = (now or batches.now()) - timedelta(weeks=WEEKS)
+    total = session.scalar(select(func.count()).select_from(Batch).where(Batch.created_at >= since)) or 0
+    named = {"since": since, "department": department, "step": 1 + total // MOST}
     for one in session.execute(_WEEKLY, named):
         found.setdefault(one.week, {})[one.indicator] = float(one.score)
     return [(f"{week:%m-%d}", scores) for week, scores in sorted(found.items())]

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from playwright.sync_api import sync_playwright
 from sqlalchemy import URL
 
-from catalog import departments
+from catalog import deadlines, departments
 from exchange_api import officers
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import subject_secret
@@ -102,6 +102,7 @@ def _people() -> dict[str, str]:
         for login in OFFICERS:
             name, department, roles = PEOPLE[login]
             found[login] = officers.add(session, login, name, department, roles)
+        deadlines.seed_rules(session)
         ensure_active_key(session)
     subject_secret(Path(keys_folder()))
     return found
