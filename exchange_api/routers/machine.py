@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 
 from schemas.declarations import LibraryName
 from schemas.library import LIBRARIES
+from schemas.messages.certificates import CertificateVerifyAnswer, CertificateVerifyQuestion
 from schemas.messages.exchange import (
     CertificatesQuestion,
     DryRunAnswer,
@@ -83,9 +84,9 @@ def certificates(question: CertificatesQuestion, dry_run: DryRun = False) -> Non
 
 @described.post(
     "/v1/certificates/verify",
-    response_model=VerifyAnswer | DryRunAnswer,
+    response_model=CertificateVerifyAnswer | DryRunAnswer,
     summary="Compare claimed certificate values 证照核验",
     dependencies=SIGNED,
 )
-def verify_certificates(question: VerifyQuestion, dry_run: DryRun = False) -> None:
-    """Get yes or no for each claimed value of a holder's certificates."""
+def verify_certificates(question: CertificateVerifyQuestion, dry_run: DryRun = False) -> None:
+    """Get yes or no for each claimed value of certificates, named by holder, identifier or number."""
