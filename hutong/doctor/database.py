@@ -14,6 +14,7 @@ from exchange_api.grant.foundations import CODES
 from exchange_api.grant.settings import GrantSettings
 from exchange_api.keys import active_signer
 from exchange_api.watching.settings import WatchSettings
+from hutong.doctor import evidence
 from hutong.doctor.checks import Check, Found, ok
 from schemas.calendar import today
 from schemas.database import engine, transaction
@@ -194,6 +195,8 @@ CHECKS = (
             ("rights", "数据库角色", "roles", rights),
             ("signing_key", "签名密钥", "signing key", signing_key),
             ("sequencer", "存证定序", "sequencer", sequencer),
+            ("vouching", "见证与时间戳", "witnesses and time stamps", evidence.vouching),
+            ("months", "存证分区", "months of entries", evidence.ahead),
             ("calendar", "工作日历", "calendar", calendar),
             ("notices", "通知", "notices", notices),
             ("grants", "授权依据", "grants' bases", grants),

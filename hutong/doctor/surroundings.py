@@ -14,8 +14,7 @@ from pathlib import Path
 import requests
 from sqlalchemy import text
 
-from exchange_api.keeping import files
-from exchange_api.keeping.envelope import is_sealed
+from exchange_api.keeping import files, inspection
 from exchange_api.keys import keys_folder
 from hutong.doctor.checks import Check, Found, Grade, ok
 from hutong.embedded.airflow_client import AirflowClient, AirflowSettings
@@ -92,15 +91,9 @@ def keys() -> Found:
             "目录改为 0700，文件改为 0600。",
             "Set the folder to 0700 and the files to 0600.",
         )
-    plain = sum(not is_sealed(path.read_bytes()) for path in secrets)
-    if plain:
-        return Found(
-            "warn",
-            f"{plain} 个私钥未加密",
-            f"{plain} secrets lie unencrypted",
-            "设置密钥加密密钥并运行 hutong keys encrypt。",
-            "Set a key-encryption key and run hutong keys encrypt.",
-        )
+    if told := inspection.warnings(folder):
+        zh, en = (" ".join(words) for words in zip(*told, strict=True))
+        return Found("warn", zh, en, "见 docs/keys.md。", "See docs/keys.md.")
     return ok(f"{len(secrets)} 个密钥文件均已加密", f"{len(secrets)} secrets, all sealed")
 
 
