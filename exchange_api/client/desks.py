@@ -1,10 +1,16 @@
 """Why: an application system also has dealings with the desks: recalls it must acknowledge, values it doubts, the chain behind an answer. Part of `Hub`."""
 
-from typing import Literal, TypedDict, Unpack
+import base64
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import quote
 
 from exchange_api.client.asking import Asking
 from exchange_api.client.results import Chain, Objection, Page, Recall
+from exchange_api.signing import public_key_from_jwk
+from schemas.errors import HutongError, Terminal
 
 
 class Doubt(TypedDict, total=False):
@@ -27,8 +33,24 @@ class Desks(Asking):
         return Page(answer, entries, answer.document["next"])
 
     def recall(self, recall: str, after: str | None = None) -> Recall:
-        """Read one recall: its signed notice (in `document`) and the affected receipts, a page at a time."""
-        return Recall.read(self.require("GET", _paged(f"/v1/recalls/{quote(recall, safe='')}", after)))
+        """Read one recall: its signed notice (in `document`) and the affected receipts, a page at a time. A notice that is not the hub's raises
+        Terminal client.unverified: it is kept as proof when the answer that brought it is gone.
+        """
+        found = Recall.read(self.require("GET", _paged(f"/v1/recalls/{quote(recall, safe='')}", after)))
+        if not self._is_noticed(found.document, recall):
+            raise Terminal("client.unverified", reason=f"the notice of {recall} is not signed by the hub")
+        return found
+
+    def _is_noticed(self, told: Mapping[str, Any], recall: str) -> bool:
+        """Check a notice's detached signature with a key of the hub that was not revoked, and that it is the notice shown."""
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, HutongError):
+            signed = told["signed"]
+            keys = {one["kid"]: one for one in self.wire.trust.keys()["keys"] if one.get("hutong:state") != "revoked"}
+            key = public_key_from_jwk(keys[signed["keyid"]], signed["keyid"])
+            said = json.loads(signed["text"])
+            is_signed = key.verify(base64.b64decode(signed["signature"], validate=True), signed["text"].encode())
+            return is_signed and said == told["notice"] and said["recall"] == recall
+        return False
 
     def acknowledge(self, recall: str, outcome: Literal["asking_again", "not_kept"] = "asking_again") -> Recall:
         """Acknowledge a recall: `asking_again`, or `not_kept` when nothing of the values is kept or was used; again changes nothing."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hutong.commands import ask_copies
 from hutong.commands.tables import plain_table, show
 from schemas.errors import Invalid
 
@@ -52,6 +53,9 @@ Url = Annotated[str, typer.Option(envvar="HUTONG_API_URL", help="Address of the 
 Keys = Annotated[Path | None, typer.Option(help="The hub's JWKS file; default: that of this installation. 平台公钥")]
 Folder = Annotated[Path | None, typer.Option(help="Where receipts are kept; default var/receipts. 凭证目录")]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the proof. 等待存证的秒数")]
+Changes = Annotated[Path | None, typer.Option("--changes", metavar="FILE", help="Append what changed since last time, JSON lines. 变更追加到文件")]  # fmt: skip
+InBulk = Annotated[Path | None, typer.Option("--export", metavar="FOLDER", help="Ask for an export, wait, fetch its files. 批量导出到目录")]  # fmt: skip
+Format = Annotated[str, typer.Option("--format", help="Of an export: parquet or ndjson. 导出格式")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
@@ -59,6 +63,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command
     library: Library, grant: Grant, service_item: Item, key: Key, case: Case = None, subject: Subject = None,
     item: Wanted = None, as_of: AsOf = None, verify: Claims = None, dry_run: Dry = False, url: Url = "http://127.0.0.1:8000",
     keys: Keys = None, receipts: Folder = None, wait: Wait = 2, as_json: AsJson = False,
+    changes: Changes = None, export: InBulk = None, format_: Format = "parquet",
 ) -> None:  # fmt: skip
     """Ask the hub one signed question and keep the receipt; exit code 1 for a refusal. 向平台发起一次签名查询或核验"""
     from exchange_api.client import Hub, Refused
@@ -67,8 +72,12 @@ def ask(  # noqa: PLR0913 - each is an option of the command
 
     purpose = {"service_item": service_item} | ({"case": case} if case else {})
     said = Said(library, grant, purpose, item or None, verify or [], as_of, dry_run)
-    subjects = _subjects(subject or ["-"], is_one=bool(verify))
     hub = Hub(url, key, read_jwks(keys)[0], receipts or HomeSettings().var / "receipts")
+    if changes or export:
+        kind: Any = format_
+        ask_copies.fetch(hub, ask_copies.Bulk(grant, purpose, changes, export, kind, tuple(item or ())))
+        return
+    subjects = _subjects(subject or ["-"], is_one=bool(verify))
     try:
         result = _asked(hub, said, subjects)
     except Refused as refused:
