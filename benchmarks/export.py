@@ -4,6 +4,7 @@
 
 import argparse
 import asyncio
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,22 @@ from typing import Any
 import psycopg
 
 from benchmarks.ground import measured, new_database, own_server, set_environment, stopwatch
+from exchange_api.client import Change
 
 ITEMS = {
     "name": "full", "sex": "full", "birth_date": "full", "address": "full", "marital_status": "full", "phone": "masked",
     "ethnic_group": "full", "residence_status": "full",
 }  # fmt: skip
-LEAST = {"export.parquet": 400_000, "feed.changes": 50_000}
+LEAST = {"export.parquet": 400_000, "export.ndjson": 300_000, "feed.changes": 50_000, "feed.taken_in": 50_000}
+"""Rows or changes per second; an export besides must not take more than MEMORY, however many rows."""
+MEMORY = 300
+
+
+def _bar(bench: str, rows: int) -> dict[str, float]:
+    bar: dict[str, float] = {"seconds": round(rows / LEAST[bench], 3)}
+    return bar | ({"peak_rss_mb": MEMORY} if bench.startswith("export") else {})
+
+
 _RENAME = """
 WITH moved AS (UPDATE library.population g SET name = name || '改', version = version + 1, recorded_at = now()
     WHERE right(subject, 2) < '50' RETURNING old.*)
@@ -56,7 +67,7 @@ def ours(form: str, rows: int) -> None:
     )
     with transaction("exchange") as session:
         export_id = exports.open_export(session, exports.Wish(permit, f"bench-{form}", asked)).id
-    with stopwatch(f"export.{form}", rows):
+    with stopwatch(f"export.{form}", rows, bar=_bar(f"export.{form}", rows)):
         state = building.build(export_id)
     if state != "ready":
         raise SystemExit(f"export {export_id} is {state}")
@@ -71,14 +82,23 @@ def rename(uri: str) -> int:
 
 
 def follow(since: datetime, changed: int) -> None:
-    """Follow what changed since a moment, page by page, as one consumer's worker does."""
-    asyncio.run(_follow(since, changed))
+    """Follow what changed since a moment, page by page, as the worker of one consumer does, and take the pages in, as its SDK does."""
+    pages = asyncio.run(_follow(since, changed))
+    taken = 0
+    with stopwatch("feed.taken_in", changed, bar=_bar("feed.taken_in", changed)):
+        for body in pages:
+            taken += sum(
+                1 for one in map(Change, json.loads(body)) if one.key and (one.values or one.change == "removed")
+            )
+    if taken != changed:
+        raise SystemExit(f"{taken} changes were taken in, {changed} were made")
 
 
-async def _follow(since: datetime, changed: int) -> None:
+async def _follow(since: datetime, changed: int) -> list[bytes]:
     import asyncpg  # type: ignore[import-untyped]
 
     from benchmarks import query_city
+    from exchange_api import records
     from exchange_api.feeds import changes
     from exchange_api.feeds.happenings import Happenings
     from exchange_api.permit import load_permit
@@ -92,14 +112,18 @@ async def _follow(since: datetime, changed: int) -> None:
         teller, happenings = changes.Teller(permit, b"bench"), Happenings(prepared)
         until = settled((await prepared.fetch(HORIZON, number_of("population")))[0])
         place: Any = (since, None)
-        with stopwatch("feed.changes", changed):
+        pages: list[bytes] = []
+        with stopwatch("feed.changes", changed, bar=_bar("feed.changes", changed)):
             told, page = 0, changes.Page()
             while not page.is_all:
                 page = await changes.changes_after(prepared, happenings, teller, (place, until, changes.MOST))
                 told, place = told + len(page.changes), page.end
+                pages.append(records.spelled_of(page.changes)[0])
         if told != changed:
             raise SystemExit(f"{told} changes were told, {changed} were made")
+        await happenings.ahead.close()
         await prepared.close()
+    return pages
 
 
 def peer(name: str, uri: str, folder: Path, rows: int) -> None:

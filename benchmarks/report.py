@@ -29,11 +29,12 @@ RUNS: dict[str, tuple[str, ...]] = {
     "dags": ("--resources", "1000"),
     "query": ("--rows", "{rows}"),
     "evidence": ("--entries", "{rows}"),
+    "export": ("--rows", "{rows}"),
     "directory": (),
     "matching": (),
 }
 _FIRST = ("bench", "peer", "rows", "rows_per_s", "seconds", "peak_rss_mb", "is_met")
-_NOT_SHOWN = ("bar",)
+_NOT_SHOWN = ("bar", "least")
 
 
 def run(name: str, rows: int) -> list[dict[str, Any]]:
@@ -60,6 +61,8 @@ def section(name: str, rows: int, lines: list[dict[str, Any]], load: float) -> s
     table = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     table += [f"| {' | '.join(_shown(line.get(column)) for column in columns)} |" for line in lines]
     told = [f"Bar of {bench}: {', '.join(f'{k} ≤ {v}' for k, v in bar.items())}." for bench, bar in bars.items()]
+    floors = {line["bench"]: line["least"] for line in lines if line.get("least")}
+    told += [f"Bar of {bench}: {', '.join(f'{k} ≥ {v}' for k, v in floor.items())}." for bench, floor in floors.items()]
     return "\n".join([f"## {name}", "", f"`{command}` — {_facts(load)}", "", *table, "", *told, ""])
 
 
