@@ -5,13 +5,11 @@ import time
 from base64 import b32decode
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select
 
 from exchange_api import officers
 from exchange_api.accounts import administration, delegations, passwords, second_factor, sign_ins, trail
@@ -19,8 +17,6 @@ from exchange_api.accounts.trail import Sought
 from exchange_api.actors import Actor
 from schemas.database import transaction
 from schemas.errors import HutongError
-from schemas.tables.accounts import TrailLine
-from schemas.tables.evidence import Entry
 from schemas.tables.operations import Officer, OfficerSession
 from tests.portal.conftest import City, actor, csrf
 
@@ -221,57 +217,6 @@ def test_only_a_colleague_with_the_same_roles_can_stand_in(city: City) -> None: 
     for other in ("weidong", "yingyong", "xiaolan", "nobody"):
         with pytest.raises(HutongError, match=r"delegation\.not_alike"), transaction("exchange") as session:
             _away(session, "xiaolan", other)
-
-
-def test_every_form_is_in_the_evidence_with_how_it_ended_and_nobody_can_change_it(city: City, submitted: str) -> None:
-    visitor = city.signed_in("qiming")
-    assert city.post(visitor, f"/portal/demands/{submitted}/return", {}).status_code == 422
-    city.post(visitor, f"/portal/demands/{submitted}/return", {"why": "请补正"})
-    with transaction("exchange") as session:
-        done, refused = trail.page(session, Sought(officer="qiming", case=submitted))[:2]
-        assert (done.action, done.outcome) == ("POST /demands/{demand_id}/return", "done")
-        assert refused.outcome != "done"
-        entry = session.get_one(Entry, done.id)
-        assert submitted.encode() in entry.document
-        assert "周启明".encode() not in entry.document
-    with pytest.raises(DBAPIError, match="insert-only"), transaction() as session:
-        session.execute(text("UPDATE operations.trail SET outcome = 'x'"))
-
-
-def test_sign_ins_that_fail_are_in_the_trail_without_what_was_typed(city: City) -> None:
-    city.post(city.browser(), "/portal/sign-in", {"name": "mein-geheimnis", "password": "x"})
-    city.post(city.browser(), "/portal/sign-in", {"name": "wumin", "password": "falsch"})
-    with transaction("exchange") as session:
-        known, unknown = trail.page(session, Sought(action="sign_in"))[:2]
-        assert (known.officer_id, known.outcome) == ("wumin", "officer.password_wrong")
-        assert (unknown.officer_id, unknown.outcome) == (None, "officer.unknown")
-        assert b"mein-geheimnis" not in session.get_one(Entry, unknown.id).document
-
-
-def test_the_auditor_turns_the_pages_of_the_trail_and_opens_a_line(city: City) -> None:
-    with transaction("exchange") as session:
-        ids = [
-            trail.note(session, trail.Deed(actor("wumin"), "turning", cases=(f"c{number}",))) for number in range(120)
-        ]
-    auditor, seen, address = city.signed_in("shenji"), [], f"{city.address}/portal/trail?action=turning"
-    for _ in range(3):
-        page = auditor.get(address).text
-        seen += re.findall(r'href="/portal/trail/([0-9a-f-]{36})"', page)
-        following = re.search(r'rel="next" href="([^"]+)"', page)
-        address = f"{city.address}/portal/trail{following[1].replace('&amp;', '&')}" if following else ""
-    assert [UUID(one) for one in seen] == sorted((UUID(one) for one in ids), reverse=True)
-    assert not address
-    assert "c7" in auditor.get(f"{city.address}/portal/trail/{ids[7]}").text
-    assert auditor.get(f"{city.address}/portal/trail?case=c7&format=xlsx").content.startswith(b"PK")
-    assert auditor.get(f"{city.address}/portal/trail?since=x").status_code == 422
-
-
-def test_no_id_of_a_person_gets_into_the_trail(city: City) -> None:  # noqa: ARG001
-    with transaction("exchange") as session:
-        line = trail.note(
-            session, trail.Deed(None, "try", cases=("330199199001010011", "x=13800138000", "SQ-2026-000001"))
-        )
-        assert session.get_one(TrailLine, UUID(line)).cases == ["SQ-2026-000001"]
 
 
 def test_pending_sign_ins_are_of_no_use_at_the_officers_interface(city: City, person: tuple[str, str]) -> None:  # noqa: ARG001
