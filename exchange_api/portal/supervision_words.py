@@ -18,7 +18,12 @@ SCORED_CASE = {
     "clock": N_("期限"), "answer": N_("需求项"), "objection": N_("数据异议"), "resource": N_("信息资源"), "version": N_("目录版本"), "grant": N_("授权"),
     "service": N_("政务服务事项"), "finding": N_("异常发现"), "task": N_("供给任务"),
 }  # fmt: skip
-SCORE_OBJECTION_STATE = {"open": N_("待复核"), "upheld": N_("已采纳"), "rejected": N_("已驳回"), "withdrawn": N_("已撤回")}
+SCORE_OBJECTION_STATE = {
+    "open": N_("待复核"),
+    "upheld": N_("已采纳"),
+    "rejected": N_("已驳回"),
+    "withdrawn": N_("已撤回"),
+}
 SCORE_OBJECTION_TONE = {"open": "amber", "upheld": "green", "rejected": "red", "withdrawn": "grey"}
 BATCH_OF_WEEK = {
     "planned": N_("待归集"), "landed": N_("已落地"), "checked": N_("已检查"), "merged": N_("已入库"), "rejected": N_("已拒收"), "retracted": N_("已撤回"),

@@ -21,7 +21,8 @@ from exchange_api.supervision.weeks import Week
 
 _UPDATES = """
 SELECT r.department_id, v.id, (v.created_at AT TIME ZONE 'Asia/Shanghai')::date AS begun,
-    (SELECT min((e.at AT TIME ZONE 'Asia/Shanghai')::date) FROM directory.resource_events e WHERE e.version_id = v.id AND e.action IN ('submit', 'publish')) AS done
+    (SELECT min((e.at AT TIME ZONE 'Asia/Shanghai')::date) FROM directory.resource_events e
+        WHERE e.version_id = v.id AND e.action IN ('submit', 'publish')) AS done
 FROM directory.resource_versions v JOIN directory.resources r ON r.id = v.resource_id
 WHERE v.version > 1 AND v.created_at < :beyond AND v.state <> 'withdrawn'
 """

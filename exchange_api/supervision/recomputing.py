@@ -16,7 +16,7 @@ from schemas.tables.supervision import SupervisionFigure, SupervisionScore
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs. what: score, figure or digest (kept figures do not follow from kept cases), new, gone or changed (a case, against today's data)."""
+    """One thing that differs. what: score, figure or digest (what was kept does not follow from its cases); new, gone or changed (a case, against today)."""
 
     department_id: str
     what: str

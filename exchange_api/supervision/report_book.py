@@ -21,7 +21,8 @@ _WORDS: dict[str, dict[Language, str]] = {
     "small": {"zh": "样本不足", "en": "n/a (too few cases)"}, "formula": {"zh": "公式", "en": "Formula"}, "window": {"zh": "统计范围", "en": "Window"},
     "weight": {"zh": "权重", "en": "Weight"}, "basis": {"zh": "依据", "en": "Basis"}, "no_source": {"zh": "无数据来源", "en": "No source"},
     "kind": {"zh": "类别", "en": "Kind"}, "case": {"zh": "编号", "en": "Number"}, "what": {"zh": "事项", "en": "What"}, "day": {"zh": "日期", "en": "Day"},
-    "overdue": {"zh": "超期未办", "en": "Overdue"}, "never_answered": {"zh": "从未答复", "en": "Never answered"}, "refused": {"zh": "拒绝提供", "en": "Refused"},
+    "overdue": {"zh": "超期未办", "en": "Overdue"}, "never_answered": {"zh": "从未答复", "en": "Never answered"},
+    "refused": {"zh": "拒绝提供", "en": "Refused"},
     "unused": {"zh": "长期未用", "en": "Unused"}, "over_used": {"zh": "超量使用", "en": "Over-used"}, "findings": {"zh": "异常发现", "en": "Findings"},
 }  # fmt: skip
 

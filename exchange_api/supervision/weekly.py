@@ -47,7 +47,11 @@ def count_and_tell(session: Session, actor: Actor, week: Week) -> bool:
     )
     for row in found:
         if row.weight or row.is_vetoed:  # who had nothing to do with the week is not told of it
-            facts = {"week": week.name, "own_week": week.name, "score": "n/a" if row.score is None else f"{row.score:.1f}"}
+            facts = {
+                "week": week.name,
+                "own_week": week.name,
+                "score": "n/a" if row.score is None else f"{row.score:.1f}",
+            }
             notices.notify(session, row.department_id, "supervision.scored", facts)
     for department_id in sorted(authorities(session)):
         notices.notify(session, department_id, "supervision.reported", {"week": week.name, "report": week.name})

@@ -34,7 +34,11 @@ def week(city: Any) -> Any:  # noqa: ARG001 - its database must be there
                 )
             )  # fmt: skip
             session.flush()
-            due, done = (last.last_day, last.first_day) if place <= 4 else (last.first_day, last.last_day if place == 5 else None)
+            due, done = (
+                (last.last_day, last.first_day)
+                if place <= 4
+                else (last.first_day, last.last_day if place == 5 else None)
+            )
             session.add(_clock(number, due, done))
         session.flush()
         if session.get(SupervisionWeek, last.name) is None:
@@ -102,11 +106,24 @@ def test_an_objection_goes_from_the_department_to_a_second_reviewer(city: Any, w
     police, authority = city.signed_in("weidong"), city.signed_in("qiming")
     with transaction("reader") as session:
         score = snapshots.get(session, week, "public_security")
-        late = next(one for one in snapshots.cases_of(session, score.id)["reply_timely"] if one.facts["demand"] == DEMAND.format(5))
-    form = {"score": str(score.id), "key": "reply_timely", "kind": "clock", "case": late.id, "reason": "", "evidence": "运维单<script>"}
+        late = next(
+            one
+            for one in snapshots.cases_of(session, score.id)["reply_timely"]
+            if one.facts["demand"] == DEMAND.format(5)
+        )
+    form = {
+        "score": str(score.id),
+        "key": "reply_timely",
+        "kind": "clock",
+        "case": late.id,
+        "reason": "",
+        "evidence": "运维单<script>",
+    }
     asked = police.get(f"{city.address}/portal/supervision/objections/new", params=form)
     assert DEMAND.format(5) in asked.text
-    assert city.signed_in("wumin").get(f"{city.address}/portal/supervision/objections/new", params=form).status_code == 403
+    assert (
+        city.signed_in("wumin").get(f"{city.address}/portal/supervision/objections/new", params=form).status_code == 403
+    )
     empty = city.post(police, "/portal/supervision/objections/new", form)
     assert empty.status_code == 422
     assert "运维单&lt;script&gt;" in empty.text
@@ -119,7 +136,7 @@ def test_an_objection_goes_from_the_department_to_a_second_reviewer(city: Any, w
     assert "66.7" in upheld
     assert "80.0" in upheld
     assert "已更正" in police.get(f"{city.address}/portal/supervision/own").text
-    assert f"href=\"{path}\"" in police.get(f"{city.address}/portal/notices").text
+    assert f'href="{path}"' in police.get(f"{city.address}/portal/notices").text
 
 
 def test_a_report_leaves_as_a_workbook_without_formulas(city: Any, week: str) -> None:
@@ -130,7 +147,9 @@ def test_a_report_leaves_as_a_workbook_without_formulas(city: Any, week: str) ->
         answer = visitor.get(f"{city.address}/portal/reports/{week}?format=xlsx")
         book = load_workbook(io.BytesIO(answer.content))
         assert title in book.sheetnames
-        kinds = {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None}
+        kinds = {
+            cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None
+        }
         assert kinds == {"s", "n"}
     listed = visitor.get(f"{city.address}/portal/supervision/concerns/overdue?format=xlsx")
     assert load_workbook(io.BytesIO(listed.content)).active is not None

@@ -1,5 +1,5 @@
-"""Why: the authority sees at one look what stands still and who answers for it, opens each down to its case, and supervises. Called by `mounting`; the desks are
-exchange_api.supervision and exchange_api.clocks.
+"""Why: the authority sees at one look what stands still and who answers for it, opens each down to its case, and supervises. Called by `mounting`; the
+desks are exchange_api.supervision and exchange_api.clocks.
 """
 
 from math import ceil

@@ -1,5 +1,5 @@
-"""Why: what happened in a week is read, filed and printed: scores with their change, what stood beside, what stands still. Called by `mounting`; a report is what was
-kept when its week was counted.
+"""Why: what happened in a week is read, filed and printed: scores with their change, what stood beside, what stands still. Called by `mounting`; a
+report is what was kept when its week was counted.
 """
 
 from fastapi import APIRouter

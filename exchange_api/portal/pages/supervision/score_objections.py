@@ -1,5 +1,5 @@
-"""Why: who is judged answers back on a page: which case, why, what proves it; the authority's second reviewer decides there. Called by `mounting`; the rules are
-`exchange_api.supervision.objecting`'s.
+"""Why: who is judged answers back on a page: which case, why, what proves it; the authority's second reviewer decides there. Called by `mounting`; the
+rules are `exchange_api.supervision.objecting`'s.
 """
 
 from typing import Annotated, Any, Literal

@@ -1,5 +1,5 @@
-"""Why: a score is only as good as what can be seen behind it: each department's figures with formula, numerator and denominator, each opened down to its cases.
-Departments see their own; the authority and auditors see all. Called by `mounting`.
+"""Why: a score is only as good as what can be seen behind it: each department's figures with formula, numerator and denominator, each opened down to its
+cases. Departments see their own; the authority and auditors see all. Called by `mounting`.
 """
 
 from math import ceil
