@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from exchange_api.conformance import answers, asking, proof, seals
+from exchange_api.conformance import answers, asking, bulk, proof, seals
 from exchange_api.conformance.probe import Failed, Given, Probe, Unchecked
 from exchange_api.conformance.rules import RULES, Rule
 from schemas.errors import HutongError
 
 State = Literal["held", "broken", "unchecked"]
-ORDER = (asking, answers, proof, seals)
+ORDER = (asking, answers, bulk, proof, seals)
 """The modules with checks; `seals` looks at what the others asked, so it comes last."""
 _HAS: dict[str, Callable[[Given], bool]] = {
     "nothing": lambda _: True,

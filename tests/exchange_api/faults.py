@@ -171,6 +171,17 @@ def _plain_text(_: Broken, request: Request, response: Response) -> Response:
     return _.sign(request, Response(response.status, {**response.headers, "content-type": "text/plain"}, response.body))
 
 
+def _other_mode(document: dict[str, Any]) -> Spoil:
+    """Answer where the grant is not for this kind of question."""
+
+    def spoil(broken: Broken, request: Request, response: Response) -> Response:
+        if response.status < 400 or json.loads(response.body)["code"] != "grant.other_mode":
+            return response
+        return broken.say(request, response, document, 200)
+
+    return spoil
+
+
 FAULTS = (
     Fault("unsigned_refusals", "seal.signed", "carries no signature", _unsigned_refusals),
     Fault("unbound", "seal.bound", '"signature";req;key="sig1"', _covering(RESPONSE_COVERED_BARE)),
@@ -200,6 +211,12 @@ FAULTS = (
     Fault("unknown_code", "seal.problem", "not in the catalogue", _refusal("route.unknown", lambda one, _: {**one, "code": "no.such"})),
     Fault("one_language", "seal.problem", "remedy_zh", _refusal("*", lambda one, _: {**one, "remedy_zh": ""})),
     Fault("plain_refusals", "seal.problem", "no problem document", _plain_text),
+    Fault("anybodys_feed", "feed.unknown", "expected grant.unknown", _taken("grant.unknown")),
+    Fault("feed_for_all", "feed.page", "digest", _other_mode({"changes": [{}], "changes_digest": "0", "next": "x", "more": False})),
+    Fault("any_cursor", "feed.cursor", "expected feed.cursor", _other_mode({"changes": []})),
+    Fault("anybodys_export", "export.unknown", "expected grant.unknown", _taken("grant.unknown")),
+    Fault("exports_for_all", "export.mode", "is none", _other_mode({"exports": {}})),
+    Fault("any_day", "timed.day", "expected request.malformed", _taken("request.malformed")),
     Fault("forgotten_keys", "evidence.keys", "are gone", _fewer_keys),
     Fault("no_keys", "evidence.keys", "publishes no key", _no_keys),
 )  # fmt: skip
