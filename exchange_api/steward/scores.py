@@ -37,7 +37,8 @@ _WEEKLY = text("""
         SELECT date_trunc('week', b.created_at AT TIME ZONE 'Asia/Shanghai') AS week, x.indicator, b.id,
             avg(CASE WHEN x.evaluated > 0 THEN 1 - x.failed::float8 / x.evaluated ELSE 1 END) AS share
         FROM landing.batches b JOIN directory.resources r ON r.id = b.resource_id JOIN landing.rule_results x ON x.batch_id = b.id
-        WHERE b.created_at >= :since AND b.number % :step = 0 AND b.run_id NOT LIKE 'replay:%' AND (CAST(:department AS text) IS NULL OR r.department_id = :department)
+        WHERE b.created_at >= :since AND b.number % :step = 0 AND b.run_id NOT LIKE 'replay:%'
+            AND (CAST(:department AS text) IS NULL OR r.department_id = :department)
         GROUP BY 1, 2, 3) each_batch
     GROUP BY 1, 2 ORDER BY 1
 """)
