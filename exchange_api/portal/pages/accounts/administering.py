@@ -80,6 +80,11 @@ def act(visit: AdminVisit, form: Form, officer_id: str, action: str) -> Response
     """Take a step of an account."""
     if action not in STEPS:
         raise Invalid("portal.page_unknown")
+    return _done(visit, form, officer_id, action)
+
+
+def _done(visit: Visit, form: FormData, officer_id: str, action: str) -> Response:
+    """Take a step; a mistake brings the page back with its words, a password that was made is shown this once."""
     try:
         with visit.session.begin_nested():
             password = STEPS[action](visit, officer_id, form)

@@ -56,6 +56,10 @@ def act(visit: OfficerVisit, form: Form, action: str) -> Response:
         raise Invalid("portal.page_unknown")
     if visit.actor.in_place_of:
         raise Denied("delegation.own_hand")
+    return _done(visit, form, action)
+
+
+def _done(visit: Visit, form: FormData, action: str) -> Response:
     try:
         with visit.session.begin_nested():
             return STEPS[action](visit, form) or leads_to(HERE)

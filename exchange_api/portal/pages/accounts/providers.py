@@ -34,18 +34,23 @@ def go(visit: AnyVisit) -> Response:
 def back(visit: AnyVisit) -> Response:
     """Take what the provider answered; whoever it is must be an officer here already."""
     try:
-        started = Started.read(visit.request.cookies.get(COOKIE))
-        identity = oidc.finish(started, dict(visit.request.query_params), f"{own_origin(visit)}{PATH}/back")
-        officer = oidc.officer_of(visit.session, identity)
-        if officer.is_disabled or sign_ins.is_locked(officer):
-            trail.note(visit.session, Deed(sign_ins.acting(officer), "sign_in.oidc", "officer.disabled"))
-            raise Denied("oidc.unlinked", subject=identity.subject)
-        response = _in(visit, officer)
+        response = _in(visit, _known(visit))
     except HutongError as error:
         trail.note(visit.session, Deed(None, "sign_in.oidc", error.code))
         response = page(visit, "accounts/stage_over.html", error.status, error=error)
     response.delete_cookie(COOKIE, path=PATH)
     return response
+
+
+def _known(visit: Visit) -> Officer:
+    """Return the officer whom the provider named. Raises Denied `oidc.refused`, `oidc.unlinked`, Transient `oidc.away`."""
+    started = Started.read(visit.request.cookies.get(COOKIE))
+    identity = oidc.finish(started, dict(visit.request.query_params), f"{own_origin(visit)}{PATH}/back")
+    officer = oidc.officer_of(visit.session, identity)
+    if officer.is_disabled or sign_ins.is_locked(officer):
+        trail.note(visit.session, Deed(sign_ins.acting(officer), "sign_in.oidc", "officer.disabled"))
+        raise Denied("oidc.unlinked", subject=identity.subject)
+    return officer
 
 
 def _in(visit: Visit, officer: Officer) -> Response:

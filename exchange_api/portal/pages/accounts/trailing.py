@@ -20,6 +20,7 @@ from exchange_api.portal.pages.lists import Format, columns, say
 from exchange_api.portal.rendering import PortalSettings, page, shown_time
 from exchange_api.portal.visit import AuditorVisit, Visit
 from schemas.errors import Invalid, error_codes
+from schemas.tables.accounts import TrailLine
 from schemas.tables.departments import Department
 
 router = APIRouter()
@@ -53,7 +54,10 @@ def show_line(visit: AuditorVisit, line_id: str, file: Format = "") -> Response:
     line = trail.get(visit.session, line_id)
     if line is None:
         raise Invalid("portal.page_unknown")
-    document = receipt_document(visit.session, str(line.id))
+    return _line(visit, line, receipt_document(visit.session, str(line.id)), file)
+
+
+def _line(visit: Visit, line: TrailLine, document: dict[str, Any] | None, file: str) -> Response:
     if file == "json" and document:
         name = {"content-disposition": f'attachment; filename="{line.id}.json"'}
         return Response(json.dumps(document, ensure_ascii=False, indent=1), media_type="application/json", headers=name)
