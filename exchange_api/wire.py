@@ -68,6 +68,29 @@ class Room:
             self.sweep(asyncio.get_running_loop().time())
 
 
+class Joined:
+    """A transport that keeps an answer's head until its body comes, so that both leave in one piece: each piece costs a call into the kernel here and a
+    wake-up there.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Keep the first piece, send it with the second; from then on send as it comes."""
+        if self._head is None:
+            self._head = data
+            return
+        self._transport.write(self._head + data if self._head else data)
+        self._head = b""
+
+
 class Connection(HttpToolsProtocol):
     """One connection within its limits. `room` is set by the worker, on a class of its own."""
 
@@ -117,7 +140,12 @@ class Connection(HttpToolsProtocol):
             self.room.heads.pop(self, None)
         if len(self.headers) > MOST_HEADERS:
             return self.turn_away(431)
-        return super().on_headers_complete()
+        before = self.cycle
+        super().on_headers_complete()
+        # neither what comes before an answer's head may wait for its body, nor a head that has none
+        if self.cycle is not before and not self.expect_100_continue and self.scope["method"] != "HEAD":
+            self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]
+        return None
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body; of one that was refused already only so much that its sender can read why."""
