@@ -84,13 +84,18 @@ def _batches(visit: Visit, over: list[Any], unit: str = "") -> Chart:
 @router.get("/pipelines/{resource_id}")
 def show(visit: PipelineVisit, resource_id: str) -> Response:
     """Show one resource: its promise, its batches over time, what drifted, what is held."""
+    sight.require_resource(visit.session, visit.actor, resource_id)
+    return page(visit, "steward/pipeline.html", **_facts(visit, resource_id))
+
+
+def _facts(visit: Visit, resource_id: str) -> dict[str, Any]:
     session = visit.session
     resource = sight.require_resource(session, visit.actor, resource_id)
     found = pipelines.find(session, Wanted(resource=resource_id))
     over = pipelines.over_time(session, Wanted(resource=resource_id), unit="day")
     last = batches.listed(session, resource_id, None, _LAST)
-    return page(
-        visit, "steward/pipeline.html", resource=resource, one=found[0] if found else None, batches=last, chart=_batches(visit, over, "day"),
+    return dict(  # noqa: C408 - names as the template has them
+        resource=resource, one=found[0] if found else None, batches=last, chart=_batches(visit, over, "day"),
         rows=_rows_over_time(visit, over), quality=quality.of(session, resource_id) if found else None,
         runs={one.id: airflow_links.run_of(one) for one in last}, airflow=airflow_links.dag_of(resource_id),
         past=comparing.find_past(session, resource_id, 5), orders=orders.of(session, resource_id),

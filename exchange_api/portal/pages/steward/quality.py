@@ -27,21 +27,23 @@ router = APIRouter()
 @router.get("/quality")
 def show_all(visit: PipelineVisit, asked: AskedDep, file: Format = "") -> Response:
     """List every resource with its score and indicators, worst first; the indicators over time and by department above."""
-    session, department = visit.session, sight.own(visit.actor)
-    wanted = Wanted(department, asked.q, asked.sort)
+    wanted = Wanted(sight.own(visit.actor), asked.q, asked.sort)
     if file == "xlsx":
         return _workbook(visit, wanted)
+    return page(visit, "steward/quality.html", **_facts(visit, wanted, asked.page))
+
+
+def _facts(visit: Visit, wanted: Wanted, number: int) -> dict[str, Any]:
+    session, department = visit.session, wanted.department
     shown = cut(
         scores.count(session, wanted),
-        asked.page,
-        {"q": asked.q, "sort": asked.sort},
+        number,
+        {"q": wanted.q, "sort": wanted.sort},
         lambda start: scores.find(session, wanted, (start, SIZE)),
     )
     weeks, by_department = scores.weekly(session, department), scores.by_department(session, department)
     charts = [_over_time(visit, weeks), _departments(visit, by_department)]
-    return page(
-        visit, "steward/quality.html", listing=shown, charts_of=charts, heads=_heads(visit), indicators=INDICATORS
-    )
+    return {"listing": shown, "charts_of": charts, "heads": _heads(visit), "indicators": INDICATORS}
 
 
 def _heads(visit: Visit) -> Any:

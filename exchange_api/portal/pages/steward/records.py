@@ -35,15 +35,14 @@ def show(visit: StewardVisit, form: Form) -> Response:
         looked = _look(visit, form, typed)
     except HutongError as error:
         return page(visit, "steward/record_form.html", error.status, libraries=LIBRARIES, typed=typed, problem=error)
-    name = typed["library"]
+    return _shown(visit, looked, typed)
+
+
+def _shown(visit: StewardVisit, looked: looking.Looked, typed: dict[str, str]) -> Response:
+    name, is_clear = typed["library"], bool(typed["clear"])
+    shown = _masker(name, is_clear)
     return page(
-        visit,
-        "steward/record.html",
-        looked=looked,
-        name=name,
-        case=typed["case"],
-        is_clear=bool(typed["clear"]),
-        shown=_masker(name, bool(typed["clear"])),
+        visit, "steward/record.html", looked=looked, name=name, case=typed["case"], is_clear=is_clear, shown=shown
     )
 
 
