@@ -41,8 +41,8 @@ def main() -> None:
     with own_server() as (folder, uri):
         set_environment(HUTONG_DATABASE_URL=uri.replace("postgresql://", "postgresql+psycopg://"), HUTONG_KEYS_FOLDER=str(folder / "keys"))  # fmt: skip
         for work, arguments in (
-            (_fill, (entries,)),
-            (_sequence, ()),
+            (fill, (entries,)),
+            (sequence, ()),
             (_prove, (entries,)),
             (_sign_and_verify, ()),
         ):
@@ -64,7 +64,7 @@ def _say(bench: str, entries: int, **facts: Any) -> None:
     print(json.dumps(line | against(line, BARS.get(bench))), flush=True)
 
 
-def _fill(entries: int) -> None:
+def fill(entries: int) -> None:
     """Stand the database up and record entries as answers leave them, 1.6 KB each."""
     from exchange_api.evidence.keyring import ensure_active_key
     from schemas.database import database_url, libpq_uri, transaction
@@ -105,7 +105,7 @@ def _rows(entries: int) -> Iterator[tuple[Any, ...]]:
         yield (UUID(fresh[0]), *row[1:5], fresh[1], fresh[2], *row[7:10], document)
 
 
-def _sequence() -> None:
+def sequence() -> None:
     """Put everything recorded into the log, as the sequencer does: a checkpoint and a commit for each batch."""
     from exchange_api.evidence.sequencer import sequence_once
     from exchange_api.keys import active_signer

@@ -30,7 +30,8 @@ PAGES = {
         "/", "/demands", "/demands?q=第11批", "/demands?sort=-created&page=3", "/demands/new?service_item=s1", "/tasks", "/grants", "/notices",
         "/resources", "/resources?q=婚姻登记", "/resources/d3.r3", "/resources/d3.r3/changes", "/verify", "/sign-in",
     ),
-    "authority": ("/", "/demands", "/demands?q=公安", f"/demands/{CASE}", f"/tasks/{TASK}", "/grants", f"/grants/{GRANT}", "/supervision", "/supervision/scores"),
+    "authority": ("/", "/demands", "/demands?q=公安", f"/demands/{CASE}", f"/tasks/{TASK}", "/grants",
+        f"/grants/{GRANT}", "/supervision", "/supervision/scores"),
     "steward": ("/", "/pipelines", "/quality", "/conflicts"),
     "auditor": ("/", "/trail"),
     "system_admin": ("/accounts",),
@@ -69,7 +70,8 @@ def main() -> None:
 
 
 def _build(resources: int, demands: int, officers: int, entries: int) -> dict[str, list[str]]:
-    from benchmarks.evidence import _fill as fill, _sequence as sequence
+    from benchmarks.evidence import _fill as fill
+    from benchmarks.evidence import _sequence as sequence
     from benchmarks.portal_city import build
 
     cookies = build(resources, demands, officers)
@@ -101,7 +103,7 @@ def _pages(address: str, cookies: dict[str, list[str]]) -> None:
 
 def _weight(address: str, html: str) -> float:
     """Return what a first visit to a page transfers: itself and its scripts and styles, compressed where the server does."""
-    parts = {part for part in re.findall(r'(?:src|href)="(/portal/static/[^"]+)"', html)}
+    parts = set(re.findall(r'(?:src|href)="(/portal/static/[^"]+)"', html))
     origin = address.removesuffix("/portal")
     fetched = [
         requests.get(origin + part, headers={"accept-encoding": "gzip"}, stream=True, timeout=30).raw.read()

@@ -26,7 +26,8 @@ DESK, ADMINISTRATION = ("demander", "provider"), ("system_admin", "security_admi
 # ten cases in a row: where each stands
 _STATES = "{submitted,dispatched,dispatched,answered,provided,provided,accepted,closed,closed,refused}"
 _CASES = f"""
-INSERT INTO exchange.demands (id, department_id, application_id, service_item_id, purpose, basis, volume_per_day, valid_until, state, created_by, created_at, submitted_at)
+INSERT INTO exchange.demands (id, department_id, application_id, service_item_id, purpose, basis, volume_per_day, valid_until, state, created_by,
+    created_at, submitted_at)
 SELECT 'XQ-2026-' || lpad(n::text, 6, '0'), 'd' || n % {DEPARTMENTS}, 'app' || n % {DEPARTMENTS}, 's' || n % {SERVICES}, '核验申请人条件（第' || n || '批）',
     '《政务数据共享条例》第二十条', 1000, current_date + 300, ('{_STATES}'::text[])[1 + n % 10], 'officer' || n % {DEPARTMENTS},
     now() - make_interval(hours => :demands - n), now() - make_interval(hours => :demands - n)
@@ -66,7 +67,8 @@ FROM exchange.demands WHERE state IN ('provided', 'accepted', 'closed');
 
 INSERT INTO exchange.grant_items (grant_id, attribute, resource_version_id, item_id)
 SELECT g.id, a.name, 'd' || p || '.r' || p || '@1', a.item
-FROM exchange.grants g, LATERAL (SELECT (right(g.id, 6)::int * 7 + 3) % {DEPARTMENTS} AS p) s, (VALUES ('name', 'i0'), ('sex', 'i1'), ('address', 'i2')) a (name, item);
+FROM exchange.grants g,
+    LATERAL (SELECT (right(g.id, 6)::int * 7 + 3) % {DEPARTMENTS} AS p) s, (VALUES ('name', 'i0'), ('sex', 'i1'), ('address', 'i2')) a (name, item);
 
 INSERT INTO exchange.grant_use (grant_id, day, subjects, calls)
 SELECT g.id, current_date - n, 20 * n, 10 * n FROM exchange.grants g, generate_series(1, 30) n;
@@ -131,7 +133,7 @@ def _officers(session: Session, officers: int) -> dict[str, list[str]]:
     for login, department, roles in people:
         session.add(
             Officer(id=login, name=f"经办{login}", department_id=department, roles=list(roles), password_hash="-")
-        )  # noqa: S106 - fits nobody
+        )
     session.flush()
     now = datetime.now(UTC)
     for login, _, roles in people:

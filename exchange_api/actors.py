@@ -20,7 +20,7 @@ class Actor:
     @property
     def ids(self) -> frozenset[str]:
         """Return everybody whose hand this is: duties are kept separate over both, the deputy and whom he stands in for."""
-        return frozenset({self.id, self.in_place_of} - {None})
+        return frozenset({self.id, self.in_place_of or self.id})
 
     @property
     def place(self) -> dict[str, str]:
