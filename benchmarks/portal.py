@@ -5,14 +5,11 @@ page, what a browser takes until something is seen, what a page weighs, and what
 """
 
 import argparse
-import contextlib
 import json
 import os
 import re
-import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -21,7 +18,7 @@ from typing import Any
 import requests
 
 from benchmarks.ground import against, measured, new_database, own_server, set_environment
-from benchmarks.query import _working as working
+from benchmarks.query_servers import two_workers
 
 ROUNDS, THINKS_S, CLICKS = 40, 5.0, 6
 CASE, TASK, GRANT = "XQ-2026-000011", "GJ-2026-000011", "SQ-2026-000014"
@@ -63,30 +60,21 @@ def main() -> None:
         hub = new_database(uri, "hub").replace("postgresql://", "postgresql+psycopg://")
         set_environment(HUTONG_DATABASE_URL=hub, HUTONG_ROOT=str(folder), HUTONG_KEYS_FOLDER=str(folder / "keys"))
         cookies = measured(_build, asked.resources, asked.demands, asked.officers, asked.entries)
-        with _portal(folder) as address:
+        with two_workers(folder) as (port, _):
+            address = f"http://127.0.0.1:{port}/portal"
             _pages(address, cookies)
             _paint(address, cookies)
             _crowd(address, cookies["desk"])
 
 
 def _build(resources: int, demands: int, officers: int, entries: int) -> dict[str, list[str]]:
-    from benchmarks.evidence import _fill as fill
-    from benchmarks.evidence import _sequence as sequence
+    from benchmarks.evidence import fill, sequence
     from benchmarks.portal_city import build
 
     cookies = build(resources, demands, officers)
     fill(entries)
     sequence()
     return cookies
-
-
-@contextlib.contextmanager
-def _portal(folder: Path) -> Iterator[str]:
-    """Serve the portal by two workers on one socket, as `hutong up` does; yields its address."""
-    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, contextlib.ExitStack() as running:
-        for number in (1, 2):
-            running.enter_context(working(listening, folder / f"worker-{number}.ready"))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/portal"
 
 
 def _pages(address: str, cookies: dict[str, list[str]]) -> None:

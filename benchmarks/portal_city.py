@@ -126,7 +126,9 @@ def _surroundings(session: Session) -> None:
 
 def _officers(session: Session, officers: int) -> dict[str, list[str]]:
     """Officers of every department at its desk, and one for every other role; all signed in."""
-    people = [(f"officer{number}", f"d{number % DEPARTMENTS}", DESK) for number in range(officers)]
+    people: list[tuple[str, str, tuple[str, ...]]] = [
+        (f"officer{number}", f"d{number % DEPARTMENTS}", DESK) for number in range(officers)
+    ]
     others = [role for role in ROLES if role not in DESK]
     people += [(role.replace("_", "-"), f"d{DEPARTMENTS - 7}", (role,)) for role in others]
     cookies: dict[str, list[str]] = {}

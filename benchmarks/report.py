@@ -31,6 +31,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "evidence": ("--entries", "{rows}"),
     "export": ("--rows", "{rows}"),
     "directory": (),
+    "portal": (),
     "matching": (),
 }
 _FIRST = ("bench", "peer", "rows", "rows_per_s", "seconds", "peak_rss_mb", "is_met")
