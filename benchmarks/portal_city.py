@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from benchmarks import directory_city
-from catalog import directory
+from catalog import deadlines, directory
 from catalog.service.materials import Material
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.officers import ROLES
@@ -83,6 +83,7 @@ def build(resources: int, demands: int, officers: int) -> dict[str, list[str]]:
     upgrade(database_url())
     with transaction() as session:
         ensure_active_key(session)
+        deadlines.seed_rules(session)
         directory_city.settle(session)
         directory.save_drafts(session, list(directory_city.drafts(resources, 20)))
         session.execute(
