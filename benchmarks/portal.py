@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.ground import against, measured, new_database, own_server, set_environment
+from benchmarks.ground import against, measured, new_database, own_server, set_environment, stopwatch
 from benchmarks.query_servers import two_workers
 
 ROUNDS, THINKS_S, CLICKS = 40, 5.0, 6
@@ -25,10 +25,10 @@ CASE, TASK, GRANT = "XQ-2026-000011", "GJ-2026-000011", "SQ-2026-000014"
 PAGES = {
     "desk": (
         "/", "/demands", "/demands?q=第11批", "/demands?sort=-created&page=3", "/demands/new?service_item=s1", "/tasks", "/grants", "/notices",
-        "/resources", "/resources?q=婚姻登记", "/resources/d3.r3", "/resources/d3.r3/changes", "/verify", "/sign-in",
+        "/resources", "/resources?q=婚姻登记", "/resources/d3.r3", "/resources/d3.r3/changes", "/supervision/own", "/pipelines", "/verify", "/account",
     ),
     "authority": ("/", "/demands", "/demands?q=公安", f"/demands/{CASE}", f"/tasks/{TASK}", "/grants",
-        f"/grants/{GRANT}", "/supervision", "/supervision/scores"),
+        f"/grants/{GRANT}", "/supervision", "/reports"),
     "steward": ("/", "/pipelines", "/quality", "/conflicts"),
     "auditor": ("/", "/trail"),
     "system_admin": ("/accounts",),
@@ -70,10 +70,13 @@ def main() -> None:
 def _build(resources: int, demands: int, officers: int, entries: int) -> dict[str, list[str]]:
     from benchmarks.evidence import fill, sequence
     from benchmarks.portal_city import build
+    from exchange_api.supervision.weekly import keep_weeks
 
     cookies = build(resources, demands, officers)
     fill(entries)
     sequence()
+    with stopwatch("portal.scores", demands) as line:
+        line["weeks"] = len(keep_weeks())
     return cookies
 
 

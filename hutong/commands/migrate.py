@@ -1,4 +1,6 @@
-"""Why: make the hub's database ready: newest tables, a key to sign with, the national deadlines. Called by `hutong migrate` and, before the API starts, by `hutong up`."""
+"""Why: make the hub's database ready: newest tables, a key to sign with, the national deadlines. Called by `hutong migrate` and, before
+the API starts, by `hutong up`.
+"""
 
 import typer
 
