@@ -33,16 +33,18 @@ def register(session: Session, application_id: str, name: str, department_id: st
     return found
 
 
-def register_key(session: Session, application_id: str, public_key: Jwk | str | bytes) -> ApplicationKey:
+def register_key(
+    session: Session, application_id: str, public_key: Jwk | str | bytes, expires_at: datetime | None = None
+) -> ApplicationKey:
     """Register a public key (JWK or PEM; Ed25519 or P-256) of an application, bound to it and to its one algorithm; its id is its RFC 7638 thumbprint.
 
-    Doing it again changes nothing. Raises Invalid application.unknown, application.key_taken, key.malformed, key.unsupported, key.private.
+    expires_at: when it stops signing by itself. Doing it again changes nothing. Raises Invalid application.unknown, application.key_taken, key.malformed, key.unsupported, key.private.
     """
     get(session, application_id)
     key = public_key_from_jwk(public_key) if isinstance(public_key, dict) else public_key_from_pem(public_key)
     found = session.get(ApplicationKey, key.keyid)
     if found is None:
-        return _add_key(session, application_id, key)
+        return _add_key(session, application_id, key, expires_at)
     if found.application_id != application_id or found.state != "active":
         raise Invalid("application.key_taken", keyid=key.keyid, state=found.state)
     return found
@@ -83,10 +85,10 @@ def keys_of(session: Session, application_id: str) -> Sequence[ApplicationKey]:
     return session.scalars(wanted.order_by(ApplicationKey.created_at, ApplicationKey.keyid)).all()
 
 
-def _add_key(session: Session, application_id: str, key: PublicKey) -> ApplicationKey:
+def _add_key(session: Session, application_id: str, key: PublicKey, expires_at: datetime | None) -> ApplicationKey:
     row = ApplicationKey(
-        keyid=key.keyid, application_id=application_id, algorithm=key.algorithm, public_jwk=key.jwk, state="active"
-    )
+        keyid=key.keyid, application_id=application_id, algorithm=key.algorithm, public_jwk=key.jwk, state="active", expires_at=expires_at
+    )  # fmt: skip
     session.add(row)
     session.flush()
     _note(session, row)

@@ -3,6 +3,7 @@ Called by delivery. Registration of applications and their keys is the desk `app
 """
 
 import json
+import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,17 +12,17 @@ from typing import Any
 from exchange_api.remembered import Remembered
 from exchange_api.signing import PublicKey, Request, VerifiedRequest, confirm_claim, public_key_from_jwk, read_claim
 
-FIND_KEY = (
-    "SELECT application_id, algorithm, public_jwk FROM exchange.application_keys WHERE keyid = $1 AND state = 'active'"
-)
+FIND_KEY = """SELECT application_id, algorithm, public_jwk, extract(epoch FROM expires_at)::float8 AS expires FROM exchange.application_keys
+    WHERE keyid = $1 AND state = 'active'"""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredKey:
-    """An application's active key."""
+    """An application's active key; expires: Unix seconds from which on it signs nothing more."""
 
     application_id: str
     key: PublicKey
+    expires: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,11 @@ class Caller:
 
 async def authenticate(request: Request, keys: Remembered[str, RegisteredKey], authorities: Collection[str]) -> Caller:
     """Check signature, digest, clock, nonce's form, key and authority of a question; raises Denied with the code of the failing step."""
-    claim = read_claim(request, time.time(), authorities)
+    now = time.time()
+    claim = read_claim(request, now, authorities)
     registered = await keys.get(claim.keyid)
+    if registered is not None and registered.expires <= now:
+        registered = None
     verified = confirm_claim(claim, request, registered.key if registered else None)
     assert registered is not None
     return Caller(registered.application_id, verified)
@@ -47,4 +51,5 @@ async def load_key(pool: Any, keyid: str) -> RegisteredKey | None:
     if row is None:
         return None
     key = public_key_from_jwk(json.loads(row["public_jwk"]), keyid)
-    return RegisteredKey(row["application_id"], key) if key.algorithm == row["algorithm"] else None
+    expires = math.inf if row["expires"] is None else row["expires"]
+    return RegisteredKey(row["application_id"], key, expires) if key.algorithm == row["algorithm"] else None

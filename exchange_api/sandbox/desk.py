@@ -1,5 +1,5 @@
 """Why: the authority lets an application system into testing and, when it behaves, into production. In testing it has made-up grants only, in production
-real ones only, so that neither can be taken for the other. Called by `hutong sandbox`.
+real ones only, so that neither can be taken for the other. Called by `hutong sandbox` and the portal.
 """
 
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api import applications
 from exchange_api.actors import Actor
+from exchange_api.sandbox import trial_keys
 from schemas.errors import Invalid
 from schemas.tables.exchange import Grant
 from schemas.tables.sandbox import Sandbox
@@ -46,5 +47,6 @@ def promote(session: Session, actor: Actor, application_id: str) -> Sandbox:
         raise Invalid("sandbox.unknown", application=application_id)
     if found.ended_at is None:
         found.ended_at, found.ended_by = datetime.now(UTC), actor.id
+        trial_keys.end_all(session, application_id)
         session.flush()
     return found

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, CheckConstraint, Computed, Identity, SmallInteger, event
+from sqlalchemy import DDL, CheckConstraint, Computed, Identity, Index, SmallInteger, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base, tell_changes
@@ -38,7 +38,11 @@ class Entry(Base):
 
     __tablename__ = "entries"
     # a month has its own unique indexes on (keyid, nonce) and (keyid, request_id) of answers: see evidence_months
-    __table_args__ = ({"schema": "evidence", "postgresql_partition_by": "RANGE (id)"},)
+    __table_args__ = (
+        # an application's team looks for what it was refused; answers, which are many, have no place in it
+        Index("ix_entries_refused", "application_id", "id", postgresql_where=text("kind IN ('refusal', 'error') AND application_id IS NOT NULL")),
+        {"schema": "evidence", "postgresql_partition_by": "RANGE (id)"},
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, comment="Receipt id, UUID version 7.")
     at: Mapped[datetime]

@@ -56,6 +56,7 @@ class ApplicationKey(Base):
     public_jwk: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(server_default="active")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]  # of a key made to try an application in testing; none: until somebody ends it
     ended_at: Mapped[datetime | None]
 
 

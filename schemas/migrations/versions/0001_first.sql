@@ -295,6 +295,8 @@ CREATE TABLE evidence.entries (
 
 CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
 
+CREATE INDEX ix_entries_refused ON evidence.entries (application_id, id) WHERE kind IN ('refusal', 'error') AND application_id IS NOT NULL;
+
 CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
 
 COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
@@ -1662,6 +1664,7 @@ CREATE TABLE exchange.application_keys (
 	public_jwk JSONB NOT NULL, 
 	state TEXT DEFAULT 'active' NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE, 
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT pk_application_keys PRIMARY KEY (keyid), 
 	CONSTRAINT ck_application_keys_state CHECK (state in ('active', 'retired', 'revoked')), 
