@@ -1,7 +1,7 @@
 """Why: one door to PostgreSQL. Everybody reads and writes through `transaction()`, the only place that commits, under the role of their storey.
 
-A role is one login's hat: `owner` migrates, `ingest` fills landing and libraries, `exchange` answers and may only insert evidence, `sequencer` keeps the
-log, `reader` looks. By default all connect with HUTONG_DATABASE_URL and put the hat on with libpq's `-c role=`; a bureau that wants separate logins
+A role is one login's hat: `owner` migrates, `ingest` fills landing and libraries, `exchange` answers and may only insert evidence, `directory` may
+besides edit what resources there are, `sequencer` keeps the log, `reader` looks. By default all connect with HUTONG_DATABASE_URL and put the hat on with libpq's `-c role=`; a bureau that wants separate logins
 sets HUTONG_DATABASE_URL_<ROLE>.
 """
 
@@ -21,8 +21,8 @@ from schemas.errors import Transient
 from schemas.settings import HutongSettings
 from schemas.tables.base import Base
 
-Role = Literal["owner", "ingest", "exchange", "sequencer", "reader"]
-ROLES: tuple[Role, ...] = ("ingest", "exchange", "sequencer", "reader")
+Role = Literal["owner", "ingest", "exchange", "directory", "sequencer", "reader"]
+ROLES: tuple[Role, ...] = ("ingest", "exchange", "directory", "sequencer", "reader")
 
 
 class DatabaseSettings(HutongSettings):

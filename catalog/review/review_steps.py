@@ -17,12 +17,15 @@ from schemas.tables.operations import Officer
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Who acts: officer id, department, and roles. The operator of the hub and its clock stand in for any officer, under their own names."""
+    """Who acts: officer id, department, and roles; in_place_of: the colleague he stands in for. The operator of the hub and its clock stand in for any
+    officer, under their own names.
+    """
 
     id: str
     department_id: str | None
     roles: frozenset[str]
     is_operator: bool = False
+    in_place_of: str | None = None
 
 
 CONSOLE = Reviewer("console", None, frozenset(), is_operator=True)
@@ -115,7 +118,7 @@ def require(session: Session, reviewer: Reviewer, version: ResourceVersion, acti
     department = version.department_id
     if way.role not in reviewer.roles or (way.role == "provider" and reviewer.department_id != department):
         raise Denied("directory.role_needed", version=version.id, action=action, role=way.role, department=department)
-    if action in APPROVALS and reviewer.id in _whose(session, version, action):
+    if action in APPROVALS and {reviewer.id, reviewer.in_place_of} & _whose(session, version, action):
         raise Denied("directory.same_officer", version=version.id, officer=reviewer.id)
     return way
 

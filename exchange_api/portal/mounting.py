@@ -15,9 +15,12 @@ from exchange_api.portal import assets, failures
 from exchange_api.portal.headers import StrictHeaders
 from exchange_api.portal.pages import (
     accounts,
+    applications,
     case,
     demand_form,
+    directory,
     grants,
+    help,
     lists,
     notices,
     receipt,
@@ -65,9 +68,12 @@ def application(api: FastAPI) -> FastAPI:
         resources,
         receipt,
         reference,
+        help,
         *steward.ROOMS,
         *supervision.ROOMS,
         *accounts.ROOMS,
+        *applications.ROOMS,
+        *directory.ROOMS,
     ):
         portal.include_router(room.router)
     portal.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")

@@ -39,6 +39,7 @@ MENU = (
             Entry("/portal/tasks", N_("供给任务"), ("provider",)),
             Entry("/portal/grants", N_("授权")),
             Entry("/portal/resources", N_("资源目录")),
+            Entry("/portal/reviews", N_("目录审核")),
         ),
     ),
     Group(
@@ -66,6 +67,13 @@ MENU = (
             Entry("/portal/supervision/own", N_("本部门考核"), ("demander", "provider")),
             Entry("/portal/supervision/objections", N_("考核异议"), ("authority", "auditor", "demander", "provider")),
             Entry("/portal/reports", N_("监察周报"), ("authority", "auditor")),
+        ),
+    ),
+    Group(
+        N_("应用接入"),
+        (
+            Entry("/portal/applications", N_("应用系统"), ("application", "authority")),
+            Entry("/portal/reference/try", N_("在线试用"), ("application",)),
         ),
     ),
     Group(

@@ -12,7 +12,7 @@ from exchange_api.portal.visit import Visit
 from schemas.codes import code_table
 from schemas.errors import Invalid
 from schemas.resource import Item, ResourceDraft
-from schemas.tables.directory import OPEN_STATES, ResourceVersion
+from schemas.tables.directory import ResourceVersion
 from schemas.tables.elements import DataElement
 
 UNREVIEWED = ("draft", "office_review", "authority_review")
@@ -79,7 +79,7 @@ def _item(item: Item, element: DataElement | None) -> ShownItem:
 
 def _may_see(visit: Visit, row: ResourceVersion) -> bool:
     is_own = row.department_id == visit.actor.department_id
-    return row.state not in OPEN_STATES or is_own or bool(visit.actor.roles & {"authority", "auditor"})
+    return row.state not in UNREVIEWED or is_own or bool(visit.actor.roles & {"authority", "auditor"})
 
 
 def _name(visit: Visit, table: str, code: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from exchange_api.portal.accounts_words import ACCOUNT_STATE, DEED, SIGN_IN_WAY
+from exchange_api.portal.applications_words import APPLICATION_TABLES
+from exchange_api.portal.directory_words import DIRECTORY_TABLES
 from exchange_api.portal.language import N_
 from exchange_api.portal.matching_words import MISSING as MISSING
 from exchange_api.portal.matching_words import REASON as REASON
@@ -184,6 +186,8 @@ TABLES: Mapping[str, Mapping[Any, str]] = {
     **STEP_TABLES,
     **SUPERVISION_TABLES,
     **STEWARD_TABLES,
+    **APPLICATION_TABLES,
+    **DIRECTORY_TABLES,
 }  # fmt: skip
 
 KINDS = {
@@ -197,8 +201,9 @@ KINDS = {
         "quota_state",
         "extension_state",
         "lamp",
+        "version_state",
     ),
-    "action": ("action", "grant_action", "dispute_action", "clock_action"),
+    "action": ("action", "grant_action", "dispute_action", "clock_action", "review_action"),
     "role": ("role",),
     "term": ("term",),
 }

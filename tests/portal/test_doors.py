@@ -81,6 +81,13 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/resources"): looks(200),
     ("GET", "/resources/{resource_id}"): looks(200),
     ("GET", "/resources/{resource_id}/changes"): looks(200),
+    ("GET", "/directory-workbook"): looks(provider=200, authority=200),
+    ("GET", "/directory-workbook/file"): looks(provider=200, authority=200),
+    ("POST", "/directory-workbook"): acts(provider=422, authority=422),
+    ("GET", "/reviews"): looks(200),
+    ("GET", "/reviews/{resource_id}"): looks(provider=200, authority=200, auditor=200),
+    ("GET", "/reviews/{resource_id}/withdraw"): looks(authority=200),
+    ("POST", "/reviews/{resource_id}/{action}"): acts(provider=422, authority=422),
     ("GET", "/sign-in/next"): dict.fromkeys(ROLES, 303),
     ("POST", "/sign-in/next"): dict.fromkeys(ROLES, 422),
     ("GET", "/sign-in/square.svg"): dict.fromkeys(ROLES, 404),
@@ -118,6 +125,9 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/verify"): ANYBODY,
     ("POST", "/verify"): dict.fromkeys(ROLES, 422),
     ("GET", "/reference"): ANYBODY,
+    ("GET", "/help"): ANYBODY,
+    ("GET", "/help/glossary"): ANYBODY,
+    ("GET", "/help/errors"): ANYBODY,
     ("GET", "/reference/openapi.json"): ANYBODY,
     ("GET", "/pipelines"): looks(steward=200, provider=200),
     ("GET", "/pipelines/{resource_id}"): looks(steward=200, provider=200),
@@ -195,6 +205,7 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         "account": "password",
         "accounts": "unlock",
         "pipelines": "pause",
+        "reviews": "return",
     }
     visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
     wrong = []

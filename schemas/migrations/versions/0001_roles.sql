@@ -2,7 +2,7 @@
 DO $$
 DECLARE hat text;
 BEGIN
-    FOREACH hat IN ARRAY ARRAY['hutong_ingest', 'hutong_exchange', 'hutong_sequencer', 'hutong_reader'] LOOP
+    FOREACH hat IN ARRAY ARRAY['hutong_ingest', 'hutong_exchange', 'hutong_directory', 'hutong_sequencer', 'hutong_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = hat) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', hat);
@@ -30,6 +30,12 @@ GRANT MAINTAIN ON ALL TABLES IN SCHEMA library TO hutong_ingest; -- a large merg
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA exchange, operations TO hutong_exchange;
 GRANT SELECT ON ALL TABLES IN SCHEMA operations TO hutong_exchange;
 GRANT INSERT ON evidence.entries TO hutong_exchange;
+
+-- officers' drafts, reviews and withdrawals: the directory changes, and with it grants, tasks and notices, in one transaction
+GRANT USAGE ON SCHEMA directory, landing, library, exchange, evidence, operations TO hutong_directory;
+GRANT SELECT ON ALL TABLES IN SCHEMA directory, landing, library, exchange, evidence, operations TO hutong_directory;
+GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA directory, exchange, operations TO hutong_directory;
+GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA directory TO hutong_directory; -- numbers that a failed import took are given again
 
 GRANT INSERT, UPDATE ON evidence.tiles TO hutong_sequencer;
 GRANT INSERT ON evidence.leaves, evidence.checkpoints, evidence.cosignatures, evidence.stamps TO hutong_sequencer;

@@ -1,0 +1,81 @@
+"""Why: what waits for review and one resource's way to publication: what a version changes, whom it touches, who must act until when, and the steps that are
+the officer's. Called by `mounting`; who may what is said by `exchange_api.directory.reviewing`.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from exchange_api.directory import reviewing, using
+from exchange_api.portal import list_views, queried, reading, review_list
+from exchange_api.portal.listing import SIZES, exported
+from exchange_api.portal.pages.lists import AskedDep, Format
+from exchange_api.portal.rendering import in_words, leads_to, page
+from exchange_api.portal.trouble import Trouble
+from exchange_api.portal.visit import Form, OfficerVisit, Visit, text_of, with_role
+from schemas.errors import Invalid
+
+router = APIRouter()
+DeskVisit = Annotated[Visit, Depends(with_role("demander", "provider", "authority"))]
+NAME = "reviews"
+
+
+@router.get("/reviews")
+def show_all(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
+    """List the versions under way that concern the officer, the most urgent first."""
+    table = review_list.under_way(visit)
+    if file == "xlsx":
+        return exported(table.columns, queried.every(visit.session, table, asked), NAME)
+    chosen = list_views.get(visit.session, visit.actor.id, NAME)
+    listing = queried.found(visit.session, table, asked, chosen)
+    return page(visit, "directory/reviews.html", listing=listing, name=NAME, sizes=SIZES)
+
+
+@router.get("/reviews/{resource_id}")
+def show(visit: OfficerVisit, resource_id: str) -> Response:
+    """Show a resource's way to publication."""
+    return page(visit, "directory/review.html", trouble=None, **_facts(visit, resource_id))
+
+
+@router.get("/reviews/{resource_id}/withdraw")
+def ask(visit: DeskVisit, resource_id: str, version: Annotated[int | None, Query(ge=1)] = None) -> Response:
+    """Show what a withdrawal will cause, and ask for its reason."""
+    return _asking(visit, resource_id, version, None)
+
+
+@router.post("/reviews/{resource_id}/{action}")
+def act(visit: DeskVisit, form: Form, resource_id: str, action: str) -> Response:
+    """Take a step of the review; a refused one is told on its page."""
+    if action not in reviewing.STEPS:
+        raise Invalid("portal.page_unknown")
+    number = int(said) if (said := text_of(form, "version")).isdecimal() else None
+    try:
+        reviewing.take(visit.actor, resource_id, action, text_of(form, "why"), number)
+    except Invalid as error:
+        return _refused(visit, (resource_id, action, number), error, text_of(form, "why"))
+    return leads_to(f"/portal/reviews/{resource_id}")
+
+
+def _refused(visit: Visit, step: tuple[str, str, int | None], error: Invalid, why: str) -> Response:
+    resource_id, action, number = step
+    trouble = Trouble(visit.request.url.path, in_words(error, visit.language), {"why": (why,)})
+    if action == "withdraw":
+        return _asking(visit, resource_id, number, trouble)
+    return page(
+        visit, "directory/review.html", error.status, trouble=trouble, error=error, **_facts(visit, resource_id)
+    )
+
+
+def _asking(visit: Visit, resource_id: str, number: int | None, trouble: Trouble | None) -> Response:
+    version = reviewing.to_withdraw(visit.session, visit.actor, resource_id, number)
+    loss = using.loss(visit.session, resource_id) if version.state == "published" else None
+    status = trouble.error.status if trouble else 200
+    error = {"error": trouble.error} if trouble else {}
+    return page(visit, "directory/withdraw.html", status, version=version, loss=loss, trouble=trouble, **error)
+
+
+def _facts(visit: Visit, resource_id: str) -> dict[str, Any]:
+    review = reviewing.look(visit.session, visit.actor, resource_id)
+    left = {one.department_id for one in review.asked if one.acknowledged_at is None}
+    return {"review": review, "version": review.version, "names": reading.names(visit.session), "left": left}

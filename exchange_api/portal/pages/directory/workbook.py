@@ -1,0 +1,87 @@
+"""Why: a department keeps its part of the directory as a workbook: fetched here, mended, sent back, every error at its row and column. Called by `mounting`."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from starlette.datastructures import UploadFile
+
+from catalog.findings import Outcome
+from catalog.workbook.report import write_report
+from exchange_api.directory import bringing
+from exchange_api.portal.listing import XLSX
+from exchange_api.portal.rendering import in_words, page
+from exchange_api.portal.visit import FileForm, Visit, text_of, with_role
+from schemas.errors import Invalid
+
+router = APIRouter()
+EditorVisit = Annotated[Visit, Depends(with_role("provider", "authority"))]
+NAME, REPORT = "directory.xlsx", "directory-report.xlsx"
+_ERRORS, _ADVICE = 200, 50
+
+
+@router.get("/directory-workbook")
+def show(visit: EditorVisit) -> Response:
+    """Say how the directory goes by workbook, and take one."""
+    return page(visit, "directory/workbook.html", outcome=None, error=None)
+
+
+@router.get("/directory-workbook/file")
+def fetch(visit: EditorVisit) -> Response:
+    """Hand out what the officer may edit as a workbook; the empty template where there is nothing yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / NAME
+        bringing.write_own(visit.session, visit.actor, path)
+        return _file(path, NAME)
+
+
+@router.post("/directory-workbook")
+def take(visit: EditorVisit, form: FileForm) -> Response:
+    """Take a workbook in as drafts, or say what is wrong where; nothing is kept while anything is wrong, unless only the right part is wished for."""
+    sent = form.get("file")
+    content = sent.file.read() if isinstance(sent, UploadFile) else b""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _name(sent)
+        path.write_bytes(content)
+        try:
+            if not content:
+                raise Invalid("portal.no_file")
+            outcome = bringing.take_in(visit.actor, path, partial=text_of(form, "partial") == "1")
+        except Invalid as error:
+            said = in_words(error, visit.language)
+            return page(visit, "directory/workbook.html", error.status, outcome=None, error=said)
+        if outcome.findings.errors and text_of(form, "do") == "report":
+            return _report(path, outcome)
+    return _told(visit, outcome)
+
+
+def _told(visit: Visit, outcome: Outcome) -> Response:
+    errors = [one for one in outcome.findings if one.is_error][:_ERRORS]
+    advice = [one for one in outcome.findings if not one.is_error][:_ADVICE]
+    facts = {
+        "outcome": outcome,
+        "errors": errors,
+        "advice": advice,
+        "advised": len(outcome.findings) - outcome.findings.errors,
+    }
+    return page(visit, "directory/workbook.html", 422 if outcome.findings.errors else 200, error=None, **facts)
+
+
+def _name(sent: object) -> str:
+    """Return a name for the file on our side: its own ending says what it claims to be, the rest is ours."""
+    named = sent.filename or "" if isinstance(sent, UploadFile) else ""
+    ending = Path(named).suffix.lower()
+    return f"directory{ending}" if ending in (".xlsx", ".xlsm", ".xls", ".et") else NAME
+
+
+def _report(path: Path, outcome: Outcome) -> Response:
+    report = path.with_name(REPORT)
+    write_report(report, outcome, path)
+    return _file(report, REPORT)
+
+
+def _file(path: Path, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(path.read_bytes(), media_type=XLSX, headers=headers)
