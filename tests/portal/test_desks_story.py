@@ -42,11 +42,11 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     provider.click("details.terms summary")
     provider.fill("input[name^=hours_]", "08-18")
     look(provider, "54-task-four-words")
-    provider.click("button:has-text('提交答复')")
+    provider.click("button:not([aria-hidden]):has-text('提交答复')")
     expect(second.locator(".field-error")).to_be_visible()
     look(provider, "55-task-error")
     second.locator("input[name^=note_]").fill("地址只能比对")
-    provider.click("button:has-text('提交答复')")
+    provider.click("button:not([aria-hidden]):has-text('提交答复')")
     provider.wait_for_url(f"**{case}")
 
     # taken, granted, suspended and lifted, objected to
@@ -79,7 +79,7 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     expect(provider.locator("select[name^=duty_]")).to_be_visible()
     provider.locator("select[name^=duty_]").select_option(label="民政局")
     look(provider, "60-task-refuse")
-    provider.click("button:has-text('提交答复')")
+    provider.click("button:not([aria-hidden]):has-text('提交答复')")
     demander.goto(f"{studio.city.address}{case}")
     demander.click("summary:has-text('提出争议')")
     demander.locator("details.raise[open] input[type=checkbox]").first.check()

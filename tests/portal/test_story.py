@@ -26,7 +26,7 @@ def test_a_demand_is_registered_dispatched_confirmed_and_accepted(studio: Any) -
     expect(demander.locator("#summary")).to_contain_text("11 / 11 项有部门可提供")
     demander.select_option("#application_id", label="住房保障业务系统")
     studio.picture(demander, "03-register-demand")
-    demander.click("button:has-text('提交需求')")
+    demander.click("button:not([aria-hidden]):has-text('提交需求')")
     demander.wait_for_url("**/portal/demands/XQ-*")
     case = urlsplit(demander.url).path
     expect(demander.locator("h1")).to_have_text("办理公共租赁住房申请")
@@ -71,7 +71,7 @@ def test_a_demand_is_registered_dispatched_confirmed_and_accepted(studio: Any) -
 def _answer(provider: Page, studio: Any, *, is_first: bool) -> None:
     """Confirm everything; the first provider first forgets to answer, and gives one item as yes/no only and refuses another."""
     if is_first:
-        provider.click("button:has-text('提交答复')")
+        provider.click("button:not([aria-hidden]):has-text('提交答复')")
         expect(provider.locator("#problem")).to_contain_text("尚未答复")
         provider.locator("fieldset.pair").nth(4).get_by_text("仅比对（是/否）").click()
         provider.locator("fieldset.pair").nth(2).get_by_text("不予提供").first.click()
@@ -79,7 +79,7 @@ def _answer(provider: Page, studio: Any, *, is_first: bool) -> None:
     if is_first:
         expect(provider.locator("fieldset.pair").nth(2).locator("select[name^=ground_]")).to_be_visible()
         studio.picture(provider, "08-confirm-supply")
-    provider.click("button:has-text('提交答复')")
+    provider.click("button:not([aria-hidden]):has-text('提交答复')")
     provider.wait_for_url("**/portal/demands/XQ-*")
 
 
