@@ -16,7 +16,7 @@ from pydantic import Field
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching.found import Reason
 from exchange_api.noticing import links, wording
-from exchange_api.portal import assets, navigation, words
+from exchange_api.portal import assets, guidance, navigation, words
 from exchange_api.portal.language import LANGUAGES, translations
 from exchange_api.portal.step_words import ANSWER_TONE
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
@@ -84,7 +84,8 @@ def html(visit: Visit, template: str, **facts: Any) -> str:
     groups = navigation.menu(visit.signed_in.actor.roles) if visit.signed_in else []
     return environment(visit.language).get_template(template).render(
         menu=groups, current=navigation.current(groups, address.path),
-        visit=visit, officer=visit.signed_in, csrf_token=visit.csrf_token, here=here, path=address.path, **facts
+        visit=visit, officer=visit.signed_in, csrf_token=visit.csrf_token, here=here, path=address.path,
+        help_address=guidance.address_for(address.path), **facts
     )  # fmt: skip
 
 

@@ -155,6 +155,15 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/orders/{order_id}"): looks(steward=404),
     ("GET", "/recalls"): looks(steward=200),
     ("GET", "/recalls/{recall_id}"): looks(steward=404),
+    ("GET", "/applications"): looks(application=200, authority=200),
+    ("GET", "/applications/{application_id}"): looks(application=200, authority=200),
+    ("GET", "/applications/{application_id}/testing"): looks(authority=200),
+    ("POST", "/applications/{application_id}/testing/{action}"): acts(authority=422),
+    ("POST", "/applications/{application_id}/keys"): acts(application=422),
+    ("GET", "/applications/{application_id}/keys/{keyid}"): looks(application=404, authority=404),
+    ("POST", "/applications/{application_id}/keys/{keyid}/{action}"): acts(application=404),
+    ("POST", "/applications/{application_id}/trial-key"): acts(application=422),
+    ("GET", "/reference/try"): looks(application=200),
     ("POST", "/sign-out"): acts(303),  # last: it ends the walk
 }
 
@@ -195,6 +204,8 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         **dict.fromkeys(("ticket_id", "row_id", "number", "ruling_id", "order_id"), "999999"),
         "batch_id": "public_security.resident.000000000000",
         "recall_id": "ZH-1900-000001",
+        "application_id": "housing_security",
+        "keyid": "x",
     }
     actions = {
         "questions": "drop",
@@ -205,6 +216,7 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         "account": "password",
         "accounts": "unlock",
         "pipelines": "pause",
+        "applications": "retire",
         "reviews": "return",
     }
     visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
