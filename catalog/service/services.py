@@ -87,6 +87,11 @@ def get(session: Session, service_item_id: str) -> ServiceItem:
     raise Invalid("directory.unknown_service_item", service_item=service_item_id)
 
 
+def is_known(session: Session, service_item_id: str) -> bool:
+    """Return whether there is a service item of this id."""
+    return session.get(ServiceItem, service_item_id) is not None
+
+
 def find(session: Session, department_id: str | None = None) -> list[ServiceItem]:
     """Return service items by id, of one department where given."""
     query = select(ServiceItem).order_by(ServiceItem.id)

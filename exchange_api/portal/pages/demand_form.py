@@ -223,7 +223,7 @@ def _with_material(visit: Visit, draft: Draft, which: str) -> Draft:
 
 def _completed(visit: Visit, draft: Draft) -> Draft:
     """Write what the service item says itself where the officer has not written yet."""
-    known = {one.id: one for one in services.find(visit.session)}
+    known = {one.id: one for one in services.find(visit.session, visit.actor.department_id)}
     chosen = known.get(draft.fields["service_item_id"])
     if chosen is None:
         return draft
@@ -236,7 +236,7 @@ def _completed(visit: Visit, draft: Draft) -> Draft:
 def _match(visit: Visit, draft: Draft) -> Matched:
     numbers = [number for number, row in enumerate(draft.rows) if row.name]
     service_item = draft.fields["service_item_id"]
-    is_known = service_item in {one.id for one in services.find(visit.session)}
+    is_known = services.is_known(visit.session, service_item)
     ranked = demands.suggest(visit.session, service_item if is_known else "", draft.fields["purpose"], draft.wanted)
     by_row = dict(zip(numbers, ranked, strict=True))
     return Matched(by_row, reuse.already(visit.session, visit.actor.department_id, by_row, service_item))
