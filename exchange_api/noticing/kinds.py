@@ -27,6 +27,7 @@ KINDS: dict[str, dict[Language, str]] = {
     "conflict": {"zh": "来源不一致", "en": "Contradicting sources"},
     "credit": {"zh": "社会信用", "en": "Credit"},
     "certificate": {"zh": "电子证照", "en": "Certificates"},
+    "application": {"zh": "应用系统", "en": "Applications"},
     "legacy": {"zh": "旧接口", "en": "Legacy door"},
     "delegation": {"zh": "代理", "en": "Standing in"},
     "supervision": {"zh": "监察考核", "en": "Supervision"},

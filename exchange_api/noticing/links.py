@@ -12,6 +12,7 @@ PAGES = (
     ("objection", "/portal/supervision/objections/"),
     ("own_week", "/portal/supervision/own/"),
     ("report", "/portal/reports/"),
+    ("application", "/portal/applications/"),
 )
 """Fact of a notice → where it is shown; the first fact that is there decides."""
 KINDS_WITH_PAGE = (
@@ -26,6 +27,7 @@ KINDS_WITH_PAGE = (
     "dispute",
     "version",
     "supervision",
+    "application",
 )
 HOME = "/portal/"
 

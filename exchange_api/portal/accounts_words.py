@@ -54,4 +54,10 @@ DEED = {
     "POST /notices/read": N_("标记通知已读"),
     "POST /notices/read-all": N_("全部通知已读"),
     "POST /verify": N_("回执验真"),
+    "POST /applications/{application_id}/keys": N_("登记公钥"),
+    "POST /applications/{application_id}/keys/{keyid}/retire": N_("停用公钥"),
+    "POST /applications/{application_id}/keys/{keyid}/revoke": N_("吊销公钥"),
+    "POST /applications/{application_id}/trial-key": N_("登记试用密钥"),
+    "POST /applications/{application_id}/testing/open": N_("开通测试"),
+    "POST /applications/{application_id}/testing/promote": N_("转入正式环境"),
 }
