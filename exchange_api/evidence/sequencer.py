@@ -19,11 +19,11 @@ from exchange_api.evidence.checkpoint import sign_checkpoint
 from exchange_api.evidence.log import LogSettings, newest_checkpoint, read_tiles
 from exchange_api.evidence.merkle import Node, span_nodes, span_root
 from exchange_api.evidence.months import keep_months
-from exchange_api.evidence.noting import MOST
-from exchange_api.evidence.paths import note_paths
-from exchange_api.evidence.subjects import note_subjects
+from exchange_api.evidence.noting import go_on
+from exchange_api.evidence.paths import PATHS
+from exchange_api.evidence.subjects import SUBJECTS
 from exchange_api.evidence.tiles import HASH, TileId, edge_tiles, grow_tiles, read_node, tile_of
-from exchange_api.keys import HubSigner, log_signer
+from exchange_api.keys import ED25519, HubSigner, log_signer
 from schemas.database import transaction
 from schemas.errors import Terminal, Transient
 from schemas.settings import HutongSettings
@@ -51,6 +51,12 @@ SELECT * FROM unnest(CAST(:levels AS smallint[]), CAST(:indexes AS bigint[]), CA
 ON CONFLICT (level, index) DO UPDATE SET hashes = EXCLUDED.hashes
 """)
 
+# by the index: what was taken lies about dead until the next vacuum
+_LOOK = text("""
+SELECT (SELECT keyid FROM evidence.signing_keys WHERE state = 'active' AND algorithm = :kind ORDER BY not_before DESC LIMIT 1) AS keyid
+WHERE (SELECT min(position) FROM evidence.pending) IS NOT NULL
+""")
+
 MONTHS_S = 3_600
 """Seconds between two looks whether the next months of entries are there."""
 
@@ -61,7 +67,10 @@ class SequencerSettings(HutongSettings):
     """How the sequencer paces itself."""
 
     sequencer_interval_s: float = Field(default=0.5, gt=0, description="Seconds between two looks for new entries.")
-    sequencer_batch: int = Field(default=20_000, gt=0, description="Most entries put into the log at once.")
+    sequencer_batch: int = Field(default=2_000, gt=0, description="Most entries put into the log at once.")
+    sequencer_share: float = Field(
+        default=0.3, gt=0, le=1, description="Largest part of a core it takes while it is behind: answers come first."
+    )
 
 
 def sequence_once(session: Session, signer: HubSigner, origin: str, most: int = 20_000) -> int:
@@ -94,26 +103,69 @@ def sequence_once(session: Session, signer: HubSigner, origin: str, most: int = 
 
 
 def run_sequencer(stop_event: threading.Event, interval: float | None = None) -> None:
-    """Sequence until told to stop, as role `sequencer`; goes on at once while there is more, and outlives a database that is away for a while."""
-    settings, origin = SequencerSettings(), LogSettings().log_origin
-    pause, looked_at = interval or settings.sequencer_interval_s, float("-inf")
+    """Sequence until told to stop, as role `sequencer`, and note what leads to entries, bite by bite, while there is time until the next look.
+
+    After each piece of work it rests, so that it takes its share of a core and no more. It outlives a database that is away for a while.
+    """
+    settings, log_keys = SequencerSettings(), _LogKeys()
+    looked_at = float("-inf")
     while not stop_event.is_set():
+        begun = time.monotonic()
+        due, is_behind = begun + (interval or settings.sequencer_interval_s), False
         try:
-            if time.monotonic() - looked_at > MONTHS_S:
+            if begun - looked_at > MONTHS_S:
                 with transaction("sequencer") as session:
                     keep_months(session)
-                looked_at = time.monotonic()
-            with transaction("sequencer") as session:
-                added = sequence_once(session, log_signer(session), origin, settings.sequencer_batch)
-            with transaction("sequencer") as session:  # apart: a proof does not wait for the paths
-                noted = note_paths(session)
-            with transaction("sequencer") as session:
-                noted = max(noted, note_subjects(session))
+                looked_at = begun
+            is_behind = _sequence(log_keys, settings.sequencer_batch) == settings.sequencer_batch
+            _rest(stop_event, begun, settings.sequencer_share)
+            if not is_behind:  # a proof does not wait for the paths
+                _note(stop_event, due, settings.sequencer_share)
         except (Transient, OperationalError) as away:
             log.warning("sequencer waits: %s", type(away).__name__ if isinstance(away, OperationalError) else away)
-            added = noted = 0
-        if added < settings.sequencer_batch and noted < MOST:
-            stop_event.wait(pause)
+            log_keys.forget()
+        if not is_behind:
+            stop_event.wait(max(due - time.monotonic(), 0))
+
+
+class _LogKeys:
+    """Who signs the log, loaded again when another key is the active one."""
+
+    def __init__(self) -> None:
+        self._signer: HubSigner | None = None
+
+    def forget(self) -> None:
+        self._signer = None
+
+    def wanted(self, session: Session) -> HubSigner | None:
+        """Return the signer, or None while nothing waits for a place in the log."""
+        looked = session.execute(_LOOK, {"kind": ED25519}).first()
+        if looked is None:
+            return None
+        if self._signer is None or self._signer.keyid != looked.keyid:
+            self._signer = log_signer(session)
+        return self._signer
+
+
+def _sequence(log_keys: _LogKeys, most: int) -> int:
+    with transaction("sequencer") as session:
+        signer = log_keys.wanted(session)
+        return sequence_once(session, signer, LogSettings().log_origin, most) if signer else 0
+
+
+def _note(stop_event: threading.Event, due: float, share: float) -> None:
+    """Note one bite, and more until it is time to look for new entries."""
+    while not stop_event.is_set():
+        begun = time.monotonic()
+        with transaction("sequencer") as session:
+            noted = go_on(session, [PATHS, SUBJECTS])
+        _rest(stop_event, begun, share)
+        if not noted or time.monotonic() >= due:
+            return
+
+
+def _rest(stop_event: threading.Event, begun: float, share: float) -> None:
+    stop_event.wait((time.monotonic() - begun) * (1 / share - 1))
 
 
 def _root(tiles: dict[TileId, bytes], size: int) -> bytes:
