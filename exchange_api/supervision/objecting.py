@@ -57,16 +57,7 @@ def file(
     reason, evidence = (one.strip() for one in words)
     if not reason or max(len(reason), len(evidence)) > LONGEST:
         raise Invalid("supervision.reason_needed", limit=LONGEST)
-    same = (
-        ScoreObjection.score_id == score.id,
-        ScoreObjection.key == key,
-        ScoreObjection.case_kind == kind,
-        ScoreObjection.case_id == case_id,
-    )
-    if earlier := session.scalar(
-        select(ScoreObjection.id).where(*same, ScoreObjection.state.in_(("open", "rejected"))).limit(1)
-    ):
-        raise Invalid("supervision.objected", objection=earlier)
+    _require_first(session, score, case)
     due = deadlines.due_date(session, REVIEW, today())
     filed = ScoreObjection(
         id=cases.next_number(session, "KH", "score_objections"), score_id=score.id, department_id=score.department_id, key=key, case_kind=kind,
@@ -77,6 +68,15 @@ def file(
     session.flush()
     _tell(session, filed, "raised", authorities(session) - {actor.department_id} or authorities(session))
     return filed
+
+
+def _require_first(session: Session, score: SupervisionScore, case: tuple[str, str, str]) -> None:
+    """Raise Invalid `supervision.objected` where the case was objected to already."""
+    key, kind, case_id = case
+    same = {"score_id": score.id, "key": key, "case_kind": kind, "case_id": case_id}
+    before = select(ScoreObjection.id).filter_by(**same).where(ScoreObjection.state.in_(("open", "rejected")))
+    if earlier := session.scalar(before.limit(1)):
+        raise Invalid("supervision.objected", objection=earlier)
 
 
 def decide(session: Session, actor: Actor, objection_id: str, why: str, *, is_upheld: bool) -> ScoreObjection:

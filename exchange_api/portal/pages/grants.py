@@ -74,15 +74,17 @@ def decide(visit: OfficerVisit, form: Form, request_id: int, decision: Literal["
     """Approve a wish for more use, or decline it."""
     sight.require(visit.session, visit.actor, "request", str(request_id))
     grant_id = visit.session.get_one(QuotaRequest, request_id).grant_id
+    decided = _approved if decision == "approve" else _declined
+    return trouble.take(visit, form, f"/portal/grants/{grant_id}", lambda: decided(visit, request_id, form))
 
-    def said() -> None:
-        if decision == "approve":
-            quota, until = number_of(text_of(form, "quota"), "quota"), day_of(form, "until")
-            quota_requests.approve(visit.session, visit.actor, request_id, quota, until)
-        else:
-            quota_requests.decline(visit.session, visit.actor, request_id, _why(form))
 
-    return trouble.take(visit, form, f"/portal/grants/{grant_id}", said)
+def _approved(visit: Visit, request_id: int, form: FormData) -> None:
+    quota, until = number_of(text_of(form, "quota"), "quota"), day_of(form, "until")
+    quota_requests.approve(visit.session, visit.actor, request_id, quota, until)
+
+
+def _declined(visit: Visit, request_id: int, form: FormData) -> None:
+    quota_requests.decline(visit.session, visit.actor, request_id, _why(form))
 
 
 def day_of(form: FormData, name: str) -> date:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from exchange_api.portal.listing import XLSX
 from exchange_api.portal.rendering import in_words, page
@@ -37,12 +37,8 @@ def fetch(visit: ProviderVisit) -> Response:
 @router.post("/supply-workbook")
 def take(visit: ProviderVisit, form: FileForm) -> Response:
     """Take a filled-in workbook, or send it back marked; nothing is kept while anything is wrong, unless only the clean tasks are wished for."""
-    sent = form.get("file")
-    content = sent.file.read() if isinstance(sent, UploadFile) else b""
     try:
-        if not content:
-            raise Invalid("portal.no_file")
-        outcome = _taken(visit, content, is_partial=text_of(form, "partial") == "1")
+        outcome = _taken(visit, _sent(form), is_partial=text_of(form, "partial") == "1")
     except Invalid as error:
         said = in_words(error, visit.language)
         return page(visit, "supply_workbook.html", error.status, outcome=None, error=said, shown=[])
@@ -50,6 +46,13 @@ def take(visit: ProviderVisit, form: FileForm) -> Response:
         return _report(outcome)
     status = 422 if outcome.troubles else 200
     return page(visit, "supply_workbook.html", status, outcome=outcome, error=None, shown=_told(visit, outcome))
+
+
+def _sent(form: FormData) -> bytes:
+    sent = form.get("file")
+    if content := sent.file.read() if isinstance(sent, UploadFile) else b"":
+        return content
+    raise Invalid("portal.no_file")
 
 
 def _taken(visit: Visit, content: bytes, *, is_partial: bool) -> Outcome:

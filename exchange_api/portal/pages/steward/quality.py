@@ -13,7 +13,7 @@ from exchange_api.portal.language import N_
 from exchange_api.portal.listing import Asked, workbook
 from exchange_api.portal.pages.lists import AskedDep, Format, columns
 from exchange_api.portal.pages.steward.shared import SIZE, PipelineVisit, cut, say, say_word
-from exchange_api.portal.rendering import page
+from exchange_api.portal.rendering import page, shown_time
 from exchange_api.portal.steward_words import INDICATOR
 from exchange_api.portal.visit import Visit
 from exchange_api.steward import scores, sight
@@ -100,8 +100,6 @@ def show(visit: PipelineVisit, resource_id: str) -> Response:
     found = quality.of(visit.session, resource_id)
     over = scores.of_batches(visit.session, [one.batch for one in found.trend])
     names = [say_word(visit, "indicator", one) for one in INDICATORS]
-    rows = [
-        (f"{one.at:%m-%d %H:%M}", [over.get(one.batch, {}).get(name) for name in INDICATORS]) for one in found.trend
-    ]
+    rows = [(shown_time(one.at)[5:], [over.get(one.batch, {}).get(name) for name in INDICATORS]) for one in found.trend]
     chart = Chart(say(visit, N_("六项指标（近期批次）")), "line", say(visit, N_("检查时间")), names, rows)
     return page(visit, "steward/quality_one.html", found=found, chart=chart, indicators=INDICATORS)

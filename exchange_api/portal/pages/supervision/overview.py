@@ -12,7 +12,7 @@ from exchange_api.clocks import clocks, supervising
 from exchange_api.portal import reading, supervision_view
 from exchange_api.portal.charts import Chart
 from exchange_api.portal.language import N_, translations
-from exchange_api.portal.listing import workbook
+from exchange_api.portal.listing import Asked, workbook
 from exchange_api.portal.pages.lists import AskedDep, Format, columns
 from exchange_api.portal.rendering import leads_to, page
 from exchange_api.portal.visit import AuthorityVisit, Form, Visit, text_of, with_role
@@ -30,23 +30,14 @@ def show(visit: WatcherVisit) -> Response:
     """Show what stands still, and how the last week went."""
     week = reporting.newest(visit.session)
     report = reporting.get(visit.session, week) if week else None
-    drawn = (
-        [
-            supervision_view.scoreboard(visit, report.board),
-            _trend(visit, report.week),
-            *supervision_view.charts(visit, report.facts),
-        ]
-        if report
-        else []
-    )
-    return page(
-        visit,
-        "supervision/overview.html",
-        counts=concerns.count(visit.session),
-        report=report,
-        charts_of=drawn,
-        names=reading.names(visit.session),
-    )
+    counts, names = concerns.count(visit.session), reading.names(visit.session)
+    drawn = _drawn(visit, report) if report else []
+    return page(visit, "supervision/overview.html", counts=counts, report=report, charts_of=drawn, names=names)
+
+
+def _drawn(visit: Visit, report: reporting.Report) -> list[Chart]:
+    board, trend = supervision_view.scoreboard(visit, report.board), _trend(visit, report.week)
+    return [board, trend, *supervision_view.charts(visit, report.facts)]
 
 
 def _trend(visit: Visit, week: str) -> Chart:
@@ -66,25 +57,29 @@ def list_concerns(
     """List one kind of what stands still."""
     if key not in concerns.QUERIES:
         raise Invalid("portal.page_unknown")
-    names = reading.names(visit.session).departments
     if file == "xlsx":
-        titles = columns(
-            visit, department=N_("责任部门"), number=N_("编号"), what=N_("事项"), day=N_("日期"), mark=N_("说明")
-        )
-        _, found = concerns.find(visit.session, key, department_id=department or None, limit=MOST)
-        rows = [vars(supervision_view.concern(visit, names, key, one.as_json())) for one in found]
-        return workbook(titles, rows, asked, key)
-    total, found = concerns.find(
-        visit.session,
-        key,
-        department_id=department or None,
-        limit=PAGE_SIZE,
-        offset=PAGE_SIZE * (max(asked.page, 1) - 1),
+        return _workbook(visit, asked, key, department)
+    return page(visit, "supervision/concerns.html", **_facts(visit, max(asked.page, 1), key, department))
+
+
+def _facts(visit: Visit, number: int, key: str, department: str) -> dict[str, Any]:
+    names, start = reading.names(visit.session).departments, PAGE_SIZE * (number - 1)
+    total, found = concerns.find(visit.session, key, department_id=department or None, limit=PAGE_SIZE, offset=start)
+    return {
+        "key": key, "total": total, "rows": [supervision_view.concern(visit, names, key, one.as_json()) for one in found], "department": department,
+        "departments": names, "listing": {"page": number, "pages": max(1, ceil(total / PAGE_SIZE))}, "asked": {"department": department},
+        "keys": list(concerns.QUERIES),
+    }  # fmt: skip
+
+
+def _workbook(visit: Visit, asked: Asked, key: str, department: str) -> Response:
+    names = reading.names(visit.session).departments
+    titles = columns(
+        visit, department=N_("责任部门"), number=N_("编号"), what=N_("事项"), day=N_("日期"), mark=N_("说明")
     )
-    shown = [supervision_view.concern(visit, names, key, one.as_json()) for one in found]
-    listing = {"page": max(asked.page, 1), "pages": max(1, ceil(total / PAGE_SIZE))}
-    return page(visit, "supervision/concerns.html", key=key, total=total, rows=shown, department=department, departments=names, listing=listing,
-                asked={"department": department}, keys=list(concerns.QUERIES))  # fmt: skip
+    _, found = concerns.find(visit.session, key, department_id=department or None, limit=MOST)
+    rows = [vars(supervision_view.concern(visit, names, key, one.as_json())) for one in found]
+    return workbook(titles, rows, asked, key)
 
 
 @router.get("/supervision/clocks/{clock_id}")

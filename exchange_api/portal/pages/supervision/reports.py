@@ -2,6 +2,8 @@
 report is what was kept when its week was counted.
 """
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -10,6 +12,7 @@ from exchange_api.portal.listing import XLSX
 from exchange_api.portal.pages.lists import Format
 from exchange_api.portal.pages.supervision.overview import WatcherVisit
 from exchange_api.portal.rendering import page
+from exchange_api.portal.visit import Visit
 from exchange_api.supervision import concerns, reporting
 from exchange_api.supervision.report_book import workbook
 
@@ -29,17 +32,15 @@ def show(visit: WatcherVisit, week: str, file: Format = "") -> Response:
     if file == "xlsx":
         named = {"content-disposition": f'attachment; filename="report-{report.week}.xlsx"'}
         return Response(workbook(report, visit.language), media_type=XLSX, headers=named)
+    return page(visit, "supervision/report.html", **_facts(visit, report))
+
+
+def _facts(visit: Visit, report: reporting.Report) -> dict[str, Any]:
     names = reading.names(visit.session)
     found = {
         key: (listed["total"], [supervision_view.concern(visit, names.departments, key, one) for one in listed["rows"]])
         for key in concerns.QUERIES
         if (listed := report.facts["concerns"].get(key))
     }
-    return page(
-        visit,
-        "supervision/report.html",
-        report=report,
-        names=names,
-        concerns=found,
-        charts_of=supervision_view.charts(visit, report.facts),
-    )
+    drawn = supervision_view.charts(visit, report.facts)
+    return {"report": report, "names": names, "concerns": found, "charts_of": drawn}

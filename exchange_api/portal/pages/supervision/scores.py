@@ -63,15 +63,20 @@ def show_cases(visit: OfficerVisit, asked: AskedDep, week: str, department_id: s
     """Show the cases that one figure was counted from, those against the department first."""
     require(visit, department_id)
     score = snapshots.get(visit.session, weeks.read(week).name, department_id)
+    return page(visit, "supervision/cases.html", **_cases(visit, score, key, max(asked.page, 1)))
+
+
+def _cases(visit: Visit, score: SupervisionScore, key: str, number: int) -> dict[str, Any]:
     indicator = _indicator(snapshots.defined(visit.session, score.week)[0], key)
-    number = max(asked.page, 1)
     total, cases = reporting.case_page(visit.session, score.id, key, PAGE_SIZE, PAGE_SIZE * (number - 1))
     figure = reporting.figures(visit.session, [score.id]).get(score.id, {}).get(key)
     rows = [(one, supervision_view.address(one["kind"], one["id"], one["facts"])) for one in cases]
-    return page(visit, "supervision/cases.html", score=score, indicator=indicator, figure=figure, rows=rows, total=total, asked={},
-                value=supervision_view.value_of(visit, indicator, figure), names=reading.names(visit.session),
-                may_object=objecting.may_object(visit.session, visit.actor, score), until=objecting.until(visit.session, score).date,
-                listing={"page": number, "pages": max(1, ceil(total / PAGE_SIZE))})  # fmt: skip
+    return {
+        "score": score, "indicator": indicator, "figure": figure, "rows": rows, "total": total, "asked": {},
+        "value": supervision_view.value_of(visit, indicator, figure), "names": reading.names(visit.session),
+        "may_object": objecting.may_object(visit.session, visit.actor, score), "until": objecting.until(visit.session, score).date,
+        "listing": {"page": number, "pages": max(1, ceil(total / PAGE_SIZE))},
+    }  # fmt: skip
 
 
 def _shown(visit: Visit, week: str, department_id: str) -> Response:
