@@ -134,13 +134,14 @@ def make_questions(order: dict[str, Any]) -> Iterator[bytes]:
         if path := order.get("get"):
             yield f"GET {path.format(subject)} HTTP/1.1\r\nhost: {authority}\r\n\r\n".encode()
             continue
-        body = json.dumps({"grant": order["grant"], "purpose": purpose, "subjects": [subject]}).encode()
+        asked = {"grant": order["grant"], "purpose": purpose, "subjects": [subject]}
+        body = order["post"].replace("SUBJECT", subject).encode() if "post" in order else json.dumps(asked).encode()
         headers = {"content-type": "application/json"}
         if order["is_signed"]:
             headers["x-request-id"] = str(uuid.uuid4())
             headers |= sign_request(Request("POST", authority, PATH, "", headers, body), signer, now)
         lines = [
-            f"POST {PATH} HTTP/1.1",
+            f"POST {order.get('path', PATH)} HTTP/1.1",
             f"host: {authority}",
             f"content-length: {len(body)}",
             *(f"{n}: {v}" for n, v in headers.items()),

