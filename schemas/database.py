@@ -1,8 +1,8 @@
 """Why: one door to PostgreSQL. Everybody reads and writes through `transaction()`, the only place that commits, under the role of their storey.
 
-A role is one login's hat: `owner` migrates, `ingest` fills landing and libraries, `exchange` answers and may only insert evidence, `directory` may
-besides edit what resources there are, `sequencer` keeps the log, `reader` looks. By default all connect with HUTONG_DATABASE_URL and put the hat on with libpq's `-c role=`; a bureau that wants separate logins
-sets HUTONG_DATABASE_URL_<ROLE>.
+A role is one login's hat: `owner` migrates, `ingest` fills landing and libraries, `exchange` answers and may only insert evidence, `directory` edits what
+resources there are, with what follows for grants and tasks, `sequencer` keeps the log, `reader` looks. By default all connect with HUTONG_DATABASE_URL and
+put the hat on with libpq's `-c role=`; a bureau that wants separate logins sets HUTONG_DATABASE_URL_<ROLE>.
 """
 
 import os

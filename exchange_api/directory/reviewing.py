@@ -31,8 +31,8 @@ _OVERSEERS = frozenset({"authority", "auditor"})
 
 @dataclass(frozen=True)
 class Review:
-    """One resource as the review desk shows it: its version under way (else the published, else the newest), what that changes and whom it touches as far as the
-    officer may know, who was asked to acknowledge, every step so far, and the steps that are his now.
+    """One resource as the review desk shows it: its version under way (else the published, else the newest), what that changes and whom it touches as far
+    as the officer may know, who was asked to acknowledge, every step so far, and the steps that are his now.
     """
 
     version: ResourceVersion

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from catalog import departments, directory, search
 from catalog.review.changes import diff
 from catalog.search import Filters, Hit
-from exchange_api.portal import resource_view
+from exchange_api.portal import resource_standing, resource_view
 from exchange_api.portal.language import N_, translations
 from exchange_api.portal.listing import PAGE_SIZE, Asked, Column, Listing, workbook
 from exchange_api.portal.pages.lists import AskedDep, Format
@@ -51,7 +51,8 @@ def resources(visit: OfficerVisit, asked: AskedDep, filters: FiltersDep, file: F
 def resource(visit: OfficerVisit, resource_id: str, version: int | None = None) -> Response:
     """Show one version of a resource, by default what is published."""
     row = resource_view.chosen(visit, resource_id, version)
-    return page(visit, "resource.html", shown=resource_view.shown(visit, row))
+    beside = resource_standing.standing(visit, row)
+    return page(visit, "resource.html", shown=resource_view.shown(visit, row), standing=beside)
 
 
 @router.get("/resources/{resource_id}/changes")
