@@ -126,4 +126,6 @@ def _own(session: Session, actor: Actor, application_id: str) -> Application:
 
 
 def _tell(session: Session, application: Application, key: str, facts: dict[str, Any]) -> None:
-    notices.notify(session, application.department_id, key, {"application": application.id, "name": application.name, **facts})
+    notices.notify(
+        session, application.department_id, key, {"application": application.id, "name": application.name, **facts}
+    )

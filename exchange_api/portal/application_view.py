@@ -2,6 +2,7 @@
 evidence entries, which hold no personal data. Called by `pages.applications`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from exchange_api.sandbox import city, permits
 from schemas.calendar import CHINA
-from schemas.errors import HutongError, error_codes
+from schemas.errors import HutongError, Language, error_codes
 from schemas.tables.exchange import Application, ApplicationKey, Grant, GrantUse
 from schemas.tables.guarding import ApplicationNetwork
 from schemas.tables.sandbox import Sandbox
@@ -30,6 +31,7 @@ SELECT at, refused FROM (
     UNION ALL
     (SELECT at, true FROM evidence.entries WHERE kind IN ('refusal', 'error') AND application_id = :application AND id >= :first LIMIT :most)) counted
 """
+_OPEN = re.compile(r"<\w+>")  # a place in an error's words for which there is no fact
 _LAST = UUID(int=2**128 - 1)
 
 
@@ -45,9 +47,20 @@ class Refusal:
     library: str
 
     @property
-    def error(self) -> HutongError | None:
-        """Return the words of the code; None for one that is no longer known."""
-        return HutongError(self.code, **({"grant": self.grant} if self.grant else {})) if self.code in error_codes() else None
+    def _error(self) -> HutongError | None:
+        return (
+            HutongError(self.code, **({"grant": self.grant} if self.grant else {}))
+            if self.code in error_codes()
+            else None
+        )
+
+    def title(self, language: Language) -> str:
+        """Return the words of the code; details stand in the answer alone, so their places stay open."""
+        return _OPEN.sub("…", self._error.title(language)) if self._error else self.code
+
+    def remedy(self, language: Language) -> str:
+        """Return how to mend it; empty for a code that is no longer known."""
+        return _OPEN.sub("…", self._error.remedy(language)) if self._error else ""
 
 
 @dataclass(frozen=True)

@@ -78,10 +78,19 @@ def testing_of(found: Sandbox | None) -> str:
 
 def _keys(visit: Visit, found: Application) -> dict[str, Any]:
     held = applications.keys_of(visit.session, found.id)[::-1]
-    states = {one.keyid: one.state if one.state != "active" or not application_view.is_over(one) else "expired" for one in held}
+    states = {
+        one.keyid: one.state if one.state != "active" or not application_view.is_over(one) else "expired"
+        for one in held
+    }
     row = application_view.sandbox(visit.session, found.id)
     tones = {"key": KEY_TONE, "testing": TESTING_TONE}
-    return {"keys": held, "key_states": states, "testing": testing_of(row), "trials": application_view.trials(row), "tones": tones}
+    return {
+        "keys": held,
+        "key_states": states,
+        "testing": testing_of(row),
+        "trials": application_view.trials(row),
+        "tones": tones,
+    }
 
 
 def _grants(visit: Visit, found: Application) -> dict[str, Any]:
@@ -93,7 +102,9 @@ def _grants(visit: Visit, found: Application) -> dict[str, Any]:
     quota = sum(one.quota_per_day for one in living)
     rows = [(f"{day:%m-%d}", (sum(one.subjects for one in used.get(day, {}).values()), quota)) for day in days]
     made_up = [one.grant for one in application_view.trials(application_view.sandbox(visit.session, found.id))]
-    hours = application_view.calls_by_hour(visit.session, found.id, [*(one.id for one in held), *made_up], datetime.now(UTC))
+    hours = application_view.calls_by_hour(
+        visit.session, found.id, [*(one.id for one in held), *made_up], datetime.now(UTC)
+    )
     return {
         "granted": held, "today": used.get(visit.today, {}),
         "use": Chart(translate(N_("近十四日用量")), "line", translate(N_("日期")), (translate(N_("用量")), translate(N_("每日额度合计"))),
