@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from catalog.contract.standard import DATA_TYPES, DIMENSIONS, ELEMENT_URN, ENGINE, FREQUENCIES, LIMITS, LOGICAL_TYPES
 from catalog.yaml_text import Steps
 from schemas.resource import Item, ResourceDraft, Source
@@ -104,9 +103,9 @@ def readings(contract: Mapping[str, Any]) -> list[Reading]:
 
 def identifier(text: str, taken: frozenset[str] | set[str] = frozenset()) -> str:
     """Return a name of ours for a foreign one: lower case, Chinese by its pinyin, a number behind when it is taken."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
     from pypinyin import lazy_pinyin  # 50 MB of words, that a worker of the exchange API may never need
 
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
     words = re.sub(r"[^a-z0-9]+", "_", "_".join(lazy_pinyin(parted)).lower()).strip("_")
     plain = (words if words[:1].isalpha() else f"x_{words}").rstrip("_")[:40]
     numbered = (f"{plain}_{number}" for number in range(2, 100_000))

@@ -178,9 +178,9 @@ def _proposal(
 
 def _new_id(items: Sequence[Unbound], name: str, taken: set[str]) -> str:
     """Return an id nobody bears: what most items are called in their columns, else the name's pinyin."""
-    usual, times = Counter(item.item for item in items).most_common(1)[0]
     from pypinyin import lazy_pinyin  # 50 MB of words, that a worker of the exchange API may never need
 
+    usual, times = Counter(item.item for item in items).most_common(1)[0]
     spoken = "_".join(lazy_pinyin(_letters(name), errors="ignore")) or "element"
     wanted = usual if times * 2 > len(items) and usual not in _rules()["vague_ids"] and "." not in usual else spoken
     wanted = re.sub(r"[^a-z0-9_]", "", _HUMP.sub("_", wanted).lower())[:80]
