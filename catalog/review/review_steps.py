@@ -95,11 +95,12 @@ def move(session: Session, reviewer: Reviewer, version: ResourceVersion, step: S
 
 
 def note(session: Session, reviewer: Reviewer, version: ResourceVersion, step: Step, from_state: str | None) -> None:
-    """Write the event of a step that was taken: who, when, why, from which state to the one the version is in now."""
+    """Write the event of a step that was taken: who and for whom, when, why, from which state to the one the version is in now."""
+    place = {"in_place_of": reviewer.in_place_of} if reviewer.in_place_of else {}
     session.add(
         ResourceEvent(
             version_id=version.id, at=datetime.now(UTC), actor=reviewer.id, department_id=reviewer.department_id,
-            action=step.action, from_state=from_state, to_state=version.state, note=step.note, facts=step.facts or {},
+            action=step.action, from_state=from_state, to_state=version.state, note=step.note, facts={**(step.facts or {}), **place},
         )
     )  # fmt: skip
     session.flush()
@@ -136,7 +137,8 @@ def tell(session: Session, departments: set[str], key: str, version: ResourceVer
 
 
 def _whose(session: Session, version: ResourceVersion, action: str) -> set[str]:
-    """Those who wrote or carried this version so far: whoever did may not approve it (separation of duties)."""
+    """Those who wrote or carried this version so far, or were stood in for: whoever did may not approve it (separation of duties)."""
     carried = ("save", "submit") if action == "approve_office" else ("save", "submit", "approve_office")
-    query = select(ResourceEvent.actor).where(ResourceEvent.version_id == version.id, ResourceEvent.action.in_(carried))
-    return {version.created_by, *session.scalars(query)} - {""}
+    hands = select(ResourceEvent.actor, ResourceEvent.facts["in_place_of"].astext)
+    found = session.execute(hands.where(ResourceEvent.version_id == version.id, ResourceEvent.action.in_(carried)))
+    return {version.created_by, *(hand for row in found for hand in row if hand)} - {""}

@@ -135,7 +135,8 @@ def note(session: Session, actor: Actor, clock: CaseClock, step: Step, former: d
     """Write one line of a clock's own timeline."""
     session.add(
         ClockEvent(
-            clock_id=clock.id, at=datetime.now(UTC), actor=actor.id, action=step.action, from_due=former, to_due=clock.due_date, note=step.note,
+            clock_id=clock.id, at=datetime.now(UTC), actor=actor.id, in_place_of=actor.in_place_of, action=step.action, from_due=former,
+            to_due=clock.due_date, note=step.note,
         )
     )  # fmt: skip
     session.flush()

@@ -15,7 +15,7 @@ from exchange_api.clocks import clock_notices, clocks
 from exchange_api.states import EXTENSION
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
-from schemas.tables.clocks import CaseClock, ClockExtension
+from schemas.tables.clocks import CaseClock, ClockEvent, ClockExtension
 from schemas.tables.exchange import Demand
 
 DESKS = frozenset({"demander", "provider", "authority"})
@@ -51,7 +51,7 @@ def decide(session: Session, actor: Actor, extension_id: int, consent: bool, why
     """
     asked, clock = _get(session, extension_id)
     actor.require(clock.extension_approver or "authority")
-    if asked.asked_by in actor.ids:
+    if actor.ids & _askers(session, asked):
         raise Denied("case.same_officer", case=clock.case)
     action = "grant" if consent else "decline"
     state = EXTENSION.after(clock.case, asked.state, action)
@@ -101,6 +101,14 @@ def _get(session: Session, extension_id: int) -> tuple[ClockExtension, CaseClock
     clock = clocks.get(session, clock_id)  # the lock of the clock is that of its extensions
     asked = session.get_one(ClockExtension, extension_id, populate_existing=True)
     return asked, clock
+
+
+def _askers(session: Session, asked: ClockExtension) -> set[str]:
+    """Return whose hand asked: the officer, and the colleague he stood in for then."""
+    query = select(ClockEvent.in_place_of).where(
+        ClockEvent.clock_id == asked.clock_id, ClockEvent.action == "ask_extension"
+    )
+    return {asked.asked_by, *filter(None, session.scalars(query))}
 
 
 def _require_open(clock: CaseClock, action: str) -> None:

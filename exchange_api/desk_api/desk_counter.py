@@ -12,6 +12,8 @@ from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from exchange_api import questions
+from exchange_api.accounts import trail
+from exchange_api.accounts.trail import Deed
 from exchange_api.answer import Answer
 from exchange_api.desk_api import askers, sight, steps
 from exchange_api.desk_api.asked import Ask, Page, Route
@@ -101,6 +103,7 @@ def _do(answer: Answer, asker: Asker, route: Route, ask: Ask) -> dict[str, Any]:
         said = perform(session, asker, route, ask).model_dump(mode="json")
         if is_step:
             steps.finish(session, asker.name, answer.request_id, said)
+            trail.note(session, Deed(asker.actor, f"{route.method} {route.path}", cases=tuple(ask.ids.values())))
         return said
 
 

@@ -101,6 +101,7 @@ class ClockEvent(Base):
     clock_id: Mapped[int] = mapped_column(ForeignKey("exchange.case_clocks.id"))
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     actor: Mapped[str]
+    in_place_of: Mapped[str | None]
     action: Mapped[str]
     from_due: Mapped[date | None]
     to_due: Mapped[date | None]

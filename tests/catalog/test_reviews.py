@@ -148,6 +148,17 @@ def test_nobody_takes_a_step_that_is_not_his_or_not_its_turn(
     assert states(desk) == ["draft"]
 
 
+def test_neither_a_deputy_nor_whom_he_stands_in_for_approves_what_either_carried(desk: Session) -> None:
+    save(desk, by="wu", abstract="另一摘要")
+    provider = frozenset({"provider"})
+    reviews.submit(desk, Reviewer("wang", "public_security", provider, in_place_of="qian"), RESIDENT)
+    for hand, place in (("qian", None), ("wang", None), ("sun", "qian"), ("sun", "wang"), ("sun", "wu")):
+        with pytest.raises(Denied, match=r"directory\.same_officer"):
+            reviews.approve_office(desk, Reviewer(hand, "public_security", provider, in_place_of=place), RESIDENT)
+    assert reviews.history(desk, RESIDENT)[-1].facts["in_place_of"] == "qian"
+    reviews.approve_office(desk, officer("sun", "public_security", "provider"), RESIDENT)
+
+
 def test_whoever_wrote_or_submitted_a_version_cannot_approve_it_anywhere(desk: Session) -> None:
     both = officer("li", "public_security", "provider", "authority")
     save(desk, by="li", abstract="另一摘要")

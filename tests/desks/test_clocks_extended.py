@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api import cases
@@ -11,7 +12,7 @@ from exchange_api.actors import Actor
 from exchange_api.clocks import clocks, extensions
 from exchange_api.clocks.clock_upkeep import keep_clocks
 from schemas.errors import HutongError
-from schemas.tables.clocks import CaseClock
+from schemas.tables.clocks import CaseClock, ClockEvent
 from tests.desks.clocking import DEMAND, add_demand, events, moment, stand_on, start, told
 from tests.desks.conftest import BUREAU, CIVIL, POLICE, actor
 
@@ -83,6 +84,18 @@ def test_nobody_consents_to_his_own_and_no_provider_to_anyones(town: Session, cl
     refused("case.same_officer", lambda: extensions.decide(town, both, asked.id, True))
     refused("case.role_needed", lambda: extensions.decide(town, CIVIL, asked.id, True))
     assert (asked.state, clock.due_date) == ("asked", DUE)
+
+
+def test_a_colleague_who_was_stood_in_for_does_not_consent(town: Session, clock: CaseClock) -> None:
+    roles = frozenset({"provider", "authority"})
+    asked = extensions.ask(town, Actor("wang", "public_security", roles, in_place_of="qian"), clock.id, 5, "系统改造")
+    away = Actor("qian", "public_security", roles)
+    refused("case.same_officer", lambda: extensions.decide(town, away, asked.id, True))
+    deputy = Actor("li", "public_security", roles, in_place_of="qian")
+    refused("case.same_officer", lambda: extensions.decide(town, deputy, asked.id, True))
+    noted = select(ClockEvent.actor, ClockEvent.in_place_of).where(ClockEvent.action == "ask_extension")
+    assert town.execute(noted).all() == [("wang", "qian")]
+    extensions.decide(town, BUREAU, asked.id, True)
 
 
 def test_a_decision_is_made_once(town: Session, clock: CaseClock) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from exchange_api.accounts import trail
 from exchange_api.app import create_app
 from exchange_api.desk_api.routes import ROUTES
 from schemas.tables.exchange import Demand
@@ -99,6 +100,19 @@ def test_the_same_step_twice_is_done_once(desks: Desks, housing: Client) -> None
     assert (status, said["code"], entry.kind) == (409, "request_id.reused", "refusal")
     *_, entry = housing.call("POST", "/v1/demands", FORM, **twice)
     assert (entry.code, json.loads(entry.document)["facts"]["repeats"]) == ("repeated", first["receipt"])
+
+
+def test_a_step_is_one_line_of_the_trail_however_often_it_is_asked_for(desks: Desks, housing: Client) -> None:
+    number, once = submitted(housing), {"x-request-id": str(uuid.uuid4())}
+    for _ in range(2):
+        done(housing.call("POST", f"/v1/demands/{number}/withdrawal", {"why": "不再需要"}, **once))
+    done(housing.call("GET", f"/v1/demands/{number}"))
+    with Session(desks.site.engine) as session:
+        lines = trail.page(session, trail.Sought(case=number))
+    assert [(one.action, one.outcome, one.department_id) for one in lines] == [
+        ("POST /v1/demands/{demand}/withdrawal", "done", "housing"),
+        ("POST /v1/demands/{demand}/submission", "done", "housing"),
+    ]
 
 
 def test_a_refused_step_may_be_tried_again_under_its_id(housing: Client) -> None:

@@ -2358,6 +2358,7 @@ CREATE TABLE exchange.clock_events (
 	clock_id BIGINT NOT NULL, 
 	at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	actor TEXT NOT NULL, 
+	in_place_of TEXT, 
 	action TEXT NOT NULL, 
 	from_due DATE, 
 	to_due DATE, 
