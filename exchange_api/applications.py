@@ -38,7 +38,8 @@ def register_key(
 ) -> ApplicationKey:
     """Register a public key (JWK or PEM; Ed25519 or P-256) of an application, bound to it and to its one algorithm; its id is its RFC 7638 thumbprint.
 
-    expires_at: when it stops signing by itself. Doing it again changes nothing. Raises Invalid application.unknown, application.key_taken, key.malformed, key.unsupported, key.private.
+    expires_at: when it stops signing by itself. Doing it again changes nothing.
+    Raises Invalid application.unknown, application.key_taken, key.malformed, key.unsupported, key.private.
     """
     get(session, application_id)
     key = public_key_from_jwk(public_key) if isinstance(public_key, dict) else public_key_from_pem(public_key)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exchange_api.evidence import receipt_checks, voucher_checks
+from exchange_api.evidence import entry_proof, receipt_checks, voucher_checks
 from exchange_api.evidence.canonical import canonical_json, parse_strict
 from exchange_api.evidence.receipt_checks import Broken, Receipt
 from exchange_api.evidence.voucher_checks import Trust
@@ -115,6 +115,21 @@ def verify_receipt(data: bytes, jwks: Mapping[str, Any], trust: Trust | None = N
         Check("format", ok=True, detail=FORMAT),
         *(_run(name, step, receipt) for name, step in receipt_checks.STEPS),
         *(_run(name, step, receipt) for name, step in voucher_checks.steps(receipt, trust or Trust())),
+    ]
+    return Report(all(check.ok for check in checks), checks)
+
+
+def verify_entry(data: bytes, jwks: Mapping[str, Any], trust: Trust | None = None) -> Report:
+    """Check an entry with its proof, as the trail and `GET /v1/receipts/{id}` hand it out: that it stands in the log, whatever it speaks of. Any spelling."""
+    try:
+        held = entry_proof.read(data, jwks)
+    except (Broken, ValueError, RecursionError) as wrong:
+        return Report(verified=False, checks=[Check("format", ok=False, detail=str(wrong))])
+    steps = [("inclusion", receipt_checks.check_inclusion), ("checkpoint_signature", receipt_checks.check_checkpoint)]
+    checks = [
+        Check("format", ok=True, detail=entry_proof.FORMAT),
+        *(_run(name, step, held) for name, step in steps),
+        *(_run(name, step, held) for name, step in voucher_checks.steps(held, trust or Trust())),
     ]
     return Report(all(check.ok for check in checks), checks)
 

@@ -73,7 +73,7 @@ def read_receipt(data: bytes, jwks: Mapping[str, Any]) -> Receipt:
     bodies = _body(asked["body"]), _body(answered["body"])
     request = Request(method, authority, path, query, _headers(asked["headers"]), bodies[0] or b"")
     response = Response(answered["status"], _headers(answered["headers"]), bodies[1] or b"")
-    keys, periods = _trusted(jwks)
+    keys, periods = trusted(jwks)
     stamp = "stamp" in members, members.get("stamp")
     return Receipt(request, response, *bodies, entry, members["proof"], keys, periods, *stamp)
 
@@ -252,7 +252,8 @@ def _not_text(body: bytes) -> bytes:
     raise Broken("a body that is text is written as base64")
 
 
-def _trusted(jwks: Mapping[str, Any]) -> tuple[dict[str, PublicKey], dict[str, Mapping[str, Any]]]:
+def trusted(jwks: Mapping[str, Any]) -> tuple[dict[str, PublicKey], dict[str, Mapping[str, Any]]]:
+    """Return the keys of a key set that can vouch for something, by id, and what is published of every key."""
     keys: dict[str, PublicKey] = {}
     periods: dict[str, Mapping[str, Any]] = {}
     for jwk in jwks.get("keys", []):
