@@ -43,6 +43,7 @@ def test_a_question_signed_in_the_browser_is_answered_and_its_receipt_holds(brow
         (key,) = [one for one in applications.keys_of(session, TESTED) if one.expires_at]
     assert report.verified, report.failed
     assert (key.algorithm, key.state) == ("ecdsa-p256-sha256", "active")
+    assert key.expires_at is not None
     assert timedelta(minutes=59) < key.expires_at - key.created_at <= timedelta(minutes=61)
     page.click("text=去验真")
     expect(page.locator(".verdict")).to_contain_text("回执有效")
