@@ -56,6 +56,7 @@ def _own(session: Session, own: str, drafts: Iterator[ResourceDraft], findings: 
         if draft.department == own and draft.id not in others:
             yield draft
             continue
-        place = findings.places.get(draft.id, Place(draft.id))
+        found = findings.places.get(draft.id, Place(draft.id))
+        place = Place(found.file, found.sheet, found.row, findings.column_names.get("department"))
         findings.add(finding_at(place, "workbook.other_department", draft.name, name=draft.name))
         findings.refused += 1

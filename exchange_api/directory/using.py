@@ -2,6 +2,7 @@
 Reads only. Called by the pages of the directory.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
@@ -69,6 +70,13 @@ def loss(session: Session, resource_id: str) -> Loss:
     )
     found = [(row[0], row[1], row[2]) for row in session.execute(held)]
     return Loss(found, session.scalar(answered) or 0)
+
+
+def titles(session: Session, resource_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of published resources by id."""
+    query = select(ResourceVersion.resource_id, ResourceVersion.document["name"].astext)
+    wanted = ResourceVersion.resource_id.in_(resource_ids), ResourceVersion.state == "published"
+    return {row[0]: row[1] for row in session.execute(query.where(*wanted))}
 
 
 def _on(resource_id: str) -> Select[str]:

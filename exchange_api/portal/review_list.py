@@ -37,7 +37,7 @@ def _asked_of(actor: Actor) -> ColumnElement[bool]:
 def count_of_turns(visit: Visit) -> int:
     """Return how many versions wait for the officer himself: office reviews of his department, the authority's reviews, acknowledgements."""
     actor = visit.actor
-    turns = []
+    turns: list[ColumnElement[bool]] = []
     if "provider" in actor.roles:
         turns.append((ResourceVersion.state == "office_review") & (Resource.department_id == actor.department_id))
     if "authority" in actor.roles:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from catalog import notices
-from exchange_api.portal import awaited, navigation, reading, waiting
+from exchange_api.portal import awaited, navigation, reading, review_list, waiting
 from exchange_api.portal.language import N_
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import page
@@ -46,7 +46,7 @@ def _facts(visit: Visit, kind: str) -> dict[str, Any]:
     return {
         "kinds": mine, "chosen": chosen, "mine": awaited.in_order(shown), "waiting": awaited.in_order(others), "waiting_kinds": others,
         "notices": notices.find(visit.session, visit.actor.department_id, limit=8), "names": names, "hints": _hints(visit),
-        "areas": navigation.menu(visit.actor.roles), "is_desk": visit.has(*_DESK),
+        "areas": navigation.menu(visit.actor.roles), "is_desk": visit.has(*_DESK), "reviews": review_list.count_of_turns(visit),
     }  # fmt: skip
 
 

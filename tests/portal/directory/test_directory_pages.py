@@ -6,14 +6,15 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from catalog import directory
 from exchange_api import officers
 from schemas.database import transaction
-from schemas.tables.directory import ResourceEvent, ResourceVersion
+from schemas.tables.directory import Acknowledgement, ResourceEvent, ResourceVersion
 
 NAME = "新能源车检测信息"
+MARRIAGE = "civil_affairs.marriage"
 OFFICE = "weimin"  # a second officer of the police: who wrote a draft does not approve it
 
 
@@ -94,7 +95,7 @@ def brought(city: Any, visitor: Any, name: str, **cells: str) -> Any:
         "校验规则": None,
     }
     for header, value in (wanted | cells).items():
-        sheet.cell(at, columns[header]).value = value  # type: ignore[assignment]
+        sheet.cell(at, columns[header]).value = value
     return sent(city, visitor, whole)
 
 
@@ -188,3 +189,42 @@ def test_withdrawing_asks_first_and_needs_a_reason(city: Any, drafted: str) -> N
     assert empty.status_code == 422
     assert "将发生什么" in empty.text
     assert "不再开展" in city.post(author, f"{at}/withdraw", {"why": "不再开展"}).text
+
+
+@pytest.fixture
+def scheduled(city: Any) -> Iterator[str]:  # noqa: ARG001 - its directory must be there
+    """A breaking version of the marriage register, approved, which the housing department must acknowledge."""
+    with transaction() as session:
+        draft = directory.draft(session, MARRIAGE)
+        items = tuple(one.model_copy(update={"length": 12} if one.id == "name" else {}) for one in draft.items)
+        version = directory.save_draft(session, draft.model_copy(update={"items": items}))
+        assert version
+        version.state = "scheduled"
+        session.add(
+            Acknowledgement(version_id=version.id, kind="grant", case_id="SQ-1900-000009", department_id="housing")
+        )
+        number = version.id
+    yield number
+    with transaction() as session:
+        session.execute(
+            text("SET LOCAL session_replication_role = replica")
+        )  # what is scheduled cannot be deleted otherwise
+        session.execute(delete(Acknowledgement).where(Acknowledgement.version_id == number))
+        session.execute(delete(ResourceEvent).where(ResourceEvent.version_id == number))
+        session.execute(delete(ResourceVersion).where(ResourceVersion.id == number))
+
+
+def test_a_breaking_change_is_acknowledged_by_the_department_it_touches(city: Any, scheduled: str) -> None:
+    touched, stranger = city.signed_in("xiaolan"), city.signed_in("wumin")
+    at = f"/portal/reviews/{MARRIAGE}"
+    assert "1 个目录版本等待您" in touched.get(f"{city.address}/portal/").text
+    page = touched.get(city.address + at).text
+    assert "缩短为 12" in page
+    assert "SQ-1900-000009" in page
+    assert stranger.get(city.address + at).status_code == 403
+    assert city.post(stranger, f"{at}/acknowledge").status_code == 403
+    assert "已知悉" in city.post(touched, f"{at}/acknowledge").text
+    with transaction() as session:
+        (row,) = session.scalars(select(Acknowledgement).where(Acknowledgement.version_id == scheduled))
+        assert row.acknowledged_by == "xiaolan"
+    assert "提前生效" in city.signed_in("qiming").get(city.address + at).text

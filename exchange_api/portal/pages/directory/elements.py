@@ -2,7 +2,7 @@
 decides. Called by `mounting`; decisions are `exchange_api.directory.deciding`'s.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -50,7 +50,7 @@ def decide(visit: AuthorityVisit, form: Form, proposal_id: int, decision: Litera
 def show(visit: OfficerVisit, element_id: str) -> Response:
     """Show one data element."""
     row = elements.get(visit.session, element_id)
-    facts = {
+    facts: dict[str, Any] = {
         "versions": elements.versions(visit.session, element_id),
         "deviations": deciding.deviations(visit.session, row),
     }

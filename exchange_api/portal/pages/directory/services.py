@@ -2,11 +2,14 @@
 departments with their sharing offices. Called by `mounting`; what is obtainable is computed by `catalog.service.obtainable`.
 """
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from catalog.findings import finding_words
 from catalog.service import obtainable, services
+from exchange_api.directory import using
 from exchange_api.portal import directory_lists, reading
 from exchange_api.portal.language import N_
 from exchange_api.portal.pages.lists import AskedDep, Format, show_table
@@ -29,8 +32,9 @@ def show(visit: OfficerVisit, service_item_id: str) -> Response:
     item = services.get(visit.session, service_item_id)
     answers = obtainable.obtainable(visit.session, item.id)
     spared = sum(one.is_obtainable for one in answers)
-    facts = {"item": item, "answers": answers, "spared": spared, "names": reading.names(visit.session)}
-    return page(visit, "directory/service.html", flags=_flags(item, visit.language), **facts)
+    facts: dict[str, Any] = {"item": item, "answers": answers, "spared": spared, "names": reading.names(visit.session)}
+    titles = using.titles(visit.session, {str(one.material.target.resource) for one in answers})
+    return page(visit, "directory/service.html", flags=_flags(item, visit.language), titles=titles, **facts)
 
 
 def _flags(item: ServiceItem, language: str) -> list[str]:
