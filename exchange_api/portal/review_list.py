@@ -5,7 +5,7 @@ department must acknowledge. Called by `pages.directory.review` and the workbenc
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, false, func, or_, select, true
 
 from exchange_api.actors import Actor
 from exchange_api.portal.case_lists import departments, in_order, said
@@ -44,7 +44,7 @@ def count_of_turns(visit: Visit) -> int:
         turns.append(ResourceVersion.state == "authority_review")
     if actor.roles & {"demander", "provider", "authority"}:
         turns.append(_asked_of(actor))
-    query = select(func.count()).select_from(ResourceVersion).join(Resource).where(or_(*turns))
+    query = select(func.count()).select_from(ResourceVersion).join(Resource).where(or_(false(), *turns))
     return visit.session.scalar(query) or 0 if turns else 0
 
 
