@@ -42,6 +42,12 @@ def ensure(session: Session, path: Path) -> dict[str, str]:
     return passwords
 
 
+def told(passwords: dict[str, str]) -> list[tuple[str, str, str, str]]:
+    """Return role, name, login and password of every account, so that whoever ran the demonstration finds one of each role."""
+    known = [(login, *OFFICERS[login]) for login in passwords]
+    return [(", ".join(roles), name, login, passwords[login]) for login, name, _, roles in known]
+
+
 def actor(login: str) -> Actor:
     """Return an officer of the story at his desk."""
     _, department, roles = OFFICERS[login]

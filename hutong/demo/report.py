@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog import departments, directory
+from hutong.demo import accounts
 from hutong.demo.compare import latest_batches
 from hutong.demo.exchange_story import Told
 from hutong.embedded.home import Home, read_json, read_secrets, write_json
@@ -95,13 +97,23 @@ def _print_places(console: Console, home: Home, outcome: Outcome) -> None:
     addresses = (read_json(home.run / "status.json") or {}).get("addresses", {})
     for name, address in addresses.items():
         console.print(f"  {name:<14} {address}")
-    for login, password in outcome.passwords.items():
-        console.print(f"  {'portal login':<14} {login} / {password}")
+    _print_accounts(console, addresses.get("portal", ""), outcome.passwords)
     console.print(f"  {'airflow login':<14} admin / {read_secrets(home)['airflow_admin']}")
     console.print("Try 试试:")
     console.print("  hutong verify var/demo/receipt.json --json")
     console.print(f"  hutong record show population {outcome.told.subject} --explain")
     console.print(f"Took 用时 {outcome.seconds['total']} s. Stop with `hutong down`. 停止：`hutong down`")
+
+
+def _print_accounts(console: Console, portal: str, passwords: dict[str, str]) -> None:
+    """Say where the portal is and who may sign in there as what."""
+    console.print(f"Portal 门户: {portal}  (help 帮助: {portal}portal/help)")
+    table = Table(box=None, header_style="dim")
+    for column in ("role 角色", "officer 经办人", "login 登录名", "password 口令"):
+        table.add_column(column, no_wrap=True)
+    for row in accounts.told(passwords):
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def _libraries(session: Session) -> dict[str, dict[str, int]]:
