@@ -50,7 +50,7 @@ class Entry(Base):
     application_id: Mapped[str | None]
     keyid: Mapped[str | None]
     nonce: Mapped[str | None] = mapped_column(comment="Set only when the signature was good: the replay guard.")
-    request_id: Mapped[str | None] = mapped_column(index=True)
+    request_id: Mapped[str | None]
     grant_id: Mapped[str | None] = mapped_column(index=True)
     library: Mapped[str | None]
     status: Mapped[int | None] = mapped_column(SmallInteger)

@@ -297,8 +297,6 @@ CREATE INDEX ix_entries_grant_id ON evidence.entries (grant_id);
 
 CREATE INDEX ix_entries_refused ON evidence.entries (application_id, id) WHERE kind IN ('refusal', 'error') AND application_id IS NOT NULL;
 
-CREATE INDEX ix_entries_request_id ON evidence.entries (request_id);
-
 COMMENT ON COLUMN evidence.entries.id IS 'Receipt id, UUID version 7.';
 
 COMMENT ON COLUMN evidence.entries.nonce IS 'Set only when the signature was good: the replay guard.';
@@ -356,7 +354,7 @@ FOR i IN 0..ahead LOOP
     part := 'entries_' || to_char(low AT TIME ZONE 'UTC', 'YYYY_MM');
     CONTINUE WHEN to_regclass('evidence_months.' || part) IS NOT NULL OR EXISTS (SELECT FROM evidence_months.entries_rest
         WHERE id >= evidence.first_id(low) AND id < evidence.first_id(high)); -- what came before its month was made stays in the rest
-    EXECUTE format('CREATE TABLE evidence_months.%I (LIKE evidence.entries INCLUDING ALL)', part);
+    EXECUTE format('CREATE TABLE evidence_months.%I (LIKE evidence.entries INCLUDING ALL) WITH (toast_tuple_target = 8160)', part);
     PERFORM evidence.guard_month(part);
     EXECUTE format('CREATE TRIGGER look_back BEFORE INSERT ON evidence_months.%I FOR EACH ROW WHEN (NEW.id < %L::uuid)
         EXECUTE FUNCTION evidence.look_across(%L, %L)', part, evidence.first_id(low + interval '1 day'),
@@ -372,7 +370,7 @@ RETURN made; END $$;
 
 REVOKE EXECUTE ON FUNCTION evidence.keep_months, evidence.guard_month FROM PUBLIC;
 
-CREATE TABLE evidence_months.entries_rest (LIKE evidence.entries INCLUDING ALL);
+CREATE TABLE evidence_months.entries_rest (LIKE evidence.entries INCLUDING ALL) WITH (toast_tuple_target = 8160);
 
 SELECT evidence.guard_month('entries_rest');
 
