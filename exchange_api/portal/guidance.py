@@ -86,7 +86,7 @@ def rules_named() -> set[str]:
 
 def areas(language: Language) -> list[Area]:
     """Return every area of the portal."""
-    return [Area(key, *kept[language], address=kept["at"][0]) for key, kept in read("areas").items()]
+    return [Area(key, kept[language][0], kept[language][1], kept["at"][0]) for key, kept in read("areas").items()]
 
 
 def address_for(path: str) -> str:
@@ -127,7 +127,7 @@ def _guide(role: str, kept: dict[str, Any], language: Language, days: dict[str, 
 
 def _direction(words: str, address: str) -> Direction:
     found = _LINKED.fullmatch(words)
-    return Direction(*found.groups(), address=address) if found else Direction(words, "", "", address)
+    return Direction(found[1], found[2], found[3], address) if found else Direction(words, "", "", address)
 
 
 def _days(session: Session) -> dict[str, str]:

@@ -22,8 +22,8 @@ Sought = Annotated[str, Query(max_length=100)]
 def show(visit: AnyVisit) -> Response:
     """Show a guide per role, the visitor's own first, and what each area is for."""
     own = visit.signed_in.actor.roles if visit.signed_in else frozenset()
-    facts = {"guides": guidance.guides(visit.session, visit.language, own), "areas": guidance.areas(visit.language)}
-    return page(visit, "help/guides.html", own=own, **facts)
+    found = guidance.guides(visit.session, visit.language, own)
+    return page(visit, "help/guides.html", own=own, guides=found, areas=guidance.areas(visit.language))
 
 
 @router.get("/help/glossary")
