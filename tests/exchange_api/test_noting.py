@@ -58,4 +58,4 @@ def test_an_index_made_again_catches_up_with_the_others(session: Session) -> Non
         pass
     assert (SUBJECTS.behind(session), kept.behind(session)) == (0, 0)
     found = session.execute(text("SELECT entry_id::text FROM evidence.subject_entries")).scalars()
-    assert sorted(found) == sorted(entry.id for entry in entries[-3:])
+    assert sorted(found) == sorted(entry.id for entry in entries)[-3:]
