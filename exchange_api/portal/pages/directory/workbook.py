@@ -40,21 +40,25 @@ def fetch(visit: EditorVisit) -> Response:
 @router.post("/directory-workbook")
 def take(visit: EditorVisit, form: FileForm) -> Response:
     """Take a workbook in as drafts, or say what is wrong where; nothing is kept while anything is wrong, unless only the right part is wished for."""
-    sent = form.get("file")
-    content = sent.file.read() if isinstance(sent, UploadFile) else b""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / _name(sent)
-        path.write_bytes(content)
         try:
-            if not content:
-                raise Invalid("portal.no_file")
+            path = _kept(Path(folder), form.get("file"))
             outcome = bringing.take_in(visit.actor, path, partial=text_of(form, "partial") == "1")
         except Invalid as error:
             said = in_words(error, visit.language)
             return page(visit, "directory/workbook.html", error.status, outcome=None, error=said)
-        if outcome.findings.errors and text_of(form, "do") == "report":
-            return _report(path, outcome)
-    return _told(visit, outcome)
+        wants_report = outcome.findings.errors and text_of(form, "do") == "report"
+        return _report(path, outcome) if wants_report else _told(visit, outcome)
+
+
+def _kept(folder: Path, sent: object) -> Path:
+    """Put the file that was sent into a folder of ours. Raises Invalid `portal.no_file`."""
+    content = sent.file.read() if isinstance(sent, UploadFile) else b""
+    if not content:
+        raise Invalid("portal.no_file")
+    path = folder / _name(sent)
+    path.write_bytes(content)
+    return path
 
 
 def _told(visit: Visit, outcome: Outcome) -> Response:
