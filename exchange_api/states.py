@@ -161,4 +161,18 @@ SCORE_OBJECTION = Machine(
 )  # fmt: skip
 """A department against a case that was counted in its score."""
 
-MACHINES = (DEMAND, TASK, SHARE, ANSWER, INFORMATION, DISPUTE, GRANT, QUOTA, CLOCK, DELIVERY, EXTENSION, PROPOSAL, SCORE_OBJECTION)
+MACHINES = (
+    DEMAND,
+    TASK,
+    SHARE,
+    ANSWER,
+    INFORMATION,
+    DISPUTE,
+    GRANT,
+    QUOTA,
+    CLOCK,
+    DELIVERY,
+    EXTENSION,
+    PROPOSAL,
+    SCORE_OBJECTION,
+)

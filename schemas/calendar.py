@@ -6,7 +6,7 @@ beyond that, due dates are computed on weekends and New Year's Day alone and mar
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import cache
 
 import chinese_calendar

@@ -12,7 +12,6 @@ from catalog import deadlines
 from schemas.calendar import WorkingCalendar, today
 from schemas.tables.clocks import CaseClock
 
-
 RUNNING = ("running", "paused")
 
 

@@ -163,7 +163,13 @@ LAMP = {
     "green": N_("正常"), "yellow": N_("临期"), "red": N_("超期"), "supervised": N_("督办"), "paused": N_("暂停计时"), "met": N_("已办理"),
     "cancelled": N_("已取消"),
 }  # fmt: skip
-ENTRY_KIND = {"answer": N_("答复"), "refusal": N_("拒绝"), "error": N_("错误"), "key": N_("密钥变更"), "action": N_("经办人操作")}
+ENTRY_KIND = {
+    "answer": N_("答复"),
+    "refusal": N_("拒绝"),
+    "error": N_("错误"),
+    "key": N_("密钥变更"),
+    "action": N_("经办人操作"),
+}
 MASK = {
     "none": N_("不遮蔽"),
     "all": N_("全部遮蔽"),

@@ -36,7 +36,9 @@ class Delegation(Base):
 
 
 class TrailLine(Base):
-    """One deed of an officer, or one try to sign in. `id` is its evidence entry's: UUID version 7, in order of time. No personal data beyond the officer's id."""
+    """One deed of an officer, or one try to sign in. `id` is its evidence entry's: UUID version 7, in order of time. No personal data but
+    the officer's id.
+    """
 
     __tablename__ = "trail"
     __table_args__ = (

@@ -52,7 +52,8 @@ def _trouble(studio: Any, page: Page, language: str) -> list[str]:
     found = [f"{path} ({language}): {wide} wide"] if wide > 1280 else []
     if language == "en":
         found += [f"{path}: not in English: {one}" for one in _words(page) if HAN.search(NAMES.sub("", one))]
-    return found + studio.violations(page)
+    violations: list[str] = studio.violations(page)
+    return found + violations
 
 
 def _pictures(studio: Any, page: Page, name: str, is_first: bool) -> None:

@@ -38,7 +38,11 @@ def verify(visit: AnyVisit, form: Form) -> Response:
         return _page(visit, error=Invalid("portal.nothing_uploaded"))
     is_entry = entry_proof.is_one(data)
     report = (verify_entry if is_entry else verify_receipt)(data, keys.jwks(visit.session), proving.trust())
-    found: dict[str, Any] = {"is_entry": is_entry, "proven": proving.proven(report, data), "vouchers": proving.vouchers(data)}
+    found: dict[str, Any] = {
+        "is_entry": is_entry,
+        "proven": proving.proven(report, data),
+        "vouchers": proving.vouchers(data),
+    }
     return _page(visit, report=report, file_name=file.filename or "", **found)
 
 

@@ -49,7 +49,10 @@ def show(visit: TeamVisit, application_id: str, before: Annotated[str, Query(max
 def ask_testing(visit: AuthorityVisit, application_id: str) -> Response:
     """Show what letting an application into testing, or into production, leads to."""
     found = application_desk.get(visit.session, visit.actor, application_id)
-    facts: dict[str, Any] = {"application": found, "testing": testing_of(application_view.sandbox(visit.session, found.id))}
+    facts: dict[str, Any] = {
+        "application": found,
+        "testing": testing_of(application_view.sandbox(visit.session, found.id)),
+    }
     return page(visit, "applications/testing.html", tones=TESTING_TONE, names=reading.names(visit.session), **facts)
 
 
