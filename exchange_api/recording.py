@@ -20,9 +20,8 @@ from exchange_api.watching.figures import FIGURES
 from schemas.calendar import today
 from schemas.errors import Denied, Transient
 
-_INSERT_ENTRIES = INSERT_SQL.replace("ON CONFLICT (keyid, nonce)", "ON CONFLICT")
 RECORD = f"""
-WITH written AS ({_INSERT_ENTRIES}),
+WITH written AS ({INSERT_SQL}),
 used AS (
     INSERT INTO exchange.grant_use (grant_id, day, subjects, calls)
     SELECT u.grant_id, u.day, sum(u.subjects), count(*)
