@@ -68,7 +68,7 @@ def proven(report: Report, data: bytes) -> Proven | None:
 def vouchers(data: bytes) -> list[Vouching]:
     """Return who vouches for the checkpoint in a file, as the file says it: whether it holds is told by the checks. Nothing for a file out of form."""
     found: list[Vouching] = []
-    with suppress(ValueError, KeyError, TypeError, AttributeError):  # a stranger's file
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):  # a stranger's file
         document = json.loads(data)
         note = parse_proof(document["proof"]).note
         checkpoint, lines = parse_checkpoint(note)

@@ -46,7 +46,9 @@ class SupervisionScore(Base):
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     week: Mapped[str] = mapped_column(ForeignKey("exchange.supervision_weeks.week"))
-    department_id: Mapped[str] = mapped_column(ForeignKey("directory.departments.id"))
+    department_id: Mapped[
+        str
+    ]  # bound by no key, like evidence: what was counted stands whatever becomes of the department
     revision: Mapped[int] = mapped_column(server_default="1")
     score: Mapped[float | None] = mapped_column(Double)  # 0 to 100
     weight: Mapped[int]  # of the indicators that count in it

@@ -20,10 +20,14 @@ RECORDS = (
     "/v1/certificates/verify",
 )
 
+LEAST = dict.fromkeys(RECORDS, 0.2) | {
+    "/v1/certificates/verify": 0.1
+}  # of certificates only one item is granted that can be compared
+
 
 def reached(path: str) -> float:
     """The share of questions at this path that must be answered, not refused."""
-    return 0.2 if path in RECORDS else 0.0
+    return LEAST.get(path, 0.0)
 
 
 @st.composite

@@ -4,7 +4,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +68,7 @@ class City:
     address: str
     app: FastAPI
     passwords: dict[str, str] = field(default_factory=dict)
+    around: dict[str, str] = field(default_factory=dict)
 
     def browser(self) -> requests.Session:
         """A visitor who follows no proxy."""
@@ -160,46 +162,61 @@ def receipt_file(city: City, tmp_path: Path) -> Path:  # noqa: ARG001 - its data
     return file
 
 
-@pytest.fixture(scope="package")
-def city_database(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    """A migrated database of this package alone; HUTONG_DATABASE_URL names it while its tests run."""
-    before = {name: os.environ.get(name) for name in ("HUTONG_DATABASE_URL", "HUTONG_ROOT", "HUTONG_PORTAL_OWNER")}
-    url = new_database()
-    upgrade(url)
-    os.environ["HUTONG_DATABASE_URL"] = url.render_as_string(hide_password=False)
-    os.environ["HUTONG_ROOT"] = str(tmp_path_factory.mktemp("home"))
-    os.environ["HUTONG_PORTAL_OWNER"] = "兴和市"
-    yield url
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+@contextmanager
+def surroundings(values: Mapping[str, str]) -> Iterator[None]:
+    """Have these environment variables for a while: several sites of this folder live in one process, each in surroundings of its own."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ |= values
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
-@pytest.fixture(scope="package")
-def city(city_database: URL) -> Iterator[City]:  # noqa: ARG001 - the database must be there first
-    """The demonstration city's directory and its officers, served."""
-    passwords = {}
-    with transaction() as session:
-        for resource_id in import_folder(session, CITY).drafts:
-            directory.publish(session, resource_id)
-        session.add(Application(id="housing_security", name="住房保障业务系统", department_id="housing"))
-        for login, (name, department, roles) in PEOPLE.items():
-            passwords[login] = officers.add(session, login, name, department, roles)
-    app = FastAPI(title=secrets.token_hex(4))
-    app.openapi = create_app().openapi  # type: ignore[method-assign]  # the reference shows the real API
-    mounting.mount(app)
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a free port of this machine; yields its address."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         thread.join(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield City(f"http://127.0.0.1:{port}", app, passwords)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="package")
+def city(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    """The demonstration city's directory and its officers, served from a database of its own."""
+    url, passwords = new_database(), {}
+    around = {
+        "HUTONG_DATABASE_URL": url.render_as_string(hide_password=False),
+        "HUTONG_ROOT": str(tmp_path_factory.mktemp("home")),
+        "HUTONG_PORTAL_OWNER": "兴和市",
+    }
+    upgrade(url)
+    with surroundings(around):
+        with transaction() as session:
+            for resource_id in import_folder(session, CITY).drafts:
+                directory.publish(session, resource_id)
+            session.add(Application(id="housing_security", name="住房保障业务系统", department_id="housing"))
+            for login, (name, department, roles) in PEOPLE.items():
+                passwords[login] = officers.add(session, login, name, department, roles)
+        app = FastAPI(title=secrets.token_hex(4))
+        app.openapi = create_app().openapi  # type: ignore[method-assign]  # the reference shows the real API
+        mounting.mount(app)
+    with serving(app) as address:
+        yield City(address, app, passwords, around)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surrounded(city: City) -> Iterator[None]:
+    """Let the tests of one file, and what it prepares, stand in the city."""
+    with surroundings(city.around):
+        yield
 
 
 @dataclass

@@ -36,14 +36,19 @@ def verify(visit: AnyVisit, form: Form) -> Response:
     data = file.file.read() if isinstance(file, UploadFile) else b""
     if not isinstance(file, UploadFile) or not data:
         return _page(visit, error=Invalid("portal.nothing_uploaded"))
+    return _page(visit, file_name=file.filename or "", **_checked(visit, data))
+
+
+def _checked(visit: Visit, data: bytes) -> dict[str, Any]:
+    """Check a file as what it is, a receipt or an entry with its proof."""
     is_entry = entry_proof.is_one(data)
     report = (verify_entry if is_entry else verify_receipt)(data, keys.jwks(visit.session), proving.trust())
-    found: dict[str, Any] = {
+    return {
+        "report": report,
         "is_entry": is_entry,
         "proven": proving.proven(report, data),
         "vouchers": proving.vouchers(data),
     }
-    return _page(visit, report=report, file_name=file.filename or "", **found)
 
 
 def _page(visit: Visit, error: Invalid | None = None, **found: Any) -> Response:

@@ -1571,8 +1571,7 @@ CREATE TABLE exchange.supervision_scores (
 	objection_id TEXT, 
 	CONSTRAINT pk_supervision_scores PRIMARY KEY (id), 
 	CONSTRAINT uq_supervision_scores_week_department_id_revision UNIQUE (week, department_id, revision), 
-	CONSTRAINT fk_supervision_scores_week FOREIGN KEY(week) REFERENCES exchange.supervision_weeks (week), 
-	CONSTRAINT fk_supervision_scores_department_id FOREIGN KEY(department_id) REFERENCES directory.departments (id)
+	CONSTRAINT fk_supervision_scores_week FOREIGN KEY(week) REFERENCES exchange.supervision_weeks (week)
 );
 
 CREATE INDEX ix_supervision_scores_department_id ON exchange.supervision_scores (department_id, week);

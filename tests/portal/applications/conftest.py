@@ -25,7 +25,7 @@ from exchange_api.sandbox import desk
 from schemas.database import transaction
 from schemas.migrations import upgrade
 from schemas.tables.departments import Department
-from tests.portal.conftest import CHROMIUM, PEOPLE, QUIET, City, Studio
+from tests.portal.conftest import CHROMIUM, PEOPLE, QUIET, City, Studio, surroundings
 
 NAMES = ("HUTONG_DATABASE_URL", "HUTONG_ROOT", "HUTONG_KEYS_FOLDER", "HUTONG_API_URL")
 OFFICERS = ("yingyong", "qiming", "xiaolan")
@@ -51,25 +51,32 @@ class Hub(City):
 @pytest.fixture(scope="package")
 def hub(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The hub, served."""
-    before, folder, url = {name: os.environ.get(name) for name in NAMES}, tmp_path_factory.mktemp("hub"), new_database()
+    folder, url = tmp_path_factory.mktemp("hub"), new_database()
     upgrade(url)
     listening = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    values = url.render_as_string(hide_password=False), str(folder), str(folder / "keys"), address
-    os.environ |= dict(zip(NAMES, values, strict=True))
-    passwords = _people(folder)
-    app = create_app(ApiSettings())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.02)
-    yield Hub(address, app if isinstance(app, FastAPI) else FastAPI(), passwords)
+    around = dict(
+        zip(NAMES, (url.render_as_string(hide_password=False), str(folder), str(folder / "keys"), address), strict=True)
+    )
+    with surroundings(around):
+        passwords = _people(folder)
+        app = create_app(ApiSettings())
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.02)
+    yield Hub(address, app if isinstance(app, FastAPI) else FastAPI(), passwords, around)
     server.should_exit = True
     thread.join(20)
-    for name, value in before.items():
-        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surrounded(hub: Hub) -> Iterator[None]:
+    """Let the tests of one file stand in this hub, not in the city."""
+    with surroundings(hub.around):
+        yield
 
 
 def _people(folder: Path) -> dict[str, str]:

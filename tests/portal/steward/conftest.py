@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import sync_playwright
 from sqlalchemy import URL
@@ -26,10 +25,9 @@ from libraries import ingest
 from schemas.database import engine, transaction
 from schemas.migrations import upgrade
 from tests.libraries.conftest import DEPARTMENTS, RESIDENT, Hub, citizen_ids, resident
-from tests.portal.conftest import AXE, CHROMIUM, PEOPLE, QUIET, City, Studio
+from tests.portal.conftest import AXE, CHROMIUM, PEOPLE, QUIET, City, Studio, serving, surroundings
 
 POLICE, CIVIL = "public_security.resident", "civil_affairs.household"
-NAMES = ("HUTONG_DATABASE_URL", "HUTONG_ROOT", "HUTONG_LANDING", "HUTONG_CONNECTIONS_FILE", "HUTONG_AIRFLOW_PUBLIC_URL")
 OFFICERS = ("guanjia", "weidong", "sunhui", "qiming")
 IDS = citizen_ids(40, seed=7)
 SOMEONE, DISPUTED = IDS[0], IDS[1]
@@ -61,37 +59,28 @@ class Site(City):
 @pytest.fixture(scope="package")
 def site(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The hub with its batches, served."""
-    before, folder, url = (
-        {name: os.environ.get(name) for name in NAMES},
-        tmp_path_factory.mktemp("steward"),
-        new_database(),
-    )
+    folder, url = tmp_path_factory.mktemp("steward"), new_database()
     upgrade(url)
-    os.environ |= {
+    around = {
         "HUTONG_DATABASE_URL": url.render_as_string(hide_password=False), "HUTONG_ROOT": str(folder), "HUTONG_LANDING": str(folder / "landing"),
         "HUTONG_CONNECTIONS_FILE": str(folder / "connections.json"), "HUTONG_AIRFLOW_PUBLIC_URL": "http://airflow.example",
     }  # fmt: skip
-    passwords = _people()
-    batches = _collected(folder)
-    app = FastAPI(title=secrets.token_hex(4))
-    mounting.mount(app)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        thread.join(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Site(f"http://127.0.0.1:{port}", app, passwords, batches)
-    server.should_exit = True
-    thread.join(10)
-    for role in ("ingest", "exchange", "owner"):
-        engine(role).dispose()
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    with surroundings(around):
+        passwords, batches = _people(), _collected(folder)
+        app = FastAPI(title=secrets.token_hex(4))
+        mounting.mount(app)
+    with serving(app) as address:
+        yield Site(address, app, passwords, around, batches)
+    with surroundings(around):
+        for role in ("ingest", "exchange", "owner"):
+            engine(role).dispose()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surrounded(site: Site) -> Iterator[None]:
+    """Let the tests of one file stand in this hub, not in the city."""
+    with surroundings(site.around):
+        yield
 
 
 def _people() -> dict[str, str]:
