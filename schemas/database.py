@@ -51,7 +51,7 @@ def _url(role: Role, own: str | None, _all: str | None) -> URL:
 
 @cache
 def _engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=5)
+    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=15)
 
 
 def engine(role: Role = "owner") -> Engine:

@@ -34,6 +34,7 @@ from exchange_api.portal.pages import (
     supply_workbook,
     workbench,
 )
+from exchange_api.portal.turns import Turns
 
 STATIC = assets.PORTAL / "static"
 
@@ -78,6 +79,7 @@ def application(api: FastAPI) -> FastAPI:
         portal.include_router(room.router)
     portal.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     failures.register(portal)
+    portal.add_middleware(Turns)
     portal.add_middleware(StrictHeaders)
     assets.found()
     return portal
