@@ -167,9 +167,8 @@ class Hub:
 
     async def permit(self, grant_id: str, asker: str) -> Permit | None:
         """Return the asker's grant, None if there is none such. Raises Denied `grant.suspended` while this worker's watchman holds it."""
-        self.guard.check(
-            grant_id, asker
-        )  # also before: what is being read may be of before the flag, and the hold over when it is here
+        # before too: what is being read may be of before the flag, and the hold over when it is here
+        self.guard.check(grant_id, asker)
         permit = await self.permits.get((grant_id, asker))
         self.guard.check(grant_id, asker)
         return permit

@@ -286,16 +286,20 @@ class Studio:
         ]
 
 
-@pytest.fixture(scope="module")
-def studio(city: City) -> Iterator[Studio]:
-    """The browser of one file of tests: while it is open, its event loop is in everybody's way.
-
-    Where there is none the tests are skipped with the remedy; on the build server they fail.
-    """
+@contextmanager
+def studying(site: City) -> Iterator[Studio]:
+    """Open a browser before a site. Where there is none the tests are skipped with the remedy; on the build server they fail."""
     if missing := [str(one) for one in (CHROMIUM, AXE) if not one.exists()]:
         reason = f"{', '.join(missing)} missing: apt-get install chromium fonts-noto-cjk, and make assets"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield Studio(browser, city)
+        yield Studio(browser, site)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def studio(city: City) -> Iterator[Studio]:
+    """The browser of one file of tests: while it is open, its event loop is in everybody's way."""
+    with studying(city) as found:
+        yield found

@@ -1,6 +1,5 @@
 """A hub that answers, with its portal on the same address, as `hutong up` serves both: applications with and without testing, and their teams."""
 
-import os
 import socket
 import threading
 import time
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import sync_playwright
 from sqlalchemy import URL
 
 from exchange_api import applications, officers
@@ -25,7 +23,7 @@ from exchange_api.sandbox import desk
 from schemas.database import transaction
 from schemas.migrations import upgrade
 from schemas.tables.departments import Department
-from tests.portal.conftest import CHROMIUM, PEOPLE, QUIET, City, Studio, surroundings
+from tests.portal.conftest import PEOPLE, City, Studio, studying, surroundings
 
 NAMES = ("HUTONG_DATABASE_URL", "HUTONG_ROOT", "HUTONG_KEYS_FOLDER", "HUTONG_API_URL")
 OFFICERS = ("yingyong", "qiming", "xiaolan")
@@ -99,11 +97,5 @@ def _people(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def browsing(hub: Hub) -> Iterator[Studio]:
     """The browser of one file of tests."""
-    if not CHROMIUM.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            "chromium missing: apt-get install chromium fonts-noto-cjk, and make assets"
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield Studio(browser, hub)
-        browser.close()
+    with studying(hub) as found:
+        yield found

@@ -1,6 +1,5 @@
 """A hub with real batches of two sources, its officers and the real portal: everything came in by the way that data come in."""
 
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 import requests
 from fastapi import FastAPI
-from playwright.sync_api import sync_playwright
 from sqlalchemy import URL
 
 from catalog import deadlines, departments
@@ -25,7 +23,7 @@ from libraries import ingest
 from schemas.database import engine, transaction
 from schemas.migrations import upgrade
 from tests.libraries.conftest import DEPARTMENTS, RESIDENT, Hub, citizen_ids, resident
-from tests.portal.conftest import AXE, CHROMIUM, PEOPLE, QUIET, City, Studio, serving, surroundings
+from tests.portal.conftest import PEOPLE, City, Studio, serving, studying, surroundings
 
 POLICE, CIVIL = "public_security.resident", "civil_affairs.household"
 OFFICERS = ("guanjia", "weidong", "sunhui", "qiming")
@@ -118,10 +116,5 @@ def _collected(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def studio(site: Site) -> Iterator[Studio]:
     """A browser before this site."""
-    if missing := [str(one) for one in (CHROMIUM, AXE) if not one.exists()]:
-        reason = f"{', '.join(missing)} missing: apt-get install chromium fonts-noto-cjk, and make assets"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield Studio(browser, site)
-        browser.close()
+    with studying(site) as found:
+        yield found
