@@ -49,14 +49,21 @@ def _url(role: Role, own: str | None, _all: str | None) -> URL:
     return url if role == "owner" else url.update_query_dict({"options": f"-c role=hutong_{role}"})
 
 
-@cache
-def _engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=15)
+_ENGINES: dict[str, Engine] = {}
 
 
 def engine(role: Role = "owner") -> Engine:
     """Return this process's engine for `role` (pooled, made once)."""
-    return _engine(database_url(role).render_as_string(hide_password=False))
+    url = database_url(role).render_as_string(hide_password=False)
+    if url not in _ENGINES:  # two threads may both make one: the later stays, the earlier has connected to nothing
+        _ENGINES[url] = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=15)
+    return _ENGINES[url]
+
+
+def rest() -> None:
+    """Close the connections that this process keeps and nobody is using; the next transaction opens new ones."""
+    for one in list(_ENGINES.values()):
+        one.dispose()
 
 
 def libpq_uri(role: Role = "owner") -> str:

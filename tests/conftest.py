@@ -128,6 +128,15 @@ def database(new_database: Callable[[], URL]) -> URL:
     return url
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _pools_end_with_the_file() -> Iterator[None]:
+    """Close what a file's databases were reached by: each has pools of its own, and a server takes a hundred connections."""
+    yield
+    from schemas.database import rest
+
+    rest()
+
+
 @pytest.fixture(scope="session")
 def _connections(database: URL) -> Iterator[Callable[[], Connection]]:
     engine = create_engine(database)
