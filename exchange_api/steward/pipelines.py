@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from catalog.snapshot import SCHEDULES
+from exchange_api.steward.schedules import next_run
 from libraries import batches
 from libraries.judging import guards
 from schemas.resource import Quality
@@ -69,13 +70,19 @@ class Wanted:
 @dataclass(frozen=True)
 class Pipeline:
     """One resource as it is collected: `facts` as the database told them; due: until when the next delivery has to land; lamp: green, yellow (less than a fifth
-    of the term left), red (late), grey (nothing promised or nothing landed yet).
+    of the term left), red (late), grey (nothing promised or nothing landed yet). next_run: when its schedule falls due next, None while it is held back.
     """
 
     facts: Mapping[str, Any]
     due: datetime | None
     lamp: str
     schedule: str
+    next_run: datetime | None
+
+    @property
+    def comes_late(self) -> bool:
+        """Return whether even the next run comes after what was promised."""
+        return self.due is not None and self.next_run is not None and self.next_run > self.due
 
 
 def count(session: Session, wanted: Wanted) -> int:
@@ -111,7 +118,9 @@ def _named(wanted: Wanted) -> dict[str, Any]:
 def _pipeline(row: Mapping[str, Any], now: datetime) -> Pipeline:
     term = guards.allowed_days(row["cycle"], Quality.model_validate(row["quality"] or {}))
     due = row["landed_at"] + timedelta(days=term) if term is not None and row["landed_at"] else None
-    return Pipeline(row, due, _lamp(due, term, now), row["schedule"] or SCHEDULES[row["cycle"]])
+    schedule = row["schedule"] or SCHEDULES[row["cycle"]]
+    upcoming = None if row["paused_at"] else next_run(schedule, now)
+    return Pipeline(row, due, _lamp(due, term, now), schedule, upcoming)
 
 
 def _lamp(due: datetime | None, term: float | None, now: datetime) -> str:
