@@ -53,7 +53,8 @@ def _heads(visit: Visit) -> Any:
 def _workbook(visit: Visit, wanted: Wanted) -> Response:
     titles = columns(
         visit, name=N_("资源"), resource=N_("标识"), department=N_("数源部门"), lamp=N_("更新情况"), landed=N_("最近落地"), due=N_("应于此前更新"),
-        next=N_("下次运行"), state=N_("最近批次"), rows=N_("收到"), good=N_("合格"), held=N_("隔离"), waiting=N_("待更正"), score=N_("质量得分"), paused=N_("暂停原因"),
+        next=N_("下次运行"),
+        state=N_("最近批次"), rows=N_("收到"), good=N_("合格"), held=N_("隔离"), waiting=N_("待更正"), score=N_("质量得分"), paused=N_("暂停原因"),
     )  # fmt: skip
     found = pipelines.find(visit.session, Wanted(wanted.department, None, wanted.q, wanted.sort, None))
     return workbook(titles, [_row(visit, one) for one in found], Asked(), "pipelines")
@@ -63,7 +64,8 @@ def _row(visit: Visit, one: Pipeline) -> dict[str, Any]:
     facts = one.facts
     return {
         "name": facts["name"], "resource": facts["resource"], "department": facts["department"], "lamp": say_word(visit, "freshness", one.lamp),
-        "landed": shown_time(facts["landed_at"]), "due": shown_time(one.due), "next": shown_time(one.next_run), "state": say_word(visit, "batch_state", facts["state"] or "—"),
+        "landed": shown_time(facts["landed_at"]), "due": shown_time(one.due), "next": shown_time(one.next_run),
+        "state": say_word(visit, "batch_state", facts["state"] or "—"),
         "rows": facts["rows_in"] or 0, "good": facts["rows_good"] or 0, "held": facts["rows_quarantined"] or 0, "waiting": facts["waiting"],
         "score": "—" if facts["score"] is None else f"{facts['score']:.2f}", "paused": facts["paused_for"] or "",
     }  # fmt: skip
