@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -89,7 +90,7 @@ class Part:
 
     def exact(self, squeezed_text: str) -> NDArray[np.int32]:
         """Return the texts that say just this, spaces and punctuation aside."""
-        key = hash(squeezed_text)
+        key = _key(squeezed_text)
         first, last = np.searchsorted(self.exact_keys, key), np.searchsorted(self.exact_keys, key, side="right")
         return self.exact_texts[first:last]
 
@@ -110,6 +111,11 @@ def pair_keys(text: str) -> list[int]:
     return [codes[0] << 21] if len(codes) == 1 else [one << 21 | other for one, other in pairwise(codes)]
 
 
+def _key(text: str) -> int:
+    """A text as a number, the same in every process: a part may be another's."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little", signed=True)
+
+
 def build(gathered: Gathered) -> Part:
     """Return the part of what was gathered, at most LARGEST entries."""
     texts = list(gathered.texts)
@@ -117,7 +123,7 @@ def build(gathered: Gathered) -> Part:
     uses = _uses(gathered, len(texts))
     words, postings = _words(plain, uses)
     pairs, spelled = _pairs_and_spellings(plain, uses)
-    keys = np.array([hash(squeezed(text)) for text in plain], np.int64)
+    keys = np.array([_key(squeezed(text)) for text in plain], np.int64)
     order = np.argsort(keys, kind="stable").astype(np.int32)
     return Part(gathered.entries, texts, plain, uses, pairs, words, postings, spelled, keys[order], order)
 

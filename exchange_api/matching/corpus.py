@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.search.pinyin import distinct
 from exchange_api.matching import kinds
 from exchange_api.matching.found import Candidate
 from exchange_api.matching.sounds import Sounds
@@ -49,7 +50,7 @@ class Lists:
         step = max(1, _AT_ONCE * count // max(len(owners), 1))
         for begin in range(0, count, step):
             is_now = (owners >= begin) & (owners < begin + step) if step < count else slice(None)
-            pairs = np.unique((owners[is_now] - begin).astype(np.int64) * width + values[is_now])
+            pairs = distinct((owners[is_now] - begin).astype(np.int64) * width + values[is_now])
             found.append((pairs % width).astype(np.int32))
             there = np.bincount(pairs // width)
             sizes[begin : begin + len(there)] = there
