@@ -28,7 +28,7 @@ def _bar(bench: str, rows: int) -> dict[str, float]:
     return bar | ({"peak_rss_mb": MEMORY} if bench.startswith("export") else {})
 
 
-_RENAME = """
+RENAME = """
 WITH moved AS (UPDATE library.population g SET name = name || '改', version = version + 1, recorded_at = now()
     WHERE right(subject, 2) < '50' RETURNING old.*)
 INSERT INTO library.population_history ({record}, sources, batches, version, known_from, known_to)
@@ -78,7 +78,7 @@ def rename(uri: str) -> int:
     from libraries import sql
 
     with psycopg.connect(uri, autocommit=True) as connection:
-        return connection.execute(_RENAME.format_map(sql.words("population")).encode()).rowcount
+        return connection.execute(RENAME.format_map(sql.words("population")).encode()).rowcount
 
 
 def follow(since: datetime, changed: int) -> None:

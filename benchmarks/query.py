@@ -26,7 +26,7 @@ HALF_S = 15.0
 SLOWER = ("orm", "datasette", "postgraphile")
 SERVERS = {
     "ours": ("-m", "exchange_api.worker", "--port", "{port}"),
-    "handler": uvicorn("benchmarks.query_peers:handler"),
+    "handler": ("-m", "benchmarks.query_peers", "--port", "{port}"),
     "plain": uvicorn("benchmarks.query_plain:plain"),
     "orm": uvicorn("benchmarks.query_plain:orm"),
 }

@@ -1,5 +1,5 @@
 """Why: an exchange is never alone with its questions. Does what else a hub does, again and again until it is ended: exports are built, the database is
-checkpointed, a merge changes residents. `python -m benchmarks.query_beside export|checkpoint|merge`, run by `benchmarks.query`.
+checkpointed, a merge changes residents; all give way, as tasks do. `python -m benchmarks.query_beside export|checkpoint|merge`, run by `benchmarks.query`.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import psycopg
 
-from benchmarks.export import rename
+from benchmarks.export import RENAME
 from benchmarks.query_city import GRANT, ITEM
+from schemas import priority
 from schemas.database import libpq_uri, transaction
 
 PAUSE_S = 0.5
@@ -39,7 +40,10 @@ def checkpoint() -> None:
 
 def merge() -> None:
     """Let a merge change half of the residents."""
-    rename(libpq_uri())
+    from libraries import sql
+
+    with transaction("ingest") as session:
+        session.connection().exec_driver_sql(RENAME.format_map(sql.words("population")).replace("%", "%%"))
 
 
 WORKS: dict[str, Callable[[], None]] = {"export": export, "checkpoint": checkpoint, "merge": merge}
@@ -47,6 +51,7 @@ WORKS: dict[str, Callable[[], None]] = {"export": export, "checkpoint": checkpoi
 
 def main() -> None:
     """Do one kind of work for ever."""
+    priority.give_way()
     work = WORKS[sys.argv[1]]
     while True:
         work()

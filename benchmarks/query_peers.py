@@ -1,40 +1,27 @@
-"""Why: what proof itself costs: `handler` is our own delivery without checking the caller, signing and evidence; it gives the same JSON as ours.
-`query_plain` has the peers that know nothing of this project.
+"""Why: what proof itself costs. `handler` is our own worker, edge and delivery with exactly three things switched off: checking the caller's signature, signing
+the answer, and its evidence. It gives the same JSON as ours. Run as a process by `benchmarks.query`; `query_plain` has the peers that know nothing of us.
 """
 
-from exchange_api import delivery
-from exchange_api.answer import begin
-from exchange_api.answering import Receive, Scope, Send
+from exchange_api import questions, worker
+from exchange_api.answer import Answer
+from exchange_api.answering import Answering
 from exchange_api.hub import Hub
-from exchange_api.signing import Request
+from exchange_api.sealing import Sealed
 
 
-class Handler:
-    """Our delivery as a bare ASGI application: permit → find → mask, nothing else."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] == "lifespan":
-            await receive()
-            self._hub = await Hub().__aenter__()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await self._hub.__aexit__()
-            return await send({"type": "lifespan.shutdown.complete"})
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        body: bytes = (await receive()).get("body", b"")
-        answer = begin(Request(scope["method"], headers["host"], scope["path"], "", headers, body))
-        answer.application_id = "bench"
-        if scope["method"] == "POST":
-            await delivery.compose_query(self._hub, answer, "population")
-        if answer.use:
-            self._hub.quota.release(answer.use)
-        said = answer.body()
-        plain_headers = [(b"content-type", b"application/json"), (b"content-length", str(len(said)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": plain_headers})
-        return await send({"type": "http.response.body", "body": said})
+async def _know(hub: Hub, answer: Answer) -> None:  # noqa: ARG001 - in another's place
+    """Believe whoever asks."""
+    answer.application_id = "bench"
 
 
-def handler() -> Handler:
-    """Return the application."""
-    return Handler()
+async def _unsealed(self: Answering, hub: Hub, answer: Answer) -> Sealed:  # noqa: ARG001 - in a method's place
+    """Let an answer leave as it is."""
+    if answer.use:
+        hub.quota.release(answer.use)
+    return Sealed(answer.status, {"content-type": answer.content_type}, answer.body())
+
+
+if __name__ == "__main__":
+    questions.know = _know
+    Answering._seal = _unsealed  # type: ignore[method-assign]
+    worker.main()

@@ -83,7 +83,7 @@ class Answering:
         finally:
             if answer.place:
                 answer.place.leave()
-        return await _send(send, sealed)
+        return await _send(scope, send, sealed)
 
     async def _answer(self, hub: Hub, answer: Answer, asked: tuple[Scope, Receive]) -> None:
         """Bring the answer to where it only needs sealing, whatever goes wrong. Raises Gone."""
@@ -240,7 +240,11 @@ async def _read_on(hub: Hub, receive: Receive, first: bytes, limit: int) -> byte
         hub.pressure.hold(-held)
 
 
-async def _send(send: Send, sealed: Sealed) -> None:
+async def _send(scope: Scope, send: Send, sealed: Sealed) -> None:
+    whole = scope.get("hutong.whole")
+    if whole is not None and whole(sealed.status, sealed.headers, sealed.body):
+        scope["hutong.status"] = sealed.status
+        return
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sealed.headers.items()]
     headers.append((b"content-length", str(len(sealed.body)).encode()))
     await send({"type": "http.response.start", "status": sealed.status, "headers": headers})

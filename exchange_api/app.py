@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from exchange_api.answer import begin
-from exchange_api.answering import Answering
+from exchange_api.answering import Answering, Receive, Scope, Send
 from exchange_api.hub import ApiSettings, Hub
 from exchange_api.problems import MEDIA_TYPE
 from exchange_api.routers import bulk, certificates, desk_api, desks, evidence, inbox, machine, reference, service
@@ -27,6 +27,19 @@ log = logging.getLogger("hutong.exchange")
 TITLE = "互通 Hutong exchange API"
 
 
+class Exchange(FastAPI):
+    """The application with its edge in front of all the framework's layers: a question that the edge answers itself passes none of them."""
+
+    def __init__(self, **described: Any) -> None:
+        super().__init__(**described)
+        self._edge = Watching(Answering(super().__call__))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the edge answer or pass on."""
+        scope["app"] = self
+        await self._edge(scope, receive, send)
+
+
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """Return the application; its hub (pool, keys, recorder) opens and closes with the server."""
 
@@ -37,14 +50,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
     lines.begin()  # before the server says its first word
     # no reference pages from a content delivery network: the portal serves them from its own assets
-    app = FastAPI(title=TITLE, version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = Exchange(title=TITLE, version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(evidence.router)
     app.include_router(service.router)
     app.include_router(desk_api.router)
     for kind in (HutongError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, refuse)
-    app.add_middleware(Answering)
-    app.add_middleware(Watching)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     _mount_portal(app)
     return app

@@ -1,7 +1,7 @@
 """Why: the whole answer on one screen. authenticate → permit → find → mask, then (in `sealing`) sign → record evidence → send.
 
 Each step either goes on or raises a coded refusal; what was known until then is in the answer and so in its evidence. Called by `answering` for every
-question to a library. `compose` is the same way without proof of the caller: benchmarks measure it as the peer `handler`.
+question to a library.
 """
 
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class Found(NamedTuple):
 async def query(hub: Hub, answer: Answer, library_name: str) -> None:
     """Answer POST /v1/libraries/{library}/query: the granted items of each subject, in the granted form."""
     await questions.know(hub, answer)
-    await compose_query(hub, answer, library_name)
+    await answer_question(hub, answer, questions.read(answer, RecordsQuestion), library_name)
 
 
 async def verify(hub: Hub, answer: Answer, library_name: str) -> None:
@@ -81,11 +81,6 @@ async def certificates(hub: Hub, answer: Answer, library_name: str) -> None:
     if asked.subjects:
         return await _answer_records(hub, answer, asked, (library_name, asked.subjects, "subject"))
     return await _answer_records(hub, answer, asked, (library_name, asked.identifiers, "entry"))
-
-
-async def compose_query(hub: Hub, answer: Answer, library_name: str) -> None:
-    """Do what `query` does once the caller is known: permit → find → mask."""
-    await answer_question(hub, answer, questions.read(answer, RecordsQuestion), library_name)
 
 
 async def answer_question(hub: Hub, answer: Answer, asked: RecordsQuestion, library_name: str) -> None:

@@ -5,10 +5,12 @@ What is refused here never became a question that could be signed or recorded: a
 """
 
 import asyncio
+import re
+from functools import partial
 from typing import Any
 
 from pydantic import Field
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from schemas.settings import HutongSettings
 
@@ -16,6 +18,8 @@ MOST_HEADERS = 100
 EXCESS = 8 << 20
 """Bytes of a refused body that are read and dropped, so that its sender gets to see the refusal."""
 SWEEP_S = 0.5
+_UNSPEAKABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What may stand in no header: whoever gets it in there writes headers of his own."""
 
 
 class WireSettings(HutongSettings):
@@ -91,6 +95,28 @@ class Joined:
         self._head = b""
 
 
+def send_whole(
+    cycle: RequestResponseCycle, transport: asyncio.Transport, status: int, headers: dict[str, str], body: bytes
+) -> bool:
+    """Send an answer that is all there at once; False, and nothing is sent, when it must go the way of messages: the server's own `send` looks at every
+    header twice, for an answer of ours a tenth of its time.
+    """
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
+        return False
+    if "connection" in headers or _UNSPEAKABLE.search("".join(headers.values())):
+        return False
+    head = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    own = b"".join([b"%b: %b\r\n" % one for one in cycle.default_headers])
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    transport.write(
+        b"%b%b%bcontent-length: %d\r\n\r\n%b" % (STATUS_LINE[status], own, head.encode("latin-1"), len(body), body)
+    )
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
+
+
 class Connection(HttpToolsProtocol):
     """One connection within its limits. `room` is set by the worker, on a class of its own."""
 
@@ -145,6 +171,7 @@ class Connection(HttpToolsProtocol):
         # neither what comes before an answer's head may wait for its body, nor a head that has none
         if self.cycle is not before and not self.expect_100_continue and self.scope["method"] != "HEAD":
             self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]
+            self.scope["hutong.whole"] = partial(send_whole, self.cycle, self.transport)  # type: ignore[typeddict-unknown-key]
         return None
 
     def on_body(self, body: bytes) -> None:

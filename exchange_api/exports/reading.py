@@ -20,7 +20,7 @@ from exchange_api.masking import Form
 from libraries import history, serving
 from libraries.timeline import day_of
 from schemas.bound import SUBJECT
-from schemas.database import libpq_uri
+from schemas.database import StreamCut, streaming
 from schemas.errors import Transient
 from schemas.library import Attribute, Library
 
@@ -76,10 +76,8 @@ def read(plan: Plan, after: str | None) -> Iterator[Rows]:
 
 def _batches(plan: Plan, after: str) -> Iterator[Any]:
     """Yield what the server sends, one stretch of keys after the other: each is sorted in memory, and memory does not grow with the library."""
-    import adbc_driver_postgresql.dbapi as adbc  # brings pandas along: not for the workers that answer questions
-
     try:
-        with adbc.connect(libpq_uri("exchange"), autocommit=True) as connection, connection.cursor() as cursor:
+        with streaming("exchange") as cursor:
             cursor.execute("SET work_mem = '64MB'")
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _PIECE})
             count = STRETCH
@@ -91,7 +89,7 @@ def _batches(plan: Plan, after: str) -> Iterator[Any]:
                     if batch.num_rows:
                         after = batch.column(0)[-1].as_py()
                         yield batch
-    except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
+    except StreamCut as error:
         raise Transient("export.interrupted", library=plan.spec.library) from error
 
 

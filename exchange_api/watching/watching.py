@@ -33,6 +33,7 @@ class Watching:
             return await self.app(scope, receive, send)
         if watch.tracing is None:
             return await self._measure((scope, receive, send), watch)
+        scope.pop("hutong.whole", None)  # the answer gets one header more on its way
         with watch.tracing.question(scope, route_of(scope["path"])) as span:
             header = watch.tracing.header()
 
@@ -60,6 +61,7 @@ class Watching:
             await send(message)
 
         await self.app(scope, receive, told)
+        status = status or scope.get("hutong.status", 0)
         if not status:  # the caller left
             return
         seconds, answer = perf_counter() - started, scope.get("hutong.answer")

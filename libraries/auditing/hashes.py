@@ -13,7 +13,7 @@ from libraries.auditing.found import EXAMPLES
 from libraries.fingerprint import hash_rows
 from libraries.merging.candidates import canonical
 from schemas.bound import EFFECTIVE_FROM
-from schemas.database import libpq_uri
+from schemas.database import StreamCut, streaming
 from schemas.errors import Transient
 from schemas.library import Library, library
 
@@ -26,20 +26,18 @@ def check(name: str, seen: Callable[[int], None]) -> tuple[int, int, list[str]]:
     seen: told how many more were looked at. A row's hash is of this row alone, so this needs no part in the checks' snapshot.
     Raises Transient `merge.interrupted`.
     """
-    import adbc_driver_postgresql.dbapi as adbc  # brings pandas along
-
     words = {**sql.words(name), "values": _values(library(name))}
     looked, wrong, examples = 0, 0, list[str]()
     try:
-        with adbc.connect(libpq_uri("reader"), autocommit=True) as connection, connection.cursor() as cursor:
+        with streaming("reader") as cursor:
             cursor.execute(_CLAIMS.format_map(words))
             for batch in cursor.fetch_record_batch():
                 differing = batch.column(0).filter(pa.array(_differs(batch, library(name))))
                 looked, wrong = looked + batch.num_rows, wrong + len(differing)
                 examples += differing.slice(0, EXAMPLES - len(examples)).to_pylist()
                 seen(batch.num_rows)
-    except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
-        raise Transient("merge.interrupted", table=words["claims"], state=getattr(error, "sqlstate", None)) from error
+    except StreamCut as error:
+        raise Transient("merge.interrupted", table=words["claims"], state=error.state) from error
     return looked, wrong, examples
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from libraries.claims import Assertion
 from libraries.fingerprint import Hashes, hash_column
-from schemas.database import libpq_uri
+from schemas.database import StreamCut, streaming
 from schemas.errors import Transient
 
 Flags = NDArray[np.bool_]
@@ -55,19 +55,15 @@ def read_known(assertion: Assertion, present: Hashes, held: list[str]) -> Known:
 
     Raises Transient `merge.interrupted`.
     """
-    import adbc_driver_postgresql.dbapi as adbc  # brings pandas along: 1.5 s that a task without a snapshot to compare need not wait
-
     statement = _KNOWN.format_map(assertion.words)
     found = Gathered(present)
     try:
-        with adbc.connect(libpq_uri("ingest"), autocommit=True) as connection, connection.cursor() as cursor:
+        with streaming("ingest") as cursor:
             cursor.execute(statement)
             for batch in cursor.fetch_record_batch():
                 found.take(hash_column(batch.column(0)), batch.column(0), np.array(batch.column(1)))
-    except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
-        raise Transient(
-            "merge.interrupted", table=assertion.words["claims"], state=getattr(error, "sqlstate", None)
-        ) from error
+    except StreamCut as error:
+        raise Transient("merge.interrupted", table=assertion.words["claims"], state=error.state) from error
     left = pa.chunked_array(found.gone, pa.string()).combine_chunks()
     if held:
         left = left.filter(pc.invert(pc.is_in(left, value_set=pa.array(held, pa.string()))))
