@@ -119,6 +119,11 @@ class Shelf:
                 mark, thing = read(session)
                 self.put(mark, thing)
 
+    def keep(self, mark: tuple[object, ...], thing: Any) -> None:
+        """Lay down what a process has made for itself. Raises OSError where nothing can be written."""
+        with self._alone():
+            self.put(mark, thing)
+
     def put(self, mark: tuple[object, ...], thing: Any) -> None:
         """Lay a thing down in place of the one before."""
         buffers: list[pickle.PickleBuffer] = []

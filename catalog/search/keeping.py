@@ -113,6 +113,8 @@ class Keeper:
             held = self._newer(session) or self._index or self._first(session)
             if held is not self._index or self._mark != mark:
                 self._index, self._mark = self._brought_up(session, held, mark), mark
+            if held.mark != mark and self._index.mark != mark:
+                self._have_read(session)
             return self._index
 
     def wait(self, seconds: float) -> None:
@@ -134,7 +136,6 @@ class Keeper:
             return Index(mark, names, held.base, added, gone)
         if len(now) <= _SMALL:
             return whole(session, self._states)
-        self._have_read(session)
         return held.without(changed)
 
     def _digests(self, session: Session) -> dict[str, tuple[str, str, str]]:

@@ -1,10 +1,9 @@
 """Why: officers type hyzk or hunyin for 婚姻状况. Every place in a name where such a spelling may begin is kept as one number, sorted, so that a
-question is two look-ups. Readings come from pypinyin; a character with several is read as in the word it stands in (银行 yinhang, 行政 xingzheng).
+question is two look-ups. A character with several readings is read as in the word it stands in (银行 yinhang, 行政 xingzheng; `readings`).
 Called by `catalog.search.part` and the matching room.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.search.readings import readings
+
 _LETTERS, _SYLLABLES = 12, 6  # how far a spelling is compared: 12 × 5 bits of initials, 6 × 10 bits of syllables
 _LETTER_BITS, _SYLLABLE_BITS = 5, 10
-_ODD = {"m", "n", "ng", "hm", "hng", "ê", "e^"}  # interjections; as syllables they would make every spelling ambiguous
 _SPELLED = re.compile(r"[a-z]{2,32}")
 _PHRASES_HELD = 10  # segmentations of one question that are looked up
 
@@ -37,45 +37,14 @@ class Spelled:
     some: NDArray[np.int32]
 
 
-@cache
 def syllables() -> tuple[str, ...]:
     """Return every syllable without tone, sorted; a syllable's number is its place plus one."""
-    from pypinyin.constants import PINYIN_DICT
-
-    return tuple(sorted({_plain(one) for all_ in PINYIN_DICT.values() for one in all_.split(",")} - _ODD - {""}))
+    return readings().syllables
 
 
 @cache
 def _numbers() -> dict[str, int]:
     return {syllable: number for number, syllable in enumerate(syllables(), 1)}
-
-
-@cache
-def _plain(reading: str) -> str:
-    parts = unicodedata.normalize("NFD", reading.replace("ü", "v"))
-    bare = "".join(part for part in parts if not unicodedata.combining(part) or part == "\u0308")
-    return bare.replace("u\u0308", "v")
-
-
-@cache
-def _number_of(character: int) -> int:
-    """The number of a character's most common reading; 0 when it has none."""
-    from pypinyin.constants import PINYIN_DICT
-
-    return _numbers().get(_plain(PINYIN_DICT.get(character, "").partition(",")[0]), 0)
-
-
-@cache
-def _word(first: int, second: int) -> tuple[int, int] | None:
-    """The readings of two characters as a word, where that differs from their common ones."""
-    from pypinyin.constants import PHRASES_DICT
-
-    found = PHRASES_DICT.get(chr(first) + chr(second))
-    if not found:
-        return None
-    read = tuple(_numbers().get(_plain(one[0]), 0) for one in found)
-    usual = (_number_of(first), _number_of(second))
-    return (read[0], read[1]) if read != usual else None
 
 
 def spellings(characters: NDArray[np.uint32], labels: NDArray[np.int32]) -> Spellings:
@@ -118,19 +87,14 @@ def distinct(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _readings(characters: NDArray[np.uint32]) -> NDArray[np.int64]:
-    table = np.zeros(0x10000, np.int64)
-    for one in distinct(characters[characters < 0x10000]).tolist():
-        table[one] = _number_of(one)
-    read: NDArray[np.int64] = np.where(characters < 0x10000, table[characters & 0xFFFF], 0)
+    known = readings()
+    read = np.where(characters < len(known.characters), known.characters[characters & 0xFFFF], 0).astype(np.int64)
     both = (read[:-1] > 0) & (read[1:] > 0)
     pairs = np.where(both, characters[:-1].astype(np.int64) << 21 | characters[1:], 0)
-    special = {pair: word for pair in distinct(pairs).tolist() if pair and (word := _word(pair >> 21, pair & 0x1FFFFF))}
-    if special:
-        keys = np.array(sorted(special), np.int64)
-        place = np.minimum(np.searchsorted(keys, pairs), len(keys) - 1)
-        hit = np.flatnonzero(keys[place] == pairs)
-        words = np.array([special[key] for key in keys.tolist()], np.int64)[place[hit]]
-        read[hit], read[hit + 1] = words[:, 0], words[:, 1]
+    place = np.minimum(np.searchsorted(known.pairs, pairs), len(known.pairs) - 1)
+    hit = np.flatnonzero(known.pairs[place] == pairs)
+    words = known.words[place[hit]]
+    read[hit], read[hit + 1] = words[:, 0], words[:, 1]
     return read
 
 

@@ -3,8 +3,8 @@
 from exchange_api.matching.engine import find_matches, match
 from exchange_api.matching.found import Answer, Ask, Candidate, Found, Missing, Supplier, Wanted
 from exchange_api.matching.index import candidates
-from exchange_api.matching.searching import search, warm_soon
+from exchange_api.matching.searching import prepare, search, warm_soon
 
 __all__ = [
-    "Answer", "Ask", "Candidate", "Found", "Missing", "Supplier", "Wanted", "candidates", "find_matches", "match", "search", "warm_soon",
+    "Answer", "Ask", "Candidate", "Found", "Missing", "Supplier", "Wanted", "candidates", "find_matches", "match", "prepare", "search", "warm_soon",
 ]  # fmt: skip

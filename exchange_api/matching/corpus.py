@@ -116,7 +116,7 @@ class Corpus:
 
     def __init__(self, known: Sequence[Candidate]) -> None:
         place = {version: n for n, version in enumerate(dict.fromkeys(one.version_id for one in known))}
-        self.known = sorted(known, key=lambda one: place[one.version_id])
+        self.known: Sequence[Candidate] = sorted(known, key=lambda one: place[one.version_id])
         self.count = len(place)
         self._number: dict[str, int] = {}
         written, many = list[str](), list[int]()
@@ -153,6 +153,18 @@ class Corpus:
     def numbers_of_resources(self, found: Iterable[str]) -> list[int]:
         """Return the numbers of those resources that the directory has."""
         return sorted(self._places[one] for one in found if one in self._places)
+
+    def complete(self) -> "Corpus":
+        """Return it with everything worked out that is otherwise worked out when it is asked for first."""
+        for name in ("versions", "_places", "is_pair", "named", "sounds"):
+            getattr(self, name)
+        return self
+
+    @cached_property
+    def versions(self) -> list[tuple[str, str]]:
+        """Return each resource's version and department."""
+        ones = (self.known[self.row_item[row]] for row in self.resources.begins.tolist())
+        return [(one.version_id, one.department_id) for one in ones]
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -60,7 +60,8 @@ def match(corpus: Corpus, wanted: Sequence[Wanted], purpose: str, service_item: 
 def answer(corpus: Corpus, demand: Ask, evidence: Evidence = NOTHING_KNOWN) -> Answer:
     """Match a demand with the directory and with further evidence, what is on record of it; as `match`."""
     asked = ask(corpus, demand.wanted[:MOST_WISHES], demand.purpose, demand.service_item)
-    if not corpus.known or not asked.wishes:
+    is_empty = not corpus.known or (evidence.there is not None and not evidence.there.any())
+    if is_empty or not asked.wishes:
         return Answer((), tuple(() for _ in demand.wanted), (), tuple(map(missing.nothing, range(len(demand.wanted)))))
     served = _Served(corpus, asked, evidence, demand)
     items = tuple(tuple(served.ranked(n, demand.limit)) for n in range(len(demand.wanted)))
@@ -82,6 +83,8 @@ class _Served:
         agreed = corpus.numbers_of_resources(
             {key[0] for wish in asked.wishes for key, past in evidence.past(wish.text).items() if past.agreed}
         )
+        if evidence.there is not None:
+            first, agreed = first[evidence.there[first]], [one for one in agreed if evidence.there[one]]
         looked_at = [*dict.fromkeys([*first[: relevance.LOOKED_AT].tolist(), *agreed])]
         self.chosen: Chosen = likeness.choose(corpus, np.array(looked_at, np.int64))
         self.alike = [likeness.exactly(corpus, self.chosen, wish) for wish in asked.wishes]

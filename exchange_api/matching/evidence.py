@@ -49,12 +49,14 @@ class Evidence:
 
     past: what became of wanted items in these words, by item. standing: how resources stand. duties: by department whose duty some texts speak of, its
     service item's name and how much of it they say, 0 to 1. alike: how alike in meaning a text is to each name, 0 to 1; None where no model is plugged in.
+    there: by number of the resource whether it may be offered; None: all may.
     """
 
     past: Callable[[str], Mapping[ItemKey, Past]] = lambda _: {}
     standing: Callable[[Collection[str]], Mapping[str, Standing]] = lambda _: {}
     duties: Callable[[Sequence[str]], Mapping[str, tuple[str, float]]] = lambda _: {}
     alike: Callable[[str, Sequence[str]], Sequence[float] | None] = lambda _, __: None
+    there: NDArray[np.bool_] | None = None
 
 
 @dataclass

@@ -4,15 +4,15 @@ Called by demands, pages and the API; `engine.match` alone serves who has a cata
 
 import logging
 import threading
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from exchange_api.matching import embedding, recorded
-from exchange_api.matching.engine import answer, corpus_of
+from exchange_api.matching import embedding, keeping, missing, recorded
+from exchange_api.matching.engine import answer
 from exchange_api.matching.evidence import Evidence
 from exchange_api.matching.found import Answer, Ask
-from exchange_api.matching.index import candidates
 from schemas.database import transaction
 from schemas.errors import HutongError
 
@@ -22,7 +22,10 @@ _warming = threading.Lock()
 
 def search(session: Session, demand: Ask) -> Answer:
     """Return who has what a demand wants: matches per wanted item, the resources that serve it, the fewest suppliers, and what nobody has."""
-    return answer(corpus_of(candidates(session)), demand, evidence_of(session))
+    if not any(one.name.strip() for one in demand.wanted):  # an empty form waits for nothing
+        return Answer((), tuple(() for _ in demand.wanted), (), tuple(map(missing.nothing, range(len(demand.wanted)))))
+    directory = keeping.ready(session)
+    return answer(directory.corpus, demand, replace(evidence_of(session), there=directory.there))
 
 
 def evidence_of(session: Session) -> Evidence:
@@ -35,6 +38,11 @@ def evidence_of(session: Session) -> Evidence:
     )
 
 
+def prepare(session: Session) -> None:
+    """Have the directory ready for matching, so that nobody waits for it later."""
+    keeping.ready(session)
+
+
 def warm_soon() -> None:
     """Have the directory made ready in the background while somebody opens a form, so that his first search need not wait for it."""
     if _warming.acquire(blocking=False):
@@ -43,8 +51,8 @@ def warm_soon() -> None:
 
 def _warm() -> None:
     try:
-        with transaction("reader") as session:
-            corpus_of(candidates(session))
+        with transaction("exchange") as session:
+            prepare(session)
     except (HutongError, SQLAlchemyError) as failure:
         log.info("the matching is not ready yet: %s", type(failure).__name__)
     finally:

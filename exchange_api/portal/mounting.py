@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
-from exchange_api.portal import assets, failures
+from exchange_api.portal import assets, failures, warming
 from exchange_api.portal.headers import StrictHeaders
 from exchange_api.portal.pages import (
     accounts,
@@ -49,6 +49,7 @@ def mount(app: FastAPI) -> None:
     app.add_api_route("/", _leads_to("/portal/"), include_in_schema=False)
     app.add_api_route("/docs", _leads_to("/portal/reference"), include_in_schema=False)
     app.mount("/portal", application(app), name="portal")
+    app.router.lifespan_context = warming.warmed(app.router.lifespan_context)
 
 
 def application(api: FastAPI) -> FastAPI:

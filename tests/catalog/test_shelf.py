@@ -121,6 +121,24 @@ def test_the_first_index_is_made_by_a_process_of_its_own_and_serves_every_worker
     a_fresh_worker()
     assert found("") == first
     assert keeping.SHELF.newer(laid.seen) is None  # it took what lay there
+    _one_is_killed_and_the_next_makes_it()
+    a_fresh_worker()
+    assert found("") == first
+
+
+def _one_is_killed_and_the_next_makes_it() -> None:
+    lying = keeping.SHELF.path.read_bytes()
+    program = (
+        "import os, signal, catalog.shelf as shelf\n"
+        "shelf.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from catalog.search import making; making.main()"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert keeping.SHELF.path.read_bytes() == lying
+    assert len(list(keeping.SHELF.path.parent.glob("*.part"))) == 1
+    subprocess.run([sys.executable, "-m", "catalog.search.making"], check=True, timeout=60)
+    assert list(keeping.SHELF.path.parent.glob("*.part")) == []
 
 
 @pytest.mark.usefixtures("hub")
@@ -144,27 +162,11 @@ def test_while_much_is_made_again_the_former_answers_without_what_is_withdrawn()
     assert names == {"新名"}
 
 
-@pytest.mark.usefixtures("hub")
-def test_one_that_is_killed_while_it_makes_leaves_the_former_and_the_next_makes_it() -> None:
-    assert found("")
-    lying = keeping.SHELF.path.read_bytes()
-    program = (
-        "import os, signal, catalog.shelf as shelf\n"
-        "shelf.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from catalog.search import making; making.main()"
-    )
-    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
-    assert killed.returncode == -signal.SIGKILL
-    assert keeping.SHELF.path.read_bytes() == lying
-    assert len(list(keeping.SHELF.path.parent.glob("*.part"))) == 1
-    subprocess.run([sys.executable, "-m", "catalog.search.making"], check=True, timeout=60)
-    assert list(keeping.SHELF.path.parent.glob("*.part")) == []
-    a_fresh_worker()
-    assert found("")
-
-
-@pytest.mark.usefixtures("hub")
-def test_of_a_database_that_is_not_the_hubs_nothing_is_laid_down(new_database: Callable[[], URL]) -> None:
+@pytest.mark.usefixtures("home")
+def test_of_a_database_that_is_not_the_hubs_nothing_is_laid_down(
+    new_database: Callable[[], URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_SMALL", 3)
     url = new_database()
     upgrade(url)
     engine = create_engine(url)
