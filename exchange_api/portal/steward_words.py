@@ -26,11 +26,13 @@ DIRECTION = {"rising": N_("上升"), "falling": N_("下降"), "steady": N_("平�
 GRADE = {"A": N_("A 优"), "B": N_("B 良"), "C": N_("C 中"), "D": N_("D 低"), "E": N_("E 差")}
 GRADE_TONE = {"A": "green", "B": "green", "C": "amber", "D": "amber", "E": "red"}
 ORDER_KIND = {
-    "replay": N_("更正后重放"), "preview": N_("预演撤回"), "retract": N_("撤回批次"), "reconcile": N_("与来源对账"), "settle": N_("裁定"),
+    "replay": N_("更正后重放"), "correct": N_("更正工作簿"), "preview": N_("预演撤回"), "retract": N_("撤回批次"), "reconcile": N_("与来源对账"), "settle": N_("裁定"),
     "withdraw": N_("撤销裁定"),
 }  # fmt: skip
-ORDER_STATE = {"waiting": N_("处理中"), "done": N_("处理完成"), "failed": N_("未能完成")}
-ORDER_TONE = {"waiting": "blue", "done": "green", "failed": "red"}
+ORDER_STATE = {
+    "proposed": N_("待确认"), "waiting": N_("处理中"), "done": N_("处理完成"), "failed": N_("未能完成"), "dropped": N_("已作废"),
+}  # fmt: skip
+ORDER_TONE = {"proposed": "amber", "waiting": "blue", "done": "green", "failed": "red", "dropped": "grey"}
 ORDER_STEP = {
     "": N_("等待处理"), "find": N_("查找受影响的记录"), "restore": N_("恢复来源数据"), "judge": N_("重新评定主记录"),
     "write down": N_("登记受影响的记录"), "recipients": N_("查找接收方"), "recall": N_("开启召回"), "replay": N_("检查并归并"), "compare": N_("比对来源"),

@@ -89,6 +89,24 @@ def reveal(session: Session, actor: Actor, row_id: int, purpose: Purpose, folder
     return row, task
 
 
+def reveal_batch(
+    session: Session, actor: Actor, which: tuple[str, int], purpose: Purpose, folder: Path
+) -> tuple[Task, list[QuarantinedRow]]:
+    """Return a batch with its waiting rows to be shown in clear, and note the look. which: the batch, and how many rows at most.
+
+    Raises Denied `case.role_needed`; Invalid `landing.unknown_batch`.
+    """
+    actor.require("steward")
+    batch_id, most = which
+    task = batches.get(session, batch_id)
+    rows, name = quarantine.find(session, batch_id=batch_id, limit=most), task.document.library
+    keys = sorted({row.record_key for row in rows if row.record_key}) if name else []
+    subjects = tuple(subject_hash(subject_secret(folder), name or "", key) for key in keys)
+    facts = {"rows": len(rows), "batch": batch_id, "resource": task.batch.resource_id}
+    _note(session, actor, "quarantine_look", purpose, facts, subjects)
+    return task, rows
+
+
 def require_row(session: Session, actor: Actor, row_id: int) -> tuple[QuarantinedRow, Task]:
     """Return a quarantined row that the actor may look at masked. Raises as `sight.require_batch`, and Invalid `quarantine.unknown_row`."""
     sight.own(actor)

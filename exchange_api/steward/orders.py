@@ -14,9 +14,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
-from exchange_api.steward import works
+from exchange_api.steward import proposals, sight, works
 from schemas.database import transaction
-from schemas.errors import HutongError, Invalid
+from schemas.errors import Denied, HutongError, Invalid
 from schemas.tables.steward import StewardOrder
 
 log = logging.getLogger(__name__)
@@ -47,11 +47,15 @@ def place(
 
 
 def get(session: Session, actor: Actor, order_id: int) -> StewardOrder:
-    """Return an order. Raises Denied `case.role_needed`; Invalid `steward.unknown_order`."""
-    actor.require("steward")
+    """Return an order; a provider's officer sees what his own department proposed. Raises Denied `case.role_needed`, `case.not_yours`;
+    Invalid `steward.unknown_order`.
+    """
+    within = sight.own(actor)
     found = session.get(StewardOrder, order_id, populate_existing=True)
     if found is None:
         raise Invalid("steward.unknown_order", order=order_id)
+    if within is not None and (found.kind != proposals.KIND or found.department_id != within):
+        raise Denied("case.not_yours", case=str(order_id))
     return found
 
 
@@ -68,6 +72,8 @@ def begin() -> None:
 
 def work_off() -> int:
     """Work off every order that waits, oldest first; return how many. What another process is at is left to it."""
+    with transaction("exchange") as session:
+        proposals.lapse(session)
     done, seen = 0, 0
     while (order_id := _next(seen)) is not None:
         done, seen = done + _work(order_id), order_id

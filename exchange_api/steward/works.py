@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from exchange_api.recalls import recall
-from exchange_api.steward import consequences
+from exchange_api.steward import consequences, workbooks
 from libraries import ingest, rulings
 from libraries.comparing import reconcile as comparing
+from libraries.correcting import corrections
 from libraries.disputing import listing
 from libraries.retracting.retract import Report
 from libraries.retracting.retract import retract as take_back
@@ -38,6 +39,14 @@ def _replay(order: StewardOrder, tell: Tell) -> dict[str, Any]:
             for row, one in ended.items()
         }
     }
+
+
+def _correct(order: StewardOrder, tell: Tell) -> dict[str, Any]:
+    tell("replay")
+    answers = corrections.fix_lines(workbooks.lines_of(order, "to_send"), order.said["name"])
+    taken = {answer.line for answer in answers}
+    left = [answer for answer in order.found["answers"] if answer["line"] not in taken]
+    return {"answers": sorted([*map(asdict, answers), *left], key=lambda one: one["line"])}
 
 
 def _preview(order: StewardOrder, tell: Tell) -> dict[str, Any]:
@@ -104,5 +113,5 @@ def _withdraw(order: StewardOrder, tell: Tell) -> dict[str, Any]:
 
 
 KINDS: Mapping[str, Callable[[StewardOrder, Tell], dict[str, Any]]] = {
-    "replay": _replay, "preview": _preview, "retract": _retract, "reconcile": _reconcile, "settle": _settle, "withdraw": _withdraw,
+    "replay": _replay, "correct": _correct, "preview": _preview, "retract": _retract, "reconcile": _reconcile, "settle": _settle, "withdraw": _withdraw,
 }  # fmt: skip

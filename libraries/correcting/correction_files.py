@@ -6,7 +6,7 @@ changed. Nothing in a file is ever taken for a formula, and a cell that Excel ha
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
@@ -18,8 +18,20 @@ from catalog.workbook.xlsx import HEADER, ITEM_HEADER, MARKED, PLAIN, SheetForm,
 from schemas.errors import Invalid
 from schemas.tables.landing import QuarantinedRow
 
-ROW_ID, RESOURCE, BATCH, REASONS, TEXT = "row", "resource", "batch", "reasons", "text"
-_TITLES = {ROW_ID: "编号", RESOURCE: "资源", BATCH: "批次", REASONS: "原因", TEXT: "原文"}
+ROW_ID, RESOURCE, BATCH, REASONS, REMEDY, TEXT, RESULT = (
+    "row",
+    "resource",
+    "batch",
+    "reasons",
+    "remedy",
+    "text",
+    "result",
+)
+TITLES = {
+    ROW_ID: "编号 row", RESOURCE: "资源 resource", BATCH: "批次 batch", REASONS: "原因 reasons", REMEDY: "处理办法 remedy", TEXT: "原文 text",
+    RESULT: "结果 result",
+}  # fmt: skip
+_NO_ITEMS = ("", BATCH, REASONS, REMEDY, TEXT, RESULT)
 SHEET = "quarantine"
 
 
@@ -33,22 +45,32 @@ class Line:
     cells: dict[str, "str | CellError | None"] = field(repr=False)
 
 
-def write(path: Path, resource_id: str, items: Mapping[str, str], rows: Sequence[QuarantinedRow]) -> None:
-    """Write waiting rows for their department, faulty cells marked. items: id → Chinese name. The file is its owner's alone (mode 600).
+@dataclass(frozen=True)
+class Form:
+    """What a file of rows looks like: whose rows, items (id → Chinese name), what to do about each reason, and what may be shown of a row's values."""
+
+    resource_id: str
+    items: Mapping[str, str]
+    remedies: Mapping[str, str]
+    shown: Callable[[QuarantinedRow], Mapping[str, Any]] = lambda row: row.values
+
+
+def write(path: Path, form: Form, rows: Sequence[QuarantinedRow]) -> None:
+    """Write waiting rows for their department, faulty cells marked, remedies beside. The file is its owner's alone (mode 600).
 
     Raises Invalid `quarantine.bad_file` for another suffix than .xlsx and .csv.
     """
-    leading = [ROW_ID, RESOURCE, BATCH, REASONS, *([TEXT] if any(TEXT in row.values for row in rows) else [])]
-    head = [(f"{_TITLES[name]} {name}", HEADER) for name in leading]
-    head += [(f"{name} {item}", ITEM_HEADER) for item, name in items.items()]
-    table = ([*_leading(row, resource_id, leading), *_cells(row, items)] for row in rows)
+    leading = [ROW_ID, RESOURCE, BATCH, REASONS, REMEDY, *([TEXT] if any(TEXT in row.values for row in rows) else [])]
+    head = [(TITLES[name], HEADER) for name in leading]
+    head += [(f"{name} {item}", ITEM_HEADER) for item, name in form.items.items()]
+    table = ([*_leading(row, form, leading), *_cells(row, form)] for row in rows)
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if path.suffix in (".xlsx", ".csv") else None
     if opened is None:
         raise Invalid("quarantine.bad_file", file=path.name, why="neither .xlsx nor .csv / 后缀须为 .xlsx 或 .csv")
     with os.fdopen(opened, "wb") as file:
         if path.suffix == ".xlsx":
             with XlsxWriter(file) as book:
-                book.sheet(SheetForm(SHEET, widths=[10, 28, 40, 40] + [18] * (len(head) - 4)), _with(head, table))
+                book.sheet(SheetForm(SHEET, widths=[10, 28, 40, 40, 48] + [18] * (len(head) - 5)), _with(head, table))
             return
         with io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
             csv.writer(text).writerows([value for value, _ in line] for line in _with(head, table))
@@ -78,18 +100,24 @@ def as_read(value: str | None) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _leading(row: QuarantinedRow, resource_id: str, names: list[str]) -> list[tuple[Value, int]]:
+def _leading(row: QuarantinedRow, form: Form, names: list[str]) -> list[tuple[Value, int]]:
     known = {
-        ROW_ID: str(row.id), RESOURCE: resource_id, BATCH: row.batch_id, REASONS: ", ".join(row.reasons),
-        TEXT: guarded(str(row.values.get(TEXT) or "")),
+        ROW_ID: str(row.id), RESOURCE: form.resource_id, BATCH: row.batch_id, REASONS: ", ".join(row.reasons),
+        REMEDY: guarded("\n".join(f"{reason}：{form.remedies[reason]}" for reason in row.reasons)),
+        TEXT: guarded(str(form.shown(row).get(TEXT) or "")),
     }  # fmt: skip
     return [(known[name], PLAIN) for name in names]
 
 
-def _cells(row: QuarantinedRow, items: Iterable[str]) -> Iterator[tuple[Value, int]]:
-    faulty = {part for reason in row.reasons for part in reason.split(".")[0].split("+")}
-    for item in items:
-        value = row.values.get(item)
+def items_of(reasons: Iterable[str]) -> set[str]:
+    """Return the items that reasons (ids of rules) are about."""
+    return {part for reason in reasons for part in reason.split(".")[0].split("+")}
+
+
+def _cells(row: QuarantinedRow, form: Form) -> Iterator[tuple[Value, int]]:
+    faulty, shown = items_of(row.reasons), form.shown(row)
+    for item in form.items:
+        value = shown.get(item)
         yield None if value is None else guarded(str(value)), MARKED if item in faulty else PLAIN
 
 
@@ -101,7 +129,7 @@ def _with(head: Any, table: Iterable[Any]) -> Iterator[Any]:
 def _line(number: int, cells: dict[str, Any]) -> Line:
     row_id = _text(cells.pop(ROW_ID, None))
     resource = _text(cells.pop(RESOURCE, None))
-    found = {name: _text(value) for name, value in cells.items() if name not in ("", BATCH, REASONS, TEXT)}
+    found = {name: _text(value) for name, value in cells.items() if name not in _NO_ITEMS}
     is_number = isinstance(row_id, str) and row_id.isascii() and row_id.isdigit() and len(row_id) < 19
     return Line(number, int(str(row_id)) if is_number else None, resource if isinstance(resource, str) else None, found)
 

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base
 
-ORDER_STATES = ("waiting", "done", "failed")
+ORDER_STATES = ("proposed", "waiting", "done", "failed", "dropped")
 
 
 class StewardOrder(Base):
     """数据管家的指令: one long step. `said`: what it needs, personal data perhaps; emptied when it ends. An order that a crash left waiting is done again:
-    every kind of step finds its own traces.
+    every kind of step finds its own traces. One that is only proposed waits for its sender's word.
     """
 
     __tablename__ = "steward_orders"

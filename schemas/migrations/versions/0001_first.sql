@@ -1346,7 +1346,7 @@ CREATE TABLE operations.steward_orders (
 	error_code TEXT, 
 	error_facts JSONB, 
 	CONSTRAINT pk_steward_orders PRIMARY KEY (id), 
-	CONSTRAINT ck_steward_orders_state CHECK (state in ('waiting', 'done', 'failed'))
+	CONSTRAINT ck_steward_orders_state CHECK (state in ('proposed', 'waiting', 'done', 'failed', 'dropped'))
 );
 
 CREATE INDEX ix_steward_orders_target ON operations.steward_orders (target, id);

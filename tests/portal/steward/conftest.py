@@ -113,6 +113,19 @@ def _collected(folder: Path) -> dict[str, str]:
     return {"first": first, "second": second, "civil": third}
 
 
+def held_back(site: Site, name: str, seed: int) -> tuple[str, list[str]]:
+    """A source of a file's own, of the police: its batch holds three of eight people for want of a name; returns the batch and the people."""
+    hub = Hub(Path(site.around["HUTONG_ROOT"]))
+    hub.connect("police", conn_type="sqlite", host=str(hub.folder / "police.db"))
+    source = {**RESIDENT["source"], "options": {"table": name}}
+    hub.publish(
+        id=f"public_security.{name}", name=f"登记信息 {name}", code=f"101001/3301990001{seed:02}", source=source, quality={"reject_above": 0.9}
+    )  # fmt: skip
+    ids = citizen_ids(8, seed=seed)
+    hub.fill([resident(id, f"李{n}") | ({"xm": None} if n < 3 else {}) for n, id in enumerate(ids)], table=name)
+    return ingest.ingest(f"public_security.{name}", "scheduled__2026-01-07T01:30:00+08:00"), ids
+
+
 @pytest.fixture(scope="module")
 def studio(site: Site) -> Iterator[Studio]:
     """A browser before this site."""

@@ -1,13 +1,18 @@
 """Why: how far a steward's order came, refreshed by itself, and how far a recall came. Called by `mounting`."""
 
+from functools import partial
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from exchange_api.portal.pages.steward.shared import cut
+from exchange_api.portal.pages.steward.shared import PipelineVisit, cut
 from exchange_api.portal.rendering import in_words, page
-from exchange_api.portal.visit import StewardVisit
+from exchange_api.portal.visit import StewardVisit, Visit
 from exchange_api.recalls import recall, recall_progress
-from exchange_api.steward import orders
+from exchange_api.steward import orders, proposals
+from libraries import batches
+from libraries.correcting import remedies, reports
 from schemas.errors import Terminal
 from schemas.tables.steward import StewardOrder
 
@@ -15,7 +20,7 @@ router = APIRouter()
 
 
 @router.get("/orders/{order_id}")
-def show(visit: StewardVisit, order_id: int) -> Response:
+def show(visit: PipelineVisit, order_id: int) -> Response:
     """Show an order: what it does now, or what came of it."""
     order = orders.get(visit.session, visit.actor, order_id)
     error = Terminal(order.error_code, **(order.error_facts or {})) if order.error_code else None
@@ -25,12 +30,25 @@ def show(visit: StewardVisit, order_id: int) -> Response:
         order=order,
         error=in_words(error, visit.language) if error else None,
         back=_back(order),
+        **(_of_workbook(visit, order) if order.kind == proposals.KIND else {}),
     )
+
+
+def _of_workbook(visit: Visit, order: StewardOrder) -> dict[str, Any]:
+    """Return what the lines of a workbook are told with."""
+    task = batches.get(visit.session, order.target)
+    rules = remedies.rules_by_id(visit.session, task)
+    return {
+        "names": {item.id: item.name for item in task.document.items}, "sound": reports.GOOD,
+        "said": partial(reports.said, language=visit.language), "remedies": remedies.remedies(rules, visit.language),
+        "is_own": order.ordered_by in visit.actor.ids,
+    }  # fmt: skip
 
 
 def _back(order: StewardOrder) -> str:
     places = {
-        "replay": f"/portal/batches/{order.target}", "preview": f"/portal/batches/{order.target}/retract",
+        "replay": f"/portal/batches/{order.target}", "correct": f"/portal/batches/{order.target}/corrections",
+        "preview": f"/portal/batches/{order.target}/retract",
         "retract": f"/portal/batches/{order.target}", "reconcile": f"/portal/pipelines/{order.target}",
         "settle": f"/portal/conflicts/{order.target}", "withdraw": "/portal/conflicts",
     }  # fmt: skip

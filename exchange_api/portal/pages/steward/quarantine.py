@@ -17,6 +17,7 @@ from exchange_api.portal.visit import Form, StewardVisit, Visit, text_of, texts_
 from exchange_api.steward import held, looking, orders
 from libraries import batches
 from libraries.batches import Task
+from libraries.correcting import remedies
 from libraries.holding import concealing
 from libraries.holding import tickets as asked_departments
 from schemas.database import transaction
@@ -79,14 +80,14 @@ def answer(visit: StewardVisit, form: Form, ticket_id: int) -> Response:
 def show_row(visit: PipelineVisit, row_id: int) -> Response:
     """Show one row as it came, masked, with all its reasons and where it went."""
     row, task = looking.require_row(visit.session, visit.actor, row_id)
-    return page(visit, "steward/row.html", **_facts(row, task, concealing.conceal(task.document, row.values)))
+    return page(visit, "steward/row.html", **_facts(visit, row, task, concealing.conceal(task.document, row.values)))
 
 
 @router.post("/rows/{row_id}/reveal")
 def reveal(visit: StewardVisit, form: Form, row_id: int) -> Response:
     """Show one row in clear, for a case; the look is noted."""
     row, task = looking.reveal(visit.session, visit.actor, row_id, purpose_of(form), Path(keys_folder()))
-    return page(visit, "steward/row.html", **_facts(row, task, row.values, is_clear=True))
+    return page(visit, "steward/row.html", **_facts(visit, row, task, row.values), is_clear=True)
 
 
 @router.post("/rows/{row_id}/replay")
@@ -105,12 +106,13 @@ def _corrections(form: FormData, task: Task) -> dict[str, str]:
     return {name: value for name, value in typed.items() if value}
 
 
-def _facts(row: QuarantinedRow, task: Task, shown: Any, *, is_clear: bool = False) -> dict[str, Any]:
+def _facts(visit: Visit, row: QuarantinedRow, task: Task, shown: Any) -> dict[str, Any]:
     names = {item.id: item.name for item in task.document.items}
     faulty = {part for reason in row.reasons for part in reason.split(".")[0].split("+")}
     places = {item.id: place for place, item in enumerate(task.document.items)}
     shown = dict(sorted(shown.items(), key=lambda one: places.get(one[0], len(places))))
     return {
-        "row": row, "task": task, "batch": task.batch, "names": names, "faulty": faulty, "shown": shown, "is_clear": is_clear,
+        "row": row, "task": task, "batch": task.batch, "names": names, "faulty": faulty, "shown": shown,
+        "remedies": remedies.remedies(remedies.rules_by_id(visit.session, task), visit.language),
         "waits": row.released_at is None and row.superseded_at is None,
     }  # fmt: skip
