@@ -29,27 +29,36 @@ JOIN exchange.demand_items i ON i.id = a.demand_item_id
 JOIN exchange.demands q ON q.id = i.demand_id
 WHERE a.state <> 'cancelled' AND q.state <> 'withdrawn'
 """
-_NEWER = """
-EXISTS (SELECT FROM exchange.supply_answers b WHERE b.demand_item_id = a.item_id AND b.id > a.id AND b.state <> 'cancelled'
-    AND (b.answered_at AT TIME ZONE 'Asia/Shanghai')::date <= :last)
+# each of these sets is read once and joined: asked answer by answer, five thousand demands take a quarter of a minute
+_NEWEST = """
+SELECT b.demand_item_id, max(b.id) AS id FROM exchange.supply_answers b
+WHERE b.state <> 'cancelled' AND (b.answered_at AT TIME ZONE 'Asia/Shanghai')::date <= :last GROUP BY b.demand_item_id
 """
+_PROMISES = """
+SELECT DISTINCT ON (c.case) c.case, c.id, c.stopped_on, c.due_date FROM exchange.case_clocks c
+WHERE c.rule_key = 'provide_after_agree' AND c.state <> 'cancelled' ORDER BY c.case, c.id DESC
+"""
+_LATE_REPLIES = f"""
+SELECT DISTINCT c.case, c.demand_id FROM exchange.case_clocks c
+WHERE c.rule_key IN ('reply_unconditional', 'reply_conditional') AND c.state <> 'cancelled' AND {OPEN_CLOCK}
+"""  # noqa: S608 - our own words
 _SATISFIED = f"""
-WITH a AS ({_ANSWERS}), judged AS (
-    SELECT a.*, kept.stopped_on AS kept_on,
-        CASE WHEN kept.id IS NOT NULL THEN kept.due_date <= :last AND (kept.stopped_on IS NULL OR kept.stopped_on > :last) ELSE false END AS is_promise_late,
-        EXISTS (SELECT FROM exchange.case_clocks c WHERE c.case = a.task_id AND c.demand_id = a.demand_id
-            AND c.rule_key IN ('reply_unconditional', 'reply_conditional') AND c.state <> 'cancelled' AND {OPEN_CLOCK}) AS is_reply_late
-    FROM a LEFT JOIN LATERAL (
-        SELECT c.* FROM exchange.case_clocks c WHERE c.case = 'answer:' || a.id AND c.rule_key = 'provide_after_agree' AND c.state <> 'cancelled'
-        ORDER BY c.id DESC LIMIT 1) kept ON true
-), settled AS (SELECT *, coalesce(kept_on, said_on) AS settled_on FROM judged)
+WITH a AS MATERIALIZED ({_ANSWERS}), newest AS MATERIALIZED ({_NEWEST}), promises AS MATERIALIZED ({_PROMISES}), late AS MATERIALIZED ({_LATE_REPLIES}),
+judged AS (
+    SELECT a.*, coalesce(kept.stopped_on, a.said_on) AS settled_on,
+        kept.id IS NOT NULL AND kept.due_date <= :last AND (kept.stopped_on IS NULL OR kept.stopped_on > :last) AS is_promise_late,
+        late.case IS NOT NULL AS is_reply_late
+    FROM a LEFT JOIN promises kept ON kept.case = 'answer:' || a.id
+        LEFT JOIN late ON late.case = a.task_id AND late.demand_id = a.demand_id
+        LEFT JOIN newest ON newest.demand_item_id = a.item_id
+    WHERE newest.id IS NULL OR newest.id <= a.id
+)
 SELECT a.department_id, 'answer' AS kind, a.id::text AS id, (a.state = 'confirmed' AND a.settled_on <= :last)::int AS n, 1 AS d,
     jsonb_build_object('demand', a.demand_id, 'item', a.name, 'state', a.state, 'settled', CASE WHEN a.settled_on <= :last THEN a.settled_on END) AS facts
-FROM settled a
-WHERE NOT {_NEWER} AND (
-    (a.state IN ('confirmed', 'declined') AND a.settled_on BETWEEN :first AND :last)
+FROM judged a
+WHERE (a.state IN ('confirmed', 'declined') AND a.settled_on BETWEEN :first AND :last)
     OR (a.state = 'refused' AND a.settled_on BETWEEN :first AND :last AND (a.ground IS NULL OR a.is_sent_back))
-    OR is_promise_late OR is_reply_late)
+    OR is_promise_late OR is_reply_late
 """  # noqa: S608 - our own words
 _REFUSED = f"""
 WITH a AS ({_ANSWERS})
