@@ -106,8 +106,8 @@ async def _follow(since: datetime, changed: int) -> list[bytes]:
     from libraries.horizon import HORIZON, number_of, settled
     from schemas.database import libpq_uri
 
-    async with asyncpg.create_pool(libpq_uri("exchange"), min_size=1, max_size=2) as pool:
-        permit, prepared = await load_permit(pool, query_city.GRANT), Prepared(pool, 1)
+    async with asyncpg.create_pool(libpq_uri("exchange"), min_size=1, max_size=4) as pool:
+        permit, prepared = await load_permit(pool, query_city.GRANT), Prepared(pool, 3)
         assert permit is not None
         teller, happenings = changes.Teller(permit, b"bench"), Happenings(prepared)
         until = settled((await prepared.fetch(HORIZON, number_of("population")))[0])
@@ -121,7 +121,7 @@ async def _follow(since: datetime, changed: int) -> list[bytes]:
                 pages.append(records.spelled_of(page.changes)[0])
         if told != changed:
             raise SystemExit(f"{told} changes were told, {changed} were made")
-        await happenings.ahead.close()
+        await happenings.close()
         await prepared.close()
     return pages
 

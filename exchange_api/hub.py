@@ -146,7 +146,7 @@ class Hub:
         await self.guard.close()
         await self.watch.close()
         await self.overruns.close()
-        await self.happenings.ahead.close()
+        await self.happenings.close()
         await self.prepared.close()
         await self.pool.close()
         self.apart.close()

@@ -6,7 +6,6 @@ through `subject_hash` only. A unique (keyid, nonce) in each month is the replay
 
 import contextlib
 import hashlib
-import hmac
 import os
 import re
 import secrets
@@ -14,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -30,6 +29,7 @@ from exchange_api.signing.messages import REQUEST_HEADERS, RESPONSE_HEADERS
 from schemas.errors import Denied, Invalid
 
 FORMAT = "hutong-entry/1"
+_BLOCK = 64
 MAX_BYTES = 65_535
 """C2SP tlog-tiles: entries are length-prefixed by a uint16."""
 
@@ -197,7 +197,19 @@ def record(session: Session, entries: Sequence[Entry]) -> None:
 
 def subject_hash(secret: bytes, library: str, subject: str) -> str:
     """Return the keyed hash (HMAC-SHA256, hex) under which a subject stands in entries; worthless without the secret."""
-    return hmac.digest(secret, f"{library}\x00{subject}".encode(), "sha256").hex()
+    inner, outer = (one.copy() for one in _keyed(secret, library))
+    inner.update(subject.encode())
+    outer.update(inner.digest())
+    return str(outer.hexdigest())
+
+
+@lru_cache(maxsize=64)
+def _keyed(secret: bytes, library: str) -> tuple[Any, Any]:
+    """Return HMAC's two hashes (RFC 2104 §2), begun with the key and the library's name: beginning them is two thirds of the work, and always the same."""
+    key = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(one ^ pad for one in key)) for pad in (0x36, 0x5C))
+    inner.update(f"{library}\x00".encode())
+    return inner, outer
 
 
 @cache

@@ -2,7 +2,8 @@
 which an entry stops being served, and what happens to a newer version of an entry happens to the older ones. Called by `changes`, which tells what came of it.
 
 All up to the horizon is committed (`libraries.horizon`), so a merge that commits late is not skipped: it is later in this order, or the horizon waits for it.
-A worker reads the order in long slices and keeps the last ones: page after page costs no further reading of the library.
+A worker reads the order in long slices and keeps the last ones: page after page costs no further reading of the library. Each slice goes through all that
+changed since, so the next one is read while a consumer is still told the second half of this one.
 """
 
 from bisect import bisect_left, bisect_right
@@ -68,20 +69,47 @@ class Happenings:
         self._prepared, self._size = prepared, size
         self._slices: OrderedDict[tuple[str, datetime, str | None], _Slice] = OrderedDict()
         self.ahead: Ahead[Any] = Ahead()
+        self._next: Ahead[_Slice] = Ahead(_KEPT)
+
+    async def close(self) -> None:
+        """Let go of all that is read ahead, and of the connections it uses."""
+        await self.ahead.close()
+        await self._next.close()
 
     async def after(
         self, spec: Library, place: tuple[datetime, str | None], until: datetime, most: int
     ) -> tuple[Happened, bool]:
         """Return at most `most` happenings after a place in the order, up to a settled moment, and whether these are all."""
-        kept = self._find(spec, place, until) or await self._read(spec, place, until)
-        return _part_of(kept, place, until, most)
+        kept = self._find(spec, place, until) or await self._read_on(spec, place, until)
+        return self._part(spec, kept, (place, until, most))
 
     def known_after(
         self, spec: Library, place: tuple[datetime, str | None], until: datetime, most: int
     ) -> tuple[Happened, bool]:
         """Return the same as far as it was read already, without a question to the database."""
         kept = self._find(spec, place, until)
-        return _part_of(kept, place, until, most) if kept else (Happened((), ()), False)
+        return self._part(spec, kept, (place, until, most)) if kept else (Happened((), ()), False)
+
+    def _part(
+        self, spec: Library, kept: _Slice, asked: tuple[tuple[datetime, str | None], datetime, int]
+    ) -> tuple[Happened, bool]:
+        """Return a part of a slice; in its second half begin to read the next one."""
+        place, until, most = asked
+        found = kept.found
+        first = _place_in(found, place)
+        if not kept.is_whole and first > len(found) // 2:
+            end = found.moments[-1], found.keys[-1]
+            if self._find(spec, end, until) is None:
+                self._next.begin((spec.library, end), self._read(spec, end, until))
+        end_at = bisect_right(found.moments, until, first)
+        part = found.part(first, min(first + most, end_at))
+        is_at_end = first + len(part) >= end_at
+        return part, is_at_end and (end_at < len(found) or (kept.is_whole and kept.until >= until))
+
+    async def _read_on(self, spec: Library, place: tuple[datetime, str | None], until: datetime) -> _Slice:
+        """Return the slice after a place: the one under way if it is, else read now."""
+        await self._next.take((spec.library, place))
+        return self._find(spec, place, until) or await self._read(spec, place, until)
 
     def _find(self, spec: Library, place: tuple[datetime, str | None], until: datetime) -> _Slice | None:
         """Return a kept slice in which the place lies and after which it has something, or all there is until the moment."""
@@ -147,15 +175,6 @@ def _midnights(after: datetime, until: datetime) -> Iterator[datetime]:
 def _order(at: datetime, key: str | None) -> tuple[datetime, bool, str]:
     """Return what sorts places: of one moment by key, and last of all that everything of it was told."""
     return at, key is None, key or ""
-
-
-def _part_of(kept: _Slice, place: tuple[datetime, str | None], until: datetime, most: int) -> tuple[Happened, bool]:
-    found = kept.found
-    first = _place_in(found, place)
-    end = bisect_right(found.moments, until, first)
-    part = found.part(first, min(first + most, end))
-    is_at_end = first + len(part) >= end
-    return part, is_at_end and (end < len(found) or (kept.is_whole and kept.until >= until))
 
 
 def _place_in(found: Happened, place: tuple[datetime, str | None]) -> int:

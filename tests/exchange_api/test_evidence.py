@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -274,6 +276,14 @@ def test_subjects_are_hidden_by_a_key_kept_in_a_private_file(tmp_path: Path) -> 
     assert len(hashed) == 64
     assert hashed != subject_hash(secret, "credit", "110101199003070732")
     assert hashed != subject_hash(bytes(32), "population", "110101199003070732")
+
+
+@pytest.mark.parametrize("length", [1, 32, 64, 65, 200])
+def test_the_keyed_hash_is_hmac_whatever_the_key(length: int) -> None:
+    secret, subject = secrets.token_bytes(length), "张三·Ω"
+    for _ in range(2):  # the second time from what was begun before
+        expected = hmac.digest(secret, f"credit\x00{subject}".encode(), "sha256").hex()
+        assert subject_hash(secret, "credit", subject) == expected
 
 
 # --- the log in the database ----------------------------------------------------------------------------------------
