@@ -15,7 +15,7 @@ from exchange_api import applications
 from exchange_api.actors import Actor
 from exchange_api.sandbox import desk, trial_keys
 from schemas.errors import Denied, Invalid
-from schemas.tables.exchange import Application, ApplicationKey, Grant
+from schemas.tables.exchange import Application, ApplicationKey
 from schemas.tables.sandbox import Sandbox
 
 LONGEST = 10_000  # characters of a public key
@@ -85,17 +85,6 @@ def promote(session: Session, actor: Actor, application_id: str) -> Sandbox:
     if was_open:
         _tell(session, applications.get(session, application_id), "application.production", {"by": actor.id})
     return found
-
-
-def stands_alone(session: Session, key: ApplicationKey) -> list[str]:
-    """Return the living grants that are suspended when this key ends: none while the application has another in use."""
-    others = [
-        one for one in applications.keys_of(session, key.application_id) if one.state == "active" and one.keyid != key.keyid
-    ]  # fmt: skip
-    if others or key.state != "active":
-        return []
-    living = select(Grant.id).where(Grant.application_id == key.application_id, Grant.state == "active")
-    return list(session.scalars(living.order_by(Grant.id)))
 
 
 def read_key(written: str) -> dict[str, Any] | str:

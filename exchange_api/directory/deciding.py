@@ -2,6 +2,8 @@
 Called by pages of elements.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,20 +64,24 @@ def described(row: Suggestion) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def accept(actor: Actor, proposal_id: int, existing: str | None = None) -> None:
+Asked = Callable[[Session], AbstractContextManager[object]]
+
+
+def accept(actor: Actor, proposal_id: int, existing: str | None = None, asked: Asked = nullcontext) -> None:
     """Accept a proposal, as an element of the dictionary where one is named: its items are bound in new drafts, which go the way of every draft.
 
     Raises Denied `case.role_needed`; Invalid as `element_proposals.accept`.
     """
     actor.require("authority")
     with transaction("directory") as session:
-        done = element_proposals.accept(session, proposal_id, Choice(existing=existing), by=actor.id)
-        directory.save_drafts(session, done.drafts, by=actor.id)
+        with asked(session):
+            done = element_proposals.accept(session, proposal_id, Choice(existing=existing), by=actor.id)
+            directory.save_drafts(session, done.drafts, by=actor.id)
         write_snapshot(session)
 
 
-def reject(actor: Actor, proposal_id: int, why: str) -> None:
+def reject(actor: Actor, proposal_id: int, why: str, asked: Asked = nullcontext) -> None:
     """Turn a proposal down; it is not made again. Raises Denied `case.role_needed`; Invalid `suggestion.unknown`, `suggestion.decided`."""
     actor.require("authority")
-    with transaction("directory") as session:
+    with transaction("directory") as session, asked(session):
         element_proposals.reject(session, proposal_id, by=actor.id, why=why)

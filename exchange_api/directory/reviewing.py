@@ -3,6 +3,7 @@ same transaction. The table of steps is the catalog's (`catalog.review`). Called
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -77,26 +78,43 @@ def to_withdraw(session: Session, actor: Actor, resource_id: str, number: int | 
     return version
 
 
-def take(actor: Actor, resource_id: str, step: str, words: str, number: int | None = None) -> ResourceVersion:
-    """Take one step of STEPS; grants, tasks and the snapshot follow in the same transaction. number: the version to withdraw.
+@dataclass(frozen=True)
+class Wish:
+    """One step of STEPS that an officer wishes to take, with his words; number: the version to withdraw."""
+
+    step: str
+    words: str
+    number: int | None = None
+
+
+def take(
+    actor: Actor, resource_id: str, wish: Wish, asked: Callable[[Session], AbstractContextManager[object]] = nullcontext
+) -> ResourceVersion:
+    """Take a step; grants, tasks and the snapshot follow in the same transaction. asked: may still refuse what was done, by raising.
 
     Raises Denied `case.not_yours`, `directory.role_needed`, `directory.same_officer`; Invalid `directory.*` as `catalog.review.reviews`.
     """
     with transaction("directory") as session:
         look(session, actor, resource_id)
-        if step == "acknowledge":
-            acknowledgements.acknowledge(session, reviewer_of(actor), resource_id)
-            return _under_way(session, resource_id)
-        if step == "withdraw":
-            number = to_withdraw(session, actor, resource_id, number).version
-            version = reviews.withdraw_version(session, reviewer_of(actor), resource_id, words, number)
-        else:
-            version = _DEEDS[step](session, reviewer_of(actor), resource_id, words)
-        grants.follow(session, [resource_id])
-        supplies.follow(session, [resource_id])
-        if version.state in ("published", "withdrawn"):
+        with asked(session):
+            version = _taken(session, actor, resource_id, wish)
+        if wish.step != "acknowledge" and version.state in ("published", "withdrawn"):
             write_snapshot(session)
         return version
+
+
+def _taken(session: Session, actor: Actor, resource_id: str, wish: Wish) -> ResourceVersion:
+    if wish.step == "acknowledge":
+        acknowledgements.acknowledge(session, reviewer_of(actor), resource_id)
+        return _under_way(session, resource_id)
+    if wish.step == "withdraw":
+        number = to_withdraw(session, actor, resource_id, wish.number).version
+        version = reviews.withdraw_version(session, reviewer_of(actor), resource_id, wish.words, number)
+    else:
+        version = _DEEDS[wish.step](session, reviewer_of(actor), resource_id, wish.words)
+    grants.follow(session, [resource_id])
+    supplies.follow(session, [resource_id])
+    return version
 
 
 def _approve(session: Session, who: Reviewer, resource_id: str, words: str) -> ResourceVersion:

@@ -11,6 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from exchange_api.portal import confirming
+from exchange_api.portal.confirming import Unsure
 from exchange_api.portal.language import chosen
 from exchange_api.portal.rendering import in_words, page
 from exchange_api.portal.visit import LANGUAGE_COOKIE, Visit, open_visit
@@ -20,8 +22,9 @@ log = logging.getLogger(__name__)
 
 
 def register(portal: FastAPI) -> None:
-    """Give the portal its error pages."""
+    """Give the portal its error pages, and the one that asks before a step."""
     portal.add_exception_handler(HutongError, _told)
+    portal.add_exception_handler(Unsure, confirming.show)
     portal.add_exception_handler(HTTPException, _unknown_page)
     portal.add_exception_handler(RequestValidationError, _bad_address)
     portal.add_exception_handler(Exception, _mistake)

@@ -5,19 +5,21 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pydantic import Field
 
 from exchange_api.demand.reuse import Reuse
+from exchange_api.desk_api.routes import ROUTES
 from exchange_api.matching.found import Reason
 from exchange_api.noticing import links, wording
 from exchange_api.portal import assets, guidance, navigation, words
-from exchange_api.portal.language import LANGUAGES, translations
+from exchange_api.portal.language import LANGUAGES, N_, translations
 from exchange_api.portal.step_words import ANSWER_TONE
 from exchange_api.portal.visit import VISITOR_COOKIE, Visit, keep_cookie
 from exchange_api.supply import grounds
@@ -47,6 +49,7 @@ def environment(language: Language) -> Environment:
     made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     translate = catalogue.gettext
     made.filters |= {
+        "deed": lambda key: deed_said(language, key),
         "when": shown_time,
         "day": _day,
         "word": lambda key, table: translate(words.word(table, key)),
@@ -79,14 +82,22 @@ def page(visit: Visit, template: str, status: int = 200, **facts: Any) -> HTMLRe
 
 def html(visit: Visit, template: str, **facts: Any) -> str:
     """Return a rendered template, e.g. a fragment."""
-    address = visit.request.url
-    here = address.path + (f"?{address.query}" if address.query and visit.request.method == "GET" else "")
+    address, here = visit.request.url, here_of(visit.request)
     groups = navigation.menu(visit.signed_in.actor.roles) if visit.signed_in else []
     return environment(visit.language).get_template(template).render(
         menu=groups, current=navigation.current(groups, address.path),
         visit=visit, officer=visit.signed_in, csrf_token=visit.csrf_token, here=here, path=address.path,
         help_address=guidance.address_for(address.path), **facts
     )  # fmt: skip
+
+
+def here_of(request: Request) -> str:
+    """Return the address that shows this page again: its own, or for a form's answer that of the page the form stood on."""
+    if request.method == "GET":
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    came = urlsplit(request.headers.get("referer", ""))
+    is_ours = came.netloc == request.url.netloc and came.path.startswith("/portal/")
+    return f"{came.path}{f'?{came.query}' if came.query else ''}" if is_ours else "/portal/"
 
 
 def leads_to(address: str) -> RedirectResponse:
@@ -106,6 +117,20 @@ def in_words(error: HutongError, language: Language) -> HutongError:
             translate(words.word_of_any("action", key)) for key in str(facts["possible"]).split(", ")
         )
     return type(error)(error.code, **facts)
+
+
+@cache
+def _programs() -> dict[str, str]:
+    return {f"{one.method} {one.path}": one.words for one in ROUTES}
+
+
+def deed_said(language: Language, deed: str) -> str:
+    """Return what an officer did in words: a form of the portal, or a step of his program, whose words stand in the table of the desk API."""
+    translate = translations(language).gettext
+    if deed not in _programs():
+        return translate(words.word("deed", deed))
+    chinese, _, english = _programs()[deed].partition(" ")
+    return translate(N_("接口：%(step)s")) % {"step": chinese if language == "zh" else english}
 
 
 def shown_time(moment: datetime | None) -> str:

@@ -35,6 +35,9 @@ CLOCK_ACTION = {
     "ask_extension": N_("申请延期"), "extend": N_("同意延期"), "decline_extension": N_("不同意延期"), "lapse_extension": N_("延期申请失效"),
     "recompute": N_("按新日历重新计算"), "remind": N_("提醒"), "supervise": N_("列入督办"),
 }  # fmt: skip
+CLOCK_CHANGE = {
+    "start": N_("开始计时"), "stop": N_("停止计时"), "pause": N_("暂停计时"), "resume": N_("恢复计时"), "move": N_("期限改为"),
+}  # fmt: skip
 EXTENSION_STATE = {"asked": N_("待同意"), "granted": N_("已同意"), "declined": N_("未同意"), "lapsed": N_("已失效")}
 MODE = {"query": N_("查询"), "verify": N_("核验"), "changes": N_("变更推送"), "export": N_("批量导出")}
 SIDE = {"consumer": N_("使用部门"), "provider": N_("数源部门"), "platform": N_("平台")}
@@ -65,7 +68,8 @@ TERM = {
 
 STEP_TABLES: Mapping[str, Mapping[Any, str]] = {
     "answer_state": ANSWER_STATE, "share_state": SHARE_STATE, "information_state": INFORMATION_STATE, "dispute_state": DISPUTE_STATE,
-    "dispute_action": DISPUTE_ACTION, "rule": RULE, "clock_action": CLOCK_ACTION, "extension_state": EXTENSION_STATE, "mode": MODE, "side": SIDE,
+    "dispute_action": DISPUTE_ACTION, "rule": RULE, "clock_action": CLOCK_ACTION, "clock_change": CLOCK_CHANGE,
+    "extension_state": EXTENSION_STATE, "mode": MODE, "side": SIDE,
     "flag": FLAG, "grant_action": GRANT_ACTION, "quota_state": QUOTA_STATE, "quota_origin": QUOTA_ORIGIN, "health": HEALTH, "severity": SEVERITY,
     "urgency": URGENCY, "row_kind": ROW_KIND, "term": TERM,
 }  # fmt: skip

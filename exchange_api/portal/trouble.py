@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
+from exchange_api.portal import confirming
 from exchange_api.portal.rendering import in_words, leads_to
 from exchange_api.portal.visit import Visit
 from schemas.errors import HutongError, Invalid
@@ -48,12 +49,12 @@ def shows(kind: str) -> Callable[[Shown], Shown]:
 
 
 def take(visit: Visit, form: FormData, page: str, step: Callable[[], object]) -> Response:
-    """Take a step and lead to its page; a refused one leaves nothing half done and is told on that page, with the error's status.
+    """Take a confirmed step and lead to its page; a refused one leaves nothing half done and is told on that page, with the error's status.
 
-    Raises Invalid for a step on a page that shows no troubles, and Denied as it comes.
+    Raises Invalid for a step on a page that shows no troubles, Denied as it comes, Unsure for a step that is to be confirmed first.
     """
     try:
-        with visit.session.begin_nested():
+        with visit.session.begin_nested(), confirming.asked(visit, form):
             step()
     except Invalid as error:
         found = _PAGE.fullmatch(page.partition("#")[0])
@@ -69,6 +70,6 @@ def take(visit: Visit, form: FormData, page: str, step: Callable[[], object]) ->
 def _trouble(visit: Visit, form: FormData, error: HutongError) -> Trouble:
     written: dict[str, list[str]] = {}
     for name, value in form.multi_items():
-        if isinstance(value, str) and name != "csrf_token":
+        if isinstance(value, str) and name not in ("csrf_token", confirming.TOKEN):
             written.setdefault(name, []).append(value)
     return Trouble(visit.request.url.path, in_words(error, visit.language), written)

@@ -1,6 +1,7 @@
 """Why: one visit to a page is one transaction by one officer in one language. Pages ask for a `Visit`; who may come is said in its type. Called by pages."""
 
 import hmac
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ VISITOR_COOKIE = "hutong_visitor"
 LANGUAGE_COOKIE = "hutong_language"
 ONLY_LOOKS = ("/demands/matches", "/demands/keep", "/tasks/{task_id}/keep")
 """Forms sent while an officer types, which change nothing."""
+_STEPS = ("action", "decision")
+_STEP = re.compile(r"[a-z][a-z_-]{0,30}")
 UPLOAD_LIMIT_MB = 4
 FILE_LIMIT_MB = 11  # an attachment and what a form puts around it
 
@@ -37,7 +40,8 @@ FILE_LIMIT_MB = 11  # an attachment and what a form puts around it
 @dataclass
 class Visit:
     """A request for a page: its transaction, its officer if one is signed in, its language, the token its forms carry, and how much
-    of what its department was told nobody has read. outcome: how it ends, for the trail: `done`, or the code of what went wrong.
+    of what its department was told nobody has read. outcome: how it ends, for the trail: `done`, or the code of what went wrong. is_rehearsal: nothing
+    was done yet, its officer is asked first.
     """
 
     request: Request
@@ -47,6 +51,7 @@ class Visit:
     csrf_token: str
     unread: int = 0
     outcome: str = trail.DONE
+    is_rehearsal: bool = False
     today: date = field(default_factory=calendar.today)
 
     @property
@@ -96,7 +101,9 @@ def code_of(failure: Exception) -> str:
 
 
 def _is_deed(visit: Visit) -> bool:
-    """Return whether the trail notes this: every form of an officer, except those that only look while he types."""
+    """Return whether the trail notes this: every form of an officer, except those that only look while he types, and steps he has yet to confirm."""
+    if visit.is_rehearsal:
+        return False
     is_form = visit.request.method not in ("GET", "HEAD") and visit.signed_in is not None
     return is_form and route_of(visit.request) not in ONLY_LOOKS
 
@@ -106,13 +113,19 @@ def route_of(request: Request) -> str:
     return str(getattr(request.scope.get("route"), "path", "-"))
 
 
+def deed_of(request: Request) -> str:
+    """Return what a form does, as the trail names it: its method and route, with the step where the route leaves it open."""
+    action = f"{request.method} {route_of(request)}"
+    for name in _STEPS:
+        step = request.path_params.get(name)
+        if isinstance(step, str) and _STEP.fullmatch(step):
+            action = action.replace(f"{{{name}}}", step)
+    return action
+
+
 def _deed(visit: Visit, outcome: str) -> Deed:
-    action = f"{visit.request.method} {route_of(visit.request)}"
-    step = visit.request.path_params.get("action")
-    if isinstance(step, str) and step.isidentifier():
-        action = action.replace("{action}", step)
-    cases = [str(value) for name, value in visit.request.path_params.items() if name != "action"]
-    return Deed(visit.actor, action, outcome, tuple(cases))
+    cases = [str(value) for name, value in visit.request.path_params.items() if name not in _STEPS]
+    return Deed(visit.actor, deed_of(visit.request), outcome, tuple(cases))
 
 
 AnyVisit = Annotated[Visit, Depends(open_visit, scope="function")]

@@ -6,8 +6,9 @@ Called by `rendering` and pages.
 from collections.abc import Mapping
 from typing import Any
 
-from exchange_api.portal.accounts_words import ACCOUNT_STATE, DEED, SIGN_IN_WAY
+from exchange_api.portal.accounts_words import ACCOUNT_STATE, SIGN_IN_WAY
 from exchange_api.portal.applications_words import APPLICATION_TABLES
+from exchange_api.portal.deed_words import DEED
 from exchange_api.portal.directory_words import DIRECTORY_TABLES
 from exchange_api.portal.language import N_
 from exchange_api.portal.matching_words import MISSING as MISSING

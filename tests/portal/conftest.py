@@ -1,6 +1,7 @@
 """A city with its directory, officers and one application, and the real portal on a free port of a real server."""
 
 import os
+import re
 import secrets
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,9 +93,25 @@ class City:
     def post(
         self, visitor: requests.Session, path: str, form: dict[str, Any] | None = None, **options: Any
     ) -> requests.Response:
-        """Send a form with the token that the visitor's pages carry."""
+        """Send a form with the token that the visitor's pages carry; what asks to be confirmed is confirmed."""
+        answer = self.ask(visitor, path, form, **options)
+        return self.confirm(visitor, answer, **options) if 'id="sure"' in answer.text else answer
+
+    def ask(
+        self, visitor: requests.Session, path: str, form: dict[str, Any] | None = None, **options: Any
+    ) -> requests.Response:
+        """Send a form once, and see what is asked."""
         token = csrf(visitor.get(f"{self.address}/portal/verify").text)
         return visitor.post(f"{self.address}{path}", {"csrf_token": token, **(form or {})}, **options)
+
+    def confirm(self, visitor: requests.Session, asked: requests.Response, **options: Any) -> requests.Response:
+        """Send the form of a page that asks, as it stands there."""
+        form = asked.text.partition('id="sure">')[2].partition("</form>")[0]
+        fields = [(unescape(name), unescape(text)) for name, text in _HIDDEN.findall(form)]
+        return visitor.post(asked.url, fields, **options)
+
+
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 
 
 def csrf(html: str) -> str:

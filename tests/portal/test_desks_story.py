@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
+SURE = "#sure button"
+
 
 def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     studio: Any, dispatched: tuple[str, str]
@@ -24,6 +26,8 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     provider.fill("details[open] textarea", "请说明为何需要户口所在地")
     look(provider, "50-task-ask")
     provider.click("details[open] button")
+    look(provider, "50-sure-ask")
+    provider.click(SURE)
     expect(provider.locator("main")).to_contain_text("待补充说明")
     look(provider, "51-task-asked")
     studio.sign_in(demander, "xiaolan")
@@ -32,6 +36,7 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     demander.fill(".talk textarea[name=why]", "须核对户籍是否在本市")
     look(demander, "53-case-question")
     demander.click("button:has-text('提交说明')")
+    demander.click(SURE)
 
     # one item confirmed, for the other something else is offered; first without words, which is said at the item
     provider.goto(f"{studio.city.address}{task}")
@@ -47,6 +52,7 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     look(provider, "55-task-error")
     second.locator("input[name^=note_]").fill("地址只能比对")
     provider.click("button:not([aria-hidden]):has-text('提交答复')")
+    provider.click(SURE)
     provider.wait_for_url(f"**{case}")
 
     # taken, granted, suspended and lifted, objected to
@@ -54,6 +60,7 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     expect(demander.locator(".head .tag")).to_have_text("待回复替代方案")
     look(demander, "56-case-offer")
     demander.click("button:has-text('接受')")
+    demander.click(SURE)
     expect(demander.locator(".head .tag")).to_have_text("待验收")
     demander.click("details.raise summary")
     look(demander, "57-case-granted")
@@ -69,6 +76,8 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     demander.locator("input[name=item]").nth(1).check()
     demander.fill("#object-why", "比对结果与约定不符")
     demander.click("button:has-text('提出异议')")
+    look(demander, "59-sure-object")
+    demander.click(SURE)
     expect(demander.locator(".head .tag")).to_have_text("待数源确认")
 
     # the provider refuses now; the demander may dispute that
@@ -80,11 +89,13 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     provider.locator("select[name^=duty_]").select_option(label="民政局")
     look(provider, "60-task-refuse")
     provider.click("button:not([aria-hidden]):has-text('提交答复')")
+    provider.click(SURE)
     demander.goto(f"{studio.city.address}{case}")
     demander.click("summary:has-text('提出争议')")
     demander.locator("details.raise[open] input[type=checkbox]").first.check()
     demander.locator("details.raise[open] textarea").fill("户籍是公安的职责")
     demander.click("button:has-text('提出争议')")
+    demander.click(SURE)
     demander.click("summary:has-text('陈述意见')")
     look(demander, "61-case-dispute")
     studio.sign_in(authority, "qiming")

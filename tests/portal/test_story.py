@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
+SURE = "#sure button"
+
 
 def test_a_demand_is_registered_dispatched_confirmed_and_accepted(studio: Any) -> None:
     demander, authority = studio.desk(), studio.desk()
@@ -27,6 +29,9 @@ def test_a_demand_is_registered_dispatched_confirmed_and_accepted(studio: Any) -
     demander.select_option("#application_id", label="住房保障业务系统")
     studio.picture(demander, "03-register-demand")
     demander.click("button:not([aria-hidden]):has-text('提交需求')")
+    expect(demander.locator(".sure")).to_contain_text("主管部门审核 开始计时")
+    studio.picture(demander, "03-sure-submit")
+    demander.click(SURE)
     demander.wait_for_url("**/portal/demands/XQ-*")
     case = urlsplit(demander.url).path
     expect(demander.locator("h1")).to_have_text("办理公共租赁住房申请")
@@ -37,6 +42,9 @@ def test_a_demand_is_registered_dispatched_confirmed_and_accepted(studio: Any) -
     studio.picture(authority, "05-workbench-authority")
     authority.click(_line(case, "审核并分派"))
     authority.click("button:has-text('分派到数源部门')")
+    expect(authority.locator(".sure")).to_contain_text("公安局 · 数源部门答复")
+    studio.picture(authority, "05-sure-dispatch")
+    authority.click(SURE)
     expect(authority.locator(".head .tag")).to_have_text("待数源确认")
     studio.picture(authority, "06-case-dispatched")
 
@@ -57,6 +65,7 @@ def test_a_demand_is_registered_dispatched_confirmed_and_accepted(studio: Any) -
     expect(demander.locator(".chips")).to_contain_text("仅比对（是/否）")
     studio.picture(demander, "11-case-granted")
     demander.click("button:has-text('验收并办结')")
+    demander.click(SURE)
     expect(demander.locator(".head .tag")).to_have_text("已办结")
     studio.printed(demander, "12-case")
     demander.click("text=English")
@@ -80,6 +89,9 @@ def _answer(provider: Page, studio: Any, *, is_first: bool) -> None:
         expect(provider.locator("fieldset.pair").nth(2).locator("select[name^=ground_]")).to_be_visible()
         studio.picture(provider, "08-confirm-supply")
     provider.click("button:not([aria-hidden]):has-text('提交答复')")
+    if is_first:
+        studio.picture(provider, "09-sure-answer")
+    provider.click(SURE)
     provider.wait_for_url("**/portal/demands/XQ-*")
 
 

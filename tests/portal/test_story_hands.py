@@ -112,6 +112,7 @@ def test_the_main_path_is_open_to_everybody(
     hand.fill(page.locator("#name-1"), "民族")
     hand.choose(page.locator("#application_id"), "housing_security")
     hand.press(button(page, "提交需求"))
+    hand.press(page.locator("#sure button"))
     page.wait_for_url("**/portal/demands/XQ-*")
     number = page.url.rpartition("/")[2]
 
@@ -119,11 +120,13 @@ def test_the_main_path_is_open_to_everybody(
     authority, hand = enter("qiming")
     hand.press(_line(authority, number))
     hand.press(button(authority, "分派到数源部门"))
+    hand.press(authority.locator("#sure button"))
     expect(authority.locator(".head .tag").first).to_have_text(say("待数源确认"))
     provider, hand = enter("weidong")
     hand.press(_line(provider, number))
     hand.press(button(provider, "其余全部选为确认"))
     hand.press(button(provider, "提交答复"))
+    hand.press(provider.locator("#sure button"))
     provider.wait_for_url(f"**/portal/demands/{number}")
 
     # what is granted is accepted
@@ -132,6 +135,7 @@ def test_the_main_path_is_open_to_everybody(
     hand.press(_line(page, number))
     expect(page.locator(".grant").first).to_be_visible()
     hand.press(button(page, "验收并办结"))
+    hand.press(page.locator("#sure button"))
     expect(page.locator(".head .tag").first).to_have_text(say("已办结"))
     assert not studio.complaints
 

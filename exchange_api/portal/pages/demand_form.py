@@ -22,7 +22,7 @@ from exchange_api.demand.demands import DemandForm
 from exchange_api.demand.findings import Finding
 from exchange_api.demand.reuse import Reuse
 from exchange_api.matching import Found, warm_soon
-from exchange_api.portal import drafts, expected, reading
+from exchange_api.portal import confirming, drafts, expected, reading
 from exchange_api.portal.language import translations
 from exchange_api.portal.rendering import html, in_words, leads_to, page
 from exchange_api.portal.visit import DemanderVisit, Form, Visit, text_of, texts_of
@@ -30,6 +30,7 @@ from exchange_api.portal.words import word
 from schemas.errors import HutongError, Invalid
 
 router = APIRouter()
+SUBMIT = "POST /demands/{demand_id}/submit"
 FIELDS = (
     "service_item_id",
     "application_id",
@@ -114,7 +115,7 @@ def change(visit: DemanderVisit, form: Form) -> Response:
         drafts.forget(visit.session, visit.actor.id, _which(draft))
         return leads_to(f"/portal/demands/{draft.demand_id}/edit" if draft.demand_id else "/portal/demands/new")
     if do in ("save", "submit"):
-        return _keep(visit, draft, is_submitted=do == "submit")
+        return _keep(visit, draft, form if do == "submit" else None)
     if do == "check":
         return _check(visit, draft)
     return _page(visit, _changed(visit, draft, do))
@@ -147,12 +148,14 @@ def open_draft(visit: Visit, demand_id: str) -> Response:
     return _page(visit, Draft(fields, rows or (Row(),), demand_id), findings=conformity.check(visit.session, demand))
 
 
-def _keep(visit: Visit, draft: Draft, *, is_submitted: bool) -> Response:
+def _keep(visit: Visit, draft: Draft, form: FormData | None) -> Response:
+    """Save the demand; with the form that says so, submit it, once its officer has confirmed that."""
     try:
         with visit.session.begin_nested():  # an incomplete demand leaves nothing half done
             demand_id = _saved(visit, draft)
-            if is_submitted:
-                demands.submit(visit.session, visit.actor, demand_id)
+            if form is not None:
+                with confirming.asked(visit, form, SUBMIT):
+                    demands.submit(visit.session, visit.actor, demand_id)
             drafts.forget(visit.session, visit.actor.id, _which(draft))
     except Invalid as error:
         return _page(visit, draft, error)

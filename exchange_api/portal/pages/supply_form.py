@@ -10,11 +10,12 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
+from starlette.datastructures import FormData
 
 from catalog import departments, directory
 from exchange_api.demand import demands, information
 from exchange_api.grant.terms import Terms
-from exchange_api.portal import drafts, expected, reading, supply_answers, supply_terms, trouble
+from exchange_api.portal import confirming, drafts, expected, reading, supply_answers, supply_terms, trouble
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import html, in_words, leads_to, page
 from exchange_api.portal.supply_answers import Asked, Chosen, Wants
@@ -80,19 +81,19 @@ def _answered(visit: Visit, task: SupplyTask, form: Form) -> Response:
         terms = _terms(visit, task, said)
     except Invalid as error:
         return _page(visit, task, asked, {one: _judged(written) for one, written in said.items()}, error)
-    if wrong := _keep(visit, asked, terms, (task.id, text_of(form, "scope"))):
+    if wrong := _keep(visit, form, asked, terms, task.id):
         return _page(visit, task, _asked(visit, task, supply_answers.read(form)), said, wrong)
     drafts.forget(visit.session, visit.actor.id, (FORM, task.id))
     left = supplies.shares(visit.session, task.id, UNSPOKEN)
     return leads_to(f"/portal/tasks/{task.id}" if left else f"/portal/demands/{asked[0].first.demand.id}")
 
 
-def _keep(visit: Visit, asked: list[Asked], terms: Mapping[str, Terms], which: tuple[str, str]) -> Invalid | None:
-    """Give answers and terms to the desk, for the task's demands or the one singled out; what is wrong comes back and leaves nothing half done."""
-    task_id, demand_id = which
+def _keep(visit: Visit, form: FormData, asked: list[Asked], terms: Mapping[str, Terms], task_id: str) -> Invalid | None:
+    """Give confirmed answers and terms to the desk, for the task's demands or the one singled out; what is wrong comes back and leaves nothing half done."""
+    demand_id = text_of(form, "scope")
     given = {one: said for one, said in terms.items() if demand_id in ("", one)}
     try:
-        with visit.session.begin_nested():
+        with visit.session.begin_nested(), confirming.asked(visit, form):
             said = TaskAnswer(
                 task=task_id, demand=demand_id or None, answers=supply_answers.answers(asked), terms=given
             )

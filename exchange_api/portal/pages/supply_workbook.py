@@ -1,13 +1,16 @@
 """Why: a provider with many open items answers them in a workbook: fetched here, filled in, sent back, every error at its cell. Called by `mounting`."""
 
+import base64
 import io
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.datastructures import FormData, UploadFile
 
+from exchange_api.portal import confirming
 from exchange_api.portal.listing import XLSX
 from exchange_api.portal.rendering import in_words, page
 from exchange_api.portal.visit import FileForm, ProviderVisit, Visit, text_of
@@ -17,6 +20,7 @@ from schemas.errors import Invalid
 
 router = APIRouter()
 NAME = "supply-answers.xlsx"
+CARRIED = "workbook"
 _SHOWN = 100
 
 
@@ -38,7 +42,7 @@ def fetch(visit: ProviderVisit) -> Response:
 def take(visit: ProviderVisit, form: FileForm) -> Response:
     """Take a filled-in workbook, or send it back marked; nothing is kept while anything is wrong, unless only the clean tasks are wished for."""
     try:
-        outcome = _taken(visit, _sent(form), is_partial=text_of(form, "partial") == "1")
+        outcome = _confirmed(visit, form, _sent(form))
     except Invalid as error:
         said = in_words(error, visit.language)
         return page(visit, "supply_workbook.html", error.status, outcome=None, error=said, shown=[])
@@ -48,7 +52,25 @@ def take(visit: ProviderVisit, form: FileForm) -> Response:
     return page(visit, "supply_workbook.html", status, outcome=outcome, error=None, shown=_told(visit, outcome))
 
 
+class _NothingNew(Exception):
+    """A workbook that would answer nothing: there is nothing to confirm."""
+
+
+def _confirmed(visit: Visit, form: FormData, content: bytes) -> Outcome:
+    """Take the workbook's answers once its officer has confirmed what they cause; the workbook itself travels with the page that asks."""
+    outcome, carried = Outcome(), {CARRIED: base64.b64encode(content).decode()}
+    with suppress(_NothingNew), confirming.asked(visit, form, carried=carried):
+        outcome = _taken(visit, content, is_partial=text_of(form, "partial") == "1")
+        if not outcome.taken:
+            raise _NothingNew
+    return outcome
+
+
 def _sent(form: FormData) -> bytes:
+    """Return the workbook, uploaded or carried. Raises Invalid `portal.no_file`."""
+    if carried := text_of(form, CARRIED):
+        with suppress(ValueError):
+            return base64.b64decode(carried, validate=True)
     sent = form.get("file")
     if content := sent.file.read() if isinstance(sent, UploadFile) else b"":
         return content

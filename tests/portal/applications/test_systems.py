@@ -38,10 +38,11 @@ def test_a_key_is_registered_rolled_and_revoked_by_the_team_and_told_to_the_depa
     assert "这是最后一把在用的公钥" in page
     uploaded = hub.post(team, at, files={"file": ("hutong.pub", second.public.pem())})
     assert second.keyid in uploaded.text
-    unsure = hub.post(team, f"{at}/{first.keyid}/retire")
-    assert (unsure.status_code, "请先确认已知道后果" in unsure.text) == (422, True)
-    assert "已停用" in hub.post(team, f"{at}/{first.keyid}/retire", {"known": "yes"}).text
-    assert "已吊销" in hub.post(team, f"{at}/{second.keyid}/revoke", {"known": "yes"}).text
+    asked = hub.ask(team, f"{at}/{first.keyid}/retire")
+    assert "用它签名的提问立即被拒绝" in asked.text
+    assert "使用中" in hub.page("yingyong", f"/applications/{PLAIN}/keys/{first.keyid}")
+    assert "已停用" in hub.confirm(team, asked).text
+    assert "已吊销" in hub.post(team, f"{at}/{second.keyid}/revoke").text
     with transaction() as session:
         told = {one.key for one in session.query(Notice).filter_by(department_id="housing")}
     assert {"application.key_registered", "application.key_retired", "application.key_revoked"} <= told
@@ -66,7 +67,7 @@ def test_nobody_else_changes_a_key(hub: Any) -> None:
         applications.register_key(session, FOREIGN, key.jwk)
     address = f"/portal/applications/{FOREIGN}/keys/{key.keyid}/revoke"
     for officer in ("yingyong", "qiming", "xiaolan"):
-        assert hub.post(hub.signed_in(officer), address, {"known": "yes"}).status_code == 403
+        assert hub.post(hub.signed_in(officer), address).status_code == 403
     with pytest.raises(Denied), transaction() as session:
         application_desk.end_key(session, TEAM, FOREIGN, key.keyid)
 

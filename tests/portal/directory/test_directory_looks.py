@@ -15,7 +15,6 @@ PAGES = {
     "workbook": "/directory-workbook",
     "reviews": "/reviews",
     "review": f"/reviews/{MARRIAGE}",
-    "withdraw": "/reviews/public_security.resident/withdraw",
     "services": "/services",
     "service": "/services/public_rental_housing",
     "elements": "/elements",

@@ -184,10 +184,13 @@ def test_a_review_is_hidden_from_whom_it_does_not_concern(city: Any, drafted: st
 
 def test_withdrawing_asks_first_and_needs_a_reason(city: Any, drafted: str) -> None:
     author, at = city.signed_in("weidong"), f"/portal/reviews/{drafted}"
-    assert "将发生什么" in author.get(f"{city.address}{at}/withdraw").text
+    assert f'action="{at}/withdraw"' in author.get(f"{city.address}{at}").text
     empty = city.post(author, f"{at}/withdraw", {"why": " "})
     assert empty.status_code == 422
-    assert "将发生什么" in empty.text
+    assert 'class="field-error" id="wrong-ask-' in empty.text
+    asked = city.ask(author, f"{at}/withdraw", {"why": "不再开展"})
+    assert "请确认：撤销目录版本" in asked.text
+    assert "草稿" in author.get(f"{city.address}{at}").text
     assert "不再开展" in city.post(author, f"{at}/withdraw", {"why": "不再开展"}).text
 
 

@@ -92,12 +92,15 @@ def test_overdue_cases_are_supervised_after_their_consequences_were_shown(city: 
     listed = authority.get(f"{city.address}/portal/supervision/concerns/overdue?department=public_security").text
     assert f"/portal/supervision/clocks/{clock}" in listed
     path = f"/portal/supervision/clocks/{clock}"
-    assert "督办之后" in authority.get(f"{city.address}{path}").text
+    assert "督办意见" in authority.get(f"{city.address}{path}").text
     empty = city.post(authority, path, {"why": " "})
     assert empty.status_code == 422
     assert "督办须写明意见" in empty.text
     assert city.post(city.signed_in("weidong"), path, {"why": "快办"}).status_code == 403
-    done = city.post(authority, path, {"why": "请三日内答复"}).text
+    asked = city.ask(authority, path, {"why": "请三日内答复"})
+    assert "该期限亮督办灯" in asked.text
+    assert "公安局</strong>" in asked.text.partition("将通知")[2]
+    done = city.confirm(authority, asked).text
     assert f'href="{path}"' not in done
     assert "请三日内答复" in authority.get(f"{city.address}/portal/demands/{DEMAND.format(6)}").text
 

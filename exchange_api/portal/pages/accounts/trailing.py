@@ -12,12 +12,13 @@ from sqlalchemy import select
 from exchange_api import officers
 from exchange_api.accounts import trail
 from exchange_api.accounts.trail import Sought
+from exchange_api.desk_api.routes import ROUTES
 from exchange_api.evidence.receipts import receipt_document
-from exchange_api.portal.accounts_words import DEED
+from exchange_api.portal.deed_words import DEED
 from exchange_api.portal.language import N_
 from exchange_api.portal.listing import Asked, workbook
 from exchange_api.portal.pages.lists import Format, columns, say
-from exchange_api.portal.rendering import PortalSettings, page, shown_time
+from exchange_api.portal.rendering import PortalSettings, deed_said, page, shown_time
 from exchange_api.portal.visit import AuditorVisit, Visit
 from schemas.errors import Invalid, error_codes
 from schemas.tables.accounts import TrailLine
@@ -43,7 +44,7 @@ def show(visit: AuditorVisit, asked: Annotated[dict[str, str], Depends(_asked)],
     lines = found[: trail.PAGE]
     facts: dict[str, Any] = {
         "lines": lines, "more": str(lines[-1].id) if len(found) > trail.PAGE else None, "asked": asked, "names": _names(visit),
-        "departments": _departments(visit), "actions": [(key, say(visit, "deed", key)) for key in DEED],
+        "departments": _departments(visit), "actions": _actions(visit),
     }  # fmt: skip
     return page(visit, "accounts/trail.html", **facts)
 
@@ -102,12 +103,18 @@ def _workbook(visit: Visit, sought: Sought) -> Response:
     rows: list[dict[str, Any]] = [
         {
             "at": shown_time(one.at), "officer": one.officer_id or "—", "place": one.in_place_of or "", "department": named.get(one.department_id or "", "—"),
-            "roles": "、".join(say(visit, "role", role) for role in one.roles), "action": say(visit, "deed", one.action), "cases": "、".join(one.cases),
+            "roles": "、".join(say(visit, "role", role) for role in one.roles), "action": deed_said(visit.language, one.action), "cases": "、".join(one.cases),
             "outcome": one.outcome, "id": str(one.id),
         }
         for one in trail.every(visit.session, sought, MOST_IN_A_FILE)
     ]  # fmt: skip
     return workbook(titles, rows, Asked(), "trail")
+
+
+def _actions(visit: Visit) -> list[tuple[str, str]]:
+    """Return every step that the trail may name, with its words."""
+    routes = [f"{one.method} {one.path}" for one in ROUTES if one.method != "GET" and not one.is_look]
+    return [(key, deed_said(visit.language, key)) for key in (*DEED, *routes)]
 
 
 def _names(visit: Visit) -> dict[str, str]:

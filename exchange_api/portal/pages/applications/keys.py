@@ -9,12 +9,12 @@ from fastapi.responses import Response
 from starlette.datastructures import FormData, UploadFile
 
 from exchange_api import application_desk, applications
-from exchange_api.portal import application_view, reading
+from exchange_api.portal import application_view, confirming, reading
 from exchange_api.portal.applications_words import KEY_TONE
 from exchange_api.portal.pages.applications.systems import TeamVisit, system_page
 from exchange_api.portal.rendering import leads_to, page
 from exchange_api.portal.visit import ApplicationVisit, Form, Visit, text_of
-from schemas.errors import HutongError, Invalid
+from schemas.errors import Invalid
 from schemas.tables.exchange import ApplicationKey
 
 router = APIRouter()
@@ -40,15 +40,14 @@ def show(visit: TeamVisit, application_id: str, keyid: str) -> Response:
 
 @router.post("/applications/{application_id}/keys/{keyid}/{action}")
 def end(visit: ApplicationVisit, form: Form, application_id: str, keyid: str, action: Literal["retire", "revoke"]) -> Response:  # fmt: skip
-    """Retire a key, or revoke it, once the officer has said that he knows what follows."""
+    """Retire a key, or revoke it."""
     application_desk.get(visit.session, visit.actor, application_id)
-    if text_of(form, "known") != "yes":
-        return _key_page(visit, application_id, keyid, Invalid("portal.not_confirmed"))
-    application_desk.end_key(visit.session, visit.actor, application_id, keyid, compromised=action == "revoke")
+    with confirming.asked(visit, form):
+        application_desk.end_key(visit.session, visit.actor, application_id, keyid, compromised=action == "revoke")
     return leads_to(f"/portal/applications/{application_id}/keys/{keyid}")
 
 
-def _key_page(visit: Visit, application_id: str, keyid: str, error: HutongError | None = None) -> Response:
+def _key_page(visit: Visit, application_id: str, keyid: str) -> Response:
     found = application_desk.get(visit.session, visit.actor, application_id)
     key = visit.session.get(ApplicationKey, keyid)
     if key is None or key.application_id != found.id:
@@ -56,8 +55,8 @@ def _key_page(visit: Visit, application_id: str, keyid: str, error: HutongError 
     over = application_view.is_over(key)
     in_use = [one for one in applications.keys_of(visit.session, found.id) if not application_view.is_over(one)]
     return page(
-        visit, "applications/key.html", error.status if error else 200, application=found, key=key, error=error, names=reading.names(visit.session),
-        state="expired" if over and key.state == "active" else key.state, tones=KEY_TONE, stopped=application_desk.stands_alone(visit.session, key),
+        visit, "applications/key.html", application=found, key=key, names=reading.names(visit.session),
+        state="expired" if over and key.state == "active" else key.state, tones=KEY_TONE,
         others=[one.keyid for one in in_use if one.keyid != keyid],
         may_change="application" in visit.actor.roles and found.department_id == visit.actor.department_id,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from sqlalchemy import Row, func, select
 
 from exchange_api import application_desk, applications
-from exchange_api.portal import application_view, reading
+from exchange_api.portal import application_view, confirming, reading
 from exchange_api.portal.applications_words import KEY_TONE, TESTING_TONE
 from exchange_api.portal.charts import Chart
 from exchange_api.portal.language import N_, translations
@@ -45,22 +45,12 @@ def show(visit: TeamVisit, application_id: str, before: Annotated[str, Query(max
     return system_page(visit, found, before)
 
 
-@router.get("/applications/{application_id}/testing")
-def ask_testing(visit: AuthorityVisit, application_id: str) -> Response:
-    """Show what letting an application into testing, or into production, leads to."""
-    found = application_desk.get(visit.session, visit.actor, application_id)
-    facts: dict[str, Any] = {
-        "application": found,
-        "testing": testing_of(application_view.sandbox(visit.session, found.id)),
-    }
-    return page(visit, "applications/testing.html", tones=TESTING_TONE, names=reading.names(visit.session), **facts)
-
-
 @router.post("/applications/{application_id}/testing/{action}")
-def let(visit: AuthorityVisit, _: Form, application_id: str, action: Literal["open", "promote"]) -> Response:
+def let(visit: AuthorityVisit, form: Form, application_id: str, action: Literal["open", "promote"]) -> Response:
     """Let an application into testing, or into production."""
     step = application_desk.open_sandbox if action == "open" else application_desk.promote
-    step(visit.session, visit.actor, application_id)
+    with confirming.asked(visit, form):
+        step(visit.session, visit.actor, application_id)
     return leads_to(f"/portal/applications/{application_id}")
 
 

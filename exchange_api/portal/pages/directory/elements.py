@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from catalog import elements
 from catalog.dictionary import element_proposals
 from exchange_api.directory import deciding
-from exchange_api.portal import directory_lists, reading
+from exchange_api.portal import confirming, directory_lists, reading
 from exchange_api.portal.language import N_
 from exchange_api.portal.pages.lists import AskedDep, Format, show_table
 from exchange_api.portal.rendering import in_words, leads_to, page
@@ -36,11 +36,12 @@ def proposals(visit: AuthorityVisit) -> Response:
 @router.post("/element-proposals/{proposal_id}/{decision}")
 def decide(visit: AuthorityVisit, form: Form, proposal_id: int, decision: Literal["accept", "reject"]) -> Response:
     """Accept a proposal, which binds its items in new drafts, or turn it down."""
+    asked = confirming.asking(visit, form)
     try:
         if decision == "accept":
-            deciding.accept(visit.actor, proposal_id, text_of(form, "existing") or None)
+            deciding.accept(visit.actor, proposal_id, text_of(form, "existing") or None, asked)
         else:
-            deciding.reject(visit.actor, proposal_id, text_of(form, "why"))
+            deciding.reject(visit.actor, proposal_id, text_of(form, "why"), asked)
     except Invalid as error:
         return _proposals(visit, error)
     return leads_to("/portal/element-proposals")

@@ -4,11 +4,12 @@ the officer's. Called by `mounting`; who may what is said by `exchange_api.direc
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
-from exchange_api.directory import reviewing, using
-from exchange_api.portal import list_views, queried, reading, review_list
+from exchange_api.directory import reviewing
+from exchange_api.directory.reviewing import Wish
+from exchange_api.portal import confirming, list_views, queried, reading, review_list
 from exchange_api.portal.listing import SIZES, exported
 from exchange_api.portal.pages.lists import AskedDep, Format
 from exchange_api.portal.rendering import in_words, leads_to, page
@@ -38,12 +39,6 @@ def show(visit: OfficerVisit, resource_id: str) -> Response:
     return page(visit, "directory/review.html", trouble=None, **_facts(visit, resource_id))
 
 
-@router.get("/reviews/{resource_id}/withdraw")
-def ask(visit: DeskVisit, resource_id: str, version: Annotated[int | None, Query(ge=1)] = None) -> Response:
-    """Show what a withdrawal will cause, and ask for its reason."""
-    return _asking(visit, resource_id, version, None)
-
-
 @router.post("/reviews/{resource_id}/{action}")
 def act(visit: DeskVisit, form: Form, resource_id: str, action: str) -> Response:
     """Take a step of the review; a refused one is told on its page."""
@@ -51,28 +46,18 @@ def act(visit: DeskVisit, form: Form, resource_id: str, action: str) -> Response
         raise Invalid("portal.page_unknown")
     number = int(said) if (said := text_of(form, "version")).isdecimal() else None
     try:
-        reviewing.take(visit.actor, resource_id, action, text_of(form, "why"), number)
+        reviewing.take(
+            visit.actor, resource_id, Wish(action, text_of(form, "why"), number), confirming.asking(visit, form)
+        )
     except Invalid as error:
-        return _refused(visit, (resource_id, action, number), error, text_of(form, "why"))
+        return _refused(visit, resource_id, error, text_of(form, "why"))
     return leads_to(f"/portal/reviews/{resource_id}")
 
 
-def _refused(visit: Visit, step: tuple[str, str, int | None], error: Invalid, why: str) -> Response:
-    resource_id, action, number = step
+def _refused(visit: Visit, resource_id: str, error: Invalid, why: str) -> Response:
     trouble = Trouble(visit.request.url.path, in_words(error, visit.language), {"why": (why,)})
-    if action == "withdraw":
-        return _asking(visit, resource_id, number, trouble)
-    return page(
-        visit, "directory/review.html", error.status, trouble=trouble, error=error, **_facts(visit, resource_id)
-    )
-
-
-def _asking(visit: Visit, resource_id: str, number: int | None, trouble: Trouble | None) -> Response:
-    version = reviewing.to_withdraw(visit.session, visit.actor, resource_id, number)
-    loss = using.loss(visit.session, resource_id) if version.state == "published" else None
-    status = trouble.error.status if trouble else 200
-    error = {"error": trouble.error} if trouble else {}
-    return page(visit, "directory/withdraw.html", status, version=version, loss=loss, trouble=trouble, **error)
+    facts = _facts(visit, resource_id)
+    return page(visit, "directory/review.html", error.status, trouble=trouble, error=error, **facts)
 
 
 def _facts(visit: Visit, resource_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from exchange_api.clocks import clocks, supervising
-from exchange_api.portal import reading, supervision_view
+from exchange_api.portal import confirming, reading, supervision_view
 from exchange_api.portal.charts import Chart
 from exchange_api.portal.language import N_, translations
 from exchange_api.portal.listing import Asked, workbook
@@ -92,7 +92,8 @@ def ask(visit: AuthorityVisit, clock_id: int) -> Response:
 def supervise(visit: AuthorityVisit, form: Form, clock_id: int) -> Response:
     """Supervise an overdue step."""
     try:
-        supervising.supervise(visit.session, visit.actor, clock_id, text_of(form, "why"))
+        with confirming.asked(visit, form):
+            supervising.supervise(visit.session, visit.actor, clock_id, text_of(form, "why"))
     except Invalid as error:
         if error.code != "deadline.words_needed":
             raise

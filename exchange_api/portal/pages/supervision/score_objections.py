@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from exchange_api.portal import reading, supervision_view
+from exchange_api.portal import confirming, reading, supervision_view
 from exchange_api.portal.pages.steps import number_of
 from exchange_api.portal.pages.supervision.scores import ALL, OWN, require
 from exchange_api.portal.rendering import leads_to, page
@@ -48,7 +48,8 @@ def file(visit: DepartmentVisit, form: Form) -> Response:
     case = text_of(form, "key"), text_of(form, "kind"), text_of(form, "case")
     words = text_of(form, "reason"), text_of(form, "evidence")
     try:
-        filed = objecting.file(visit.session, visit.actor, score_id, case, words)
+        with confirming.asked(visit, form):
+            filed = objecting.file(visit.session, visit.actor, score_id, case, words)
     except Invalid as error:
         if error.code != "supervision.reason_needed":
             raise
@@ -68,10 +69,12 @@ def decide(
 ) -> Response:
     """Decide an objection as the authority, or take it back as the department."""
     _filed(visit, objection_id)
-    if decision == "withdraw":
-        objecting.withdraw(visit.session, visit.actor, objection_id)
-    else:
-        objecting.decide(visit.session, visit.actor, objection_id, text_of(form, "why"), is_upheld=decision == "uphold")
+    with confirming.asked(visit, form):
+        if decision == "withdraw":
+            objecting.withdraw(visit.session, visit.actor, objection_id)
+        else:
+            why, is_upheld = text_of(form, "why"), decision == "uphold"
+            objecting.decide(visit.session, visit.actor, objection_id, why, is_upheld=is_upheld)
     return leads_to(f"/portal/supervision/objections/{objection_id}")
 
 
