@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api.evidence.log import find_entry
@@ -11,8 +12,13 @@ from exchange_api.evidence.receipt import bare_receipt, compose_receipt
 from exchange_api.evidence.voucher_checks import spell_stamp
 from exchange_api.evidence.vouching_settings import VouchingSettings
 from exchange_api.signing import Request, Response
+from schemas.calendar import CHINA
 from schemas.errors import Invalid, Transient
-from schemas.tables.evidence import Entry
+from schemas.tables.evidence import Entry, Leaf, Retirement
+
+_RETIRED = select(Retirement.retired_at).where(
+    Leaf.entry_id >= Retirement.first, Leaf.entry_id < Retirement.beyond
+)  # fmt: skip
 
 
 def receipt_document(session: Session, entry_id: str) -> dict[str, Any] | None:
@@ -32,12 +38,16 @@ def receipt_document(session: Session, entry_id: str) -> dict[str, Any] | None:
 
 
 def require_document(session: Session, entry_id: str) -> dict[str, Any]:
-    """Return `receipt_document`, or raise Invalid receipt.not_found, or Transient receipt.pending while the sequencer has yet to come by."""
+    """Return `receipt_document`, or raise Invalid receipt.not_found, receipt.retired when its month left the database, or Transient receipt.pending
+    while the sequencer has yet to come by.
+    """
     found = receipt_document(session, entry_id)
     if found is not None:
         return found
     if _is_id(entry_id) and session.get(Entry, UUID(entry_id)) is not None:
         raise Transient("receipt.pending", receipt=entry_id)
+    if _is_id(entry_id) and (left := session.scalar(_RETIRED.where(Leaf.entry_id == UUID(entry_id)))):
+        raise Invalid("receipt.retired", receipt=entry_id, day=f"{left.astimezone(CHINA):%Y-%m-%d}")
     raise Invalid("receipt.not_found", receipt=entry_id[:64])
 
 

@@ -17,10 +17,11 @@ from exchange_api.evidence.audit.walk import Audit, Wish, audit_log
 from exchange_api.evidence.keyring import ensure_active_key
 from exchange_api.evidence.ledger import Entry, new_receipt_id, record
 from exchange_api.evidence.log import find_entry
+from exchange_api.evidence.receipts import require_document
 from exchange_api.evidence.sequencer import sequence_once
 from exchange_api.keys import jwks
 from hutong.commands.log import app
-from schemas.errors import Denied
+from schemas.errors import Denied, Invalid
 from schemas.migrations import upgrade
 
 ORIGIN = "hutong.local/log"
@@ -95,6 +96,8 @@ def _archive(town: Town) -> None:
 def test_an_archived_month_leaves_and_the_audit_stays_green(town: Town) -> None:
     _archive(town)
     before = town.count("entries")
+    with Session(town.engine) as session:
+        gone = session.scalars(text("SELECT id::text FROM evidence.entries WHERE kind <> 'key' ORDER BY id")).first()
     reach, leaving = town.plan()
     assert [(one.entries, one.is_archived) for one in leaving] == [(5, True)]
     with Session(town.engine) as session:
@@ -111,6 +114,9 @@ def test_an_archived_month_leaves_and_the_audit_stays_green(town: Town) -> None:
         kept = session.scalar(text("SELECT id::text FROM evidence.entries WHERE kind = 'key' AND keyid = 'k'"))
         assert kept is not None
         assert find_entry(session, kept) is not None
+        for receipt, code in ((gone, "receipt.retired"), (new_receipt_id(), "receipt.not_found")):
+            with pytest.raises(Invalid, match=code):
+                require_document(session, str(receipt))
 
 
 @pytest.mark.parametrize(
