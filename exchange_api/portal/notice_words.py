@@ -31,6 +31,8 @@ NOTICE = {
     "demand.accepted": N_("需求方已验收：%(purpose)s"),
     "demand.closed": N_("需求已办结：%(purpose)s"),
     "quarantine.ticket_opened": N_("“%(resource)s”有 %(rows)s 行数据不合格（%(reasons)s），请于 %(due)s 前核实更正"),
+    "quarantine.waived": N_("数据管家决定“%(resource)s”的 %(rows)s 行隔离数据不予更正，不进入基础库"),
+    "quarantine.waiver_withdrawn": N_("“%(resource)s”的 %(rows)s 行隔离数据撤销不予更正，重新等待更正"),
     "conflict.ticket_opened": N_(
         "%(library)s：%(attributes)s 有 %(count)s 处与其他来源不一致，请于 %(due)s 前核实更正"
     ),

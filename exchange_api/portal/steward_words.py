@@ -52,7 +52,7 @@ CONFLICT_KIND = {
 }
 ROW_END = {
     "released": N_("已放行"), "wrong": N_("仍未通过检查"), "right": N_("来源已更正"), "again": N_("再次隔离"), "gone": N_("来源已删除"),
-    "attempt": N_("更正尝试"), "retracted": N_("批次已撤回"),
+    "attempt": N_("更正尝试"), "retracted": N_("批次已撤回"), "waived": N_("不予更正"),
 }  # fmt: skip
 TICKET_STATE = {"open": N_("待部门更正"), "answered": N_("部门已答复"), "closed": N_("已关闭")}
 RECIPIENT_STATE = {

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from hutong.commands.tables import plain_table
 from hutong.commands.tables import show as print_table
 from libraries import batches, quarantine
-from libraries.holding import concealing, tickets
+from libraries.holding import concealing, tickets, waived
 from libraries.quarantine import MALFORMED, Wanted
 from schemas.database import transaction
 from schemas.errors import Invalid
@@ -196,6 +196,8 @@ def _age(since: datetime) -> str:
 def _state(row: QuarantinedRow) -> str:
     if row.released_at is not None:
         return f"released by {row.released_by_batch_id} / 已放行"
+    if row.superseded_how == waived.HOW:
+        return "left out by a steward / 不予更正"
     if row.superseded_at is not None:
         return f"superseded ({row.superseded_how}) by {row.superseded_by_batch_id} / 已有结论"
     return f"waits since {row.waiting_since:%Y-%m-%d} / 待处理"

@@ -201,7 +201,7 @@ def _refusal(line: Line, row: QuarantinedRow, known: _Known, changed: Mapping[st
         same = row.replay_digest == mending.digest_of(mending.mended_values(row, document, changed))
         return ("already_in" if same or not changed else "released_before"), row.released_by_batch_id or ""
     if row.superseded_at is not None:
-        return "superseded", f"{row.superseded_how} {row.superseded_by_batch_id}"
+        return "superseded", f"{row.superseded_how} {row.superseded_by_batch_id or ''}".strip()
     if keys := [
         item for item in changed if document.source and item in document.source.key and not _at_fault(row, item)
     ]:

@@ -25,7 +25,7 @@ from schemas.tables.landing import Batch, QuarantinedRow
 
 Values = dict[str, Any]
 Reasons = dict[tuple[str | None, int | None], tuple[str, ...]]
-End = Literal["released", "wrong", "again", "right", "gone", "attempt", "retracted"]
+End = Literal["released", "wrong", "again", "right", "gone", "attempt", "retracted", "waived"]
 
 
 @dataclass(frozen=True)
@@ -185,5 +185,7 @@ def _judged(session: Session, rows: list[QuarantinedRow]) -> set[str]:
 def _require_waiting(row: QuarantinedRow) -> None:
     if row.released_at is not None:
         raise Terminal("quarantine.released", row=row.id, batch=row.released_by_batch_id)
+    if row.superseded_how == "waived":
+        raise Terminal("quarantine.waived", row=row.id)
     if row.superseded_at is not None:
         raise Terminal("quarantine.superseded", row=row.id, batch=row.superseded_by_batch_id, how=row.superseded_how)

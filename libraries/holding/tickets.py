@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from catalog import notices
 from libraries import batches, clocks, quarantine
 from libraries.batches import Task
-from libraries.holding import superseding
+from libraries.holding import superseding, waived
 from libraries.quarantine import Group
 from schemas.errors import Invalid, Terminal
 from schemas.tables.directory import Resource
@@ -25,6 +25,7 @@ def after_check(session: Session, batch_id: str) -> None:
     if batches.is_replay(task.batch):
         superseding.mark_attempts(session, batch_id)
     else:
+        waived.carry(session, batch_id)
         renew(session, task)
 
 

@@ -37,6 +37,7 @@ from schemas.tables import (
     supervision,
     synonym_proposals,
     tracing,
+    waivers,
 )
 from schemas.tables.base import SCHEMAS, Base
 
@@ -79,4 +80,5 @@ __all__ = [
     "supervision",
     "synonym_proposals",
     "tracing",
+    "waivers",
 ]

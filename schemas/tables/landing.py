@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from schemas.tables.base import Base
 
 BATCH_STATES = ("planned", "landed", "checked", "merged", "rejected", "retracted")
-SUPERSEDED_HOW = ("right", "again", "gone", "attempt", "retracted")
+SUPERSEDED_HOW = ("right", "again", "gone", "attempt", "retracted", "waived")
 TICKET_STATES = ("open", "answered", "closed")
 
 
@@ -88,8 +88,8 @@ class ItemProfile(Base):
 
 class QuarantinedRow(Base):
     """A bad row as it came, with every reason. It waits until it is released (mended and replayed) or superseded (`superseded_how`: a later batch brought
-    the key right, brought it wrong again, or no longer holds it; the row is itself a failed attempt at mending another; or its batch was taken back). No row
-    is ever deleted.
+    the key right, brought it wrong again, or no longer holds it; the row is itself a failed attempt at mending another; its batch was taken back; or a
+    steward left it out). No row is ever deleted.
     """
 
     __tablename__ = "quarantined_rows"

@@ -9,7 +9,7 @@ def test_the_next_run_stands_beside_the_promise(site: Any) -> None:
     page = site.page("guanjia", "/pipelines?q=户籍")
     assert "下次运行" in page
     assert " 01:30" in page
-    assert "前更新" in page
+    assert "承诺至 20" in page
     assert "下次运行" in site.page("weidong", f"/pipelines/{POLICE}")
     visitor = site.signed_in("guanjia")
     sheet = visitor.get(f"{site.address}/portal/pipelines", params={"format": "xlsx"})

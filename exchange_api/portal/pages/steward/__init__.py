@@ -8,7 +8,8 @@ from exchange_api.portal.pages.steward import (
     quality,
     quarantine,
     records,
+    waivers,
     workbooks,
 )
 
-ROOMS = (pipelines, batch, quarantine, conflicts, quality, records, progress, workbooks)
+ROOMS = (pipelines, batch, quarantine, conflicts, quality, records, progress, workbooks, waivers)

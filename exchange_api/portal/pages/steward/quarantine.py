@@ -18,7 +18,7 @@ from exchange_api.steward import held, looking, orders
 from libraries import batches
 from libraries.batches import Task
 from libraries.correcting import remedies
-from libraries.holding import concealing
+from libraries.holding import concealing, waived
 from libraries.holding import tickets as asked_departments
 from schemas.database import transaction
 from schemas.errors import Invalid
@@ -113,6 +113,6 @@ def _facts(visit: Visit, row: QuarantinedRow, task: Task, shown: Any) -> dict[st
     shown = dict(sorted(shown.items(), key=lambda one: places.get(one[0], len(places))))
     return {
         "row": row, "task": task, "batch": task.batch, "names": names, "faulty": faulty, "shown": shown,
-        "remedies": remedies.remedies(remedies.rules_by_id(visit.session, task), visit.language),
+        "waivers": waived.of_row(visit.session, row.id), "remedies": remedies.remedies(remedies.rules_by_id(visit.session, task), visit.language),
         "waits": row.released_at is None and row.superseded_at is None,
     }  # fmt: skip
