@@ -4,14 +4,16 @@ Reads only. Called by the workbench.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import Select, or_, select, true
 
+from exchange_api.actors import Actor
 from exchange_api.portal import case_view
 from exchange_api.portal.language import N_
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.visit import Visit
-from exchange_api.portal.waiting import CASE, Kind, Line, Wanted, clock_of, question, read
+from exchange_api.portal.waiting import CASE, Kind, Line, Wanted, anybody, clock_of, question
 from exchange_api.states import DISPUTE
 from exchange_api.supply.reading import UNSPOKEN
 from schemas.tables.clocks import CaseClock
@@ -22,15 +24,16 @@ TODO = {"settle": N_("协商争议"), "decide": N_("裁定争议"), "escalate": 
 _MOST_DISPUTES = 200
 
 
-def kinds(visit: Visit, clocks: Clocks, most: int) -> list[Kind]:
-    """Return what others have to do, by kind, with who they are."""
-    return [_with_whom(visit, one) for one in read(visit, clocks, _wanted(visit), most)]
+@cache
+def wanted(roles: frozenset[str]) -> tuple[Wanted, ...]:
+    """Return the kinds of what others have to do in the cases of an officer of these roles."""
+    return tuple(_wanted(anybody(roles)))
 
 
-def _wanted(visit: Visit) -> Iterator[Wanted]:
-    if not visit.has("demander", "authority"):
+def _wanted(actor: Actor) -> Iterator[Wanted]:
+    if actor.roles.isdisjoint(("demander", "authority")):
         return
-    whose = _whose(visit)
+    whose = true() if "authority" in actor.roles else Demand.department_id == actor.department_id
     asking = select(TaskDemand.demand_id).join(SupplyTask).where(
         SupplyTask.state == "open", TaskDemand.state.in_(UNSPOKEN)
     )  # fmt: skip
@@ -39,7 +42,7 @@ def _wanted(visit: Visit) -> Iterator[Wanted]:
     yield Wanted(
         "asked", N_("等待数源部门确认"), CASE, question(Demand, Demand.id, spoken).where(whose, Demand.id.in_(asking))
     )
-    if visit.has("demander"):
+    if "demander" in actor.roles:
         own = clock_of(CaseClock.case == Demand.id)
         to_dispatch = question(Demand, Demand.id, own).where(whose, Demand.state == "submitted")
         yield Wanted("submitted", N_("等待主管部门分派"), CASE, to_dispatch)
@@ -48,12 +51,8 @@ def _wanted(visit: Visit) -> Iterator[Wanted]:
     yield Wanted("answered", N_("等待数源部门兑现"), CASE, promised)
 
 
-def _whose(visit: Visit) -> ColumnElement[bool]:
-    return true() if visit.has("authority") else Demand.department_id == visit.actor.department_id
-
-
-def _with_whom(visit: Visit, kind: Kind) -> Kind:
-    """Say by name whom each line waits for."""
+def with_whom(visit: Visit, kind: Kind) -> Kind:
+    """Return a kind whose lines say whom they wait for."""
     ids = [one.demand.id for one in kind.lines]
     query = select(TaskDemand.demand_id, SupplyTask.department_id).join(SupplyTask).where(TaskDemand.demand_id.in_(ids))
     if kind.key == "asked":

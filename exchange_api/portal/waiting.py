@@ -1,18 +1,34 @@
-"""Why: what waits for an officer, kind by kind: tasks, demands, counter-offers, promises, extensions, grants. Each kind is one question to the database that
-brings the most urgent lines with how many there are and how many are late, so that a desk with a thousand cases opens as quickly as an empty one.
+"""Why: what waits for an officer, kind by kind: tasks, demands, counter-offers, promises, extensions, grants. All kinds are one question to the database that
+brings the most urgent lines of each with how many there are and how many are late, so that a desk with a thousand cases opens as quickly as an empty one.
 
 Reads only. Called by the workbench; what others owe is `awaited`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import date, timedelta
+from functools import cache, lru_cache
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Integer,
+    Row,
+    Select,
+    String,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+    union_all,
+)  # fmt: skip
 from sqlalchemy.orm import join
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from exchange_api.actors import Actor
 from exchange_api.clocks import lamps
 from exchange_api.demand import offers
 from exchange_api.desk_api import sight
@@ -30,6 +46,7 @@ OWN_TURN = {
     "draft": N_("提交需求"), "returned": N_("补正后重新提交"), "provided": N_("核对授权并验收"), "needs_information": N_("补充说明"),
     "offered": N_("回复替代方案"),
 }  # fmt: skip
+_TODAY, _NEAR, _SOON = (bindparam(name, type_=Date) for name in ("today", "near", "soon"))
 CASE, TASK, GRANT = "/portal/demands/", "/portal/tasks/", "/portal/grants/"
 
 
@@ -56,7 +73,7 @@ class Kind:
     lines: list[Line]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wanted:
     """What a kind is read by: key, words, the page its places stand on, and the query (`question`)."""
 
@@ -66,15 +83,33 @@ class Wanted:
     query: Query
 
 
-def kinds(visit: Visit, clocks: Clocks, only: str, most: int) -> list[Kind]:
-    """Return every kind that has lines, at most `most` each; that kind alone which `only` names."""
-    wanted = (*_demander(visit), *_provider(visit), *_authority(visit), *_giver(visit))
-    return read(visit, clocks, [one for one in wanted if only in ("", one.key)], most)
+def anybody(roles: frozenset[str]) -> Actor:
+    """Return an officer with these roles whose name and department are left open: what is asked for him is asked for all of his kind."""
+    return Actor(
+        cast("str", bindparam("officer", type_=String)), cast("str", bindparam("department", type_=String)), roles
+    )
 
 
-def read(visit: Visit, clocks: Clocks, wanted: Iterable[Wanted], most: int) -> list[Kind]:
-    """Read kinds; those without any line are left out."""
-    return [found for one in wanted if (found := _read(visit, clocks, one, most)).count]
+@cache
+def wanted(roles: frozenset[str]) -> tuple[Wanted, ...]:
+    """Return the kinds of what may wait for an officer of these roles."""
+    actor = anybody(roles)
+    return (*_demander(actor), *_provider(actor), *_authority(actor), *_giver(actor))
+
+
+def read(visit: Visit, clocks: Clocks, asked: Sequence[tuple[Wanted, int]]) -> list[Kind | None]:
+    """Read kinds, of each at most so many lines; None for one without any line. All are one question: a desk with a dozen kinds asks no dozen times."""
+    if not asked:
+        return []
+    filled = {f"most_{place}": most for place, (_, most) in enumerate(asked)} | {
+        "officer": visit.actor.id, "department": visit.actor.department_id, "today": visit.today, "near": clocks.near,
+        "soon": visit.today + timedelta(days=GrantSettings().grant_notice_days),
+    }  # fmt: skip
+    rows: dict[int, list[Row[Any]]] = {}
+    for row in visit.session.execute(_whole(tuple(one for one, _ in asked)), filled):
+        rows.setdefault(row.kind, []).append(row)
+    shown = _Shown(visit, clocks, [row for found in rows.values() for row in found])
+    return [shown.kind(one, rows[place]) if place in rows else None for place, (one, _) in enumerate(asked)]
 
 
 def question(source: Any, place: Any, urgent: LateralFromClause) -> Query:
@@ -93,37 +128,52 @@ def clock_of(*conditions: ColumnElement[bool]) -> LateralFromClause:
     return fitting.order_by(CaseClock.state.desc(), CaseClock.due_date, CaseClock.id).limit(1).lateral()
 
 
-def _read(visit: Visit, clocks: Clocks, wanted: Wanted, most: int) -> Kind:
+@lru_cache(maxsize=64)
+def _whole(asked: tuple[Wanted, ...]) -> CompoundSelect[*tuple[Any, ...]]:
+    """Return the question after several kinds: built once, since building it takes longer than answering it."""
+    return union_all(*(_part(place, one) for place, one in enumerate(asked)))
+
+
+def _part(place: int, wanted: Wanted) -> Query:
+    """Return the question after one kind: its most urgent lines, each with how many there are in all, how many late and how many nearly."""
     held = wanted.query.subquery()
-    late = (held.c.clock_state == "running") & (held.c.due_date < visit.today)
-    near = (held.c.clock_state == "running") & held.c.due_date.between(visit.today, clocks.near)
-    counted = select(func.count(), func.count().filter(late), func.count().filter(near)).select_from(held)
-    total, red, yellow = visit.session.execute(counted).one()
-    lines = _lines(visit, clocks, wanted, most) if total else []
-    return Kind(wanted.key, wanted.todo, total, red, yellow, lines)
+    late = (held.c.clock_state == "running") & (held.c.due_date < _TODAY)
+    near = (held.c.clock_state == "running") & held.c.due_date.between(_TODAY, _NEAR)
+    counts = (func.count(), func.count().filter(late), func.count().filter(near))
+    urgent = (held.c.due_date.asc().nulls_last(), held.c.demand_id, held.c.place)
+    ranked = select(
+        literal_column(str(place)).label("kind"), *held.c,
+        *(one.over().label(name) for one, name in zip(counts, ("total", "red", "yellow"), strict=True)),
+    ).order_by(*urgent).limit(bindparam(f"most_{place}", type_=Integer))  # fmt: skip
+    return select(ranked.subquery())
 
 
-def _lines(visit: Visit, clocks: Clocks, wanted: Wanted, most: int) -> list[Line]:
-    held = wanted.query.subquery()
-    rows = visit.session.execute(
-        select(held).order_by(held.c.due_date.asc().nulls_last(), held.c.demand_id, held.c.place).limit(most)
-    ).all()
-    demands = {
-        one.id: one
-        for one in visit.session.scalars(select(Demand).where(Demand.id.in_({row.demand_id for row in rows})))
-    }
-    ids = {row.clock_id for row in rows if row.clock_id is not None}
-    shown = {one.id: clocks.shown(one) for one in visit.session.scalars(select(CaseClock).where(CaseClock.id.in_(ids)))}
-    return [
-        Line(demands[row.demand_id], wanted.todo, f"{wanted.page}{row.place}", shown.get(row.clock_id)) for row in rows
-    ]
+class _Shown:
+    """Rows of all kinds with their demands and clocks, read together."""
+
+    def __init__(self, visit: Visit, clocks: Clocks, rows: Sequence[Row[Any]]) -> None:
+        ids, clock_ids = {row.demand_id for row in rows}, {row.clock_id for row in rows} - {None}
+        read = visit.session.scalars
+        self._demands = {one.id: one for one in read(select(Demand).where(Demand.id.in_(ids)))} if ids else {}
+        held = read(select(CaseClock).where(CaseClock.id.in_(clock_ids))) if clock_ids else ()
+        self._clocks = {one.id: clocks.shown(one) for one in held}
+
+    def kind(self, wanted: Wanted, rows: Sequence[Row[Any]]) -> Kind:
+        """Return one kind with its lines, the most urgent first."""
+        lines = [
+            Line(self._demands[row.demand_id], wanted.todo, f"{wanted.page}{row.place}", self._clocks.get(row.clock_id))
+            for row in sorted(
+                rows, key=lambda row: (row.due_date is None, row.due_date or date.max, row.demand_id, str(row.place))
+            )
+        ]
+        return Kind(wanted.key, wanted.todo, rows[0].total, rows[0].red, rows[0].yellow, lines)
 
 
-def _demander(visit: Visit) -> Iterator[Wanted]:
-    if not visit.has("demander"):
+def _demander(actor: Actor) -> Iterator[Wanted]:
+    if "demander" not in actor.roles:
         return
-    own, owed = Demand.department_id == visit.actor.department_id, clock_of(
-        CaseClock.demand_id == Demand.id, CaseClock.department_id == visit.actor.department_id
+    own, owed = Demand.department_id == actor.department_id, clock_of(
+        CaseClock.demand_id == Demand.id, CaseClock.department_id == actor.department_id
     )  # fmt: skip
     for state, todo in OWN_TURN.items():
         yield Wanted(state, todo, CASE, question(Demand, Demand.id, owed).where(own, Demand.state == state))
@@ -134,10 +184,10 @@ def _demander(visit: Visit) -> Iterator[Wanted]:
     yield Wanted("early_offer", OWN_TURN["offered"], CASE, question(Demand, Demand.id, owed).where(own, early))
 
 
-def _provider(visit: Visit) -> Iterator[Wanted]:
-    if not visit.has("provider"):
+def _provider(actor: Actor) -> Iterator[Wanted]:
+    if "provider" not in actor.roles:
         return
-    mine = SupplyTask.department_id == visit.actor.department_id
+    mine = SupplyTask.department_id == actor.department_id
     shared = join(join(Demand, TaskDemand), SupplyTask)
     asked = clock_of(CaseClock.case == SupplyTask.id, CaseClock.demand_id == Demand.id)
     is_open = (SupplyTask.state == "open") & (TaskDemand.state == "open")
@@ -148,8 +198,8 @@ def _provider(visit: Visit) -> Iterator[Wanted]:
     yield Wanted("promise", N_("兑现限期提供"), TASK, kept)
 
 
-def _authority(visit: Visit) -> Iterator[Wanted]:
-    if not visit.has("authority"):
+def _authority(actor: Actor) -> Iterator[Wanted]:
+    if "authority" not in actor.roles:
         return
     look = clock_of(CaseClock.case == Demand.id)
     yield Wanted(
@@ -158,20 +208,19 @@ def _authority(visit: Visit) -> Iterator[Wanted]:
     wished = join(join(Demand, CaseClock), ClockExtension, ClockExtension.clock_id == CaseClock.id)
     named = (CaseClock.id.label("clock_id"), CaseClock.due_date, CaseClock.state.label("clock_state"))
     waiting = select(Demand.id.label("demand_id"), Demand.id.label("place"), *named).select_from(wished)
-    others = (ClockExtension.state == "asked") & (ClockExtension.asked_by != visit.actor.id)
+    others = (ClockExtension.state == "asked") & (ClockExtension.asked_by != actor.id)
     yield Wanted("extension", N_("答复延期申请"), CASE, waiting.where(others))
 
 
-def _giver(visit: Visit) -> Iterator[Wanted]:
+def _giver(actor: Actor) -> Iterator[Wanted]:
     """Grants to look at again soon, and wishes for more use; both are decided by who gives, never by who uses."""
-    if not visit.has("provider", "authority"):
+    if actor.roles.isdisjoint(("provider", "authority")):
         return
-    soon = visit.today + timedelta(days=GrantSettings().grant_notice_days)
     given = join(join(Demand, Grant, Grant.demand_id == Demand.id), Application, Application.id == Grant.application_id)
     decides = (
-        sight.grants(visit.actor) & Grant.state.in_(life.LIVING) & (Application.department_id != visit.actor.department_id)
+        sight.grants(actor) & Grant.state.in_(life.LIVING) & (Application.department_id != actor.department_id)
     )  # fmt: skip
     look = question(given, Grant.id, clock_of(CaseClock.case == Grant.id)).where(decides)
     asked = select(QuotaRequest.grant_id).where(QuotaRequest.state == "asked")
     yield Wanted("quota", N_("审批用量申请"), GRANT, look.where(Grant.id.in_(asked)))
-    yield Wanted("certify", N_("复核授权"), GRANT, look.where(Grant.certified_until <= soon))
+    yield Wanted("certify", N_("复核授权"), GRANT, look.where(Grant.certified_until <= _SOON))

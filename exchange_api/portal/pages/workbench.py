@@ -11,7 +11,6 @@ from exchange_api.portal.language import N_
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import page
 from exchange_api.portal.visit import OfficerVisit, Visit
-from exchange_api.portal.waiting import Kind
 
 router = APIRouter()
 MOST, MOST_OF_ONE, MOST_WAITING = 20, 200, 10
@@ -37,10 +36,13 @@ def show(visit: OfficerVisit, kind: _KindAsked = "") -> Response:
 
 def _facts(visit: Visit, kind: str) -> dict[str, Any]:
     clocks, names = Clocks(visit.session, visit.today), reading.names(visit.session)
-    mine = [*waiting.kinds(visit, clocks, "", MOST), *awaited.disputing(visit, clocks, "")]
+    owed, awaits = waiting.wanted(visit.actor.roles), awaited.wanted(visit.actor.roles)
+    asked = [(one, MOST_OF_ONE if one.key == kind else MOST) for one in owed] + [(one, MOST_WAITING) for one in awaits]
+    found = waiting.read(visit, clocks, asked)
+    mine = [*filter(None, found[: len(owed)]), *awaited.disputing(visit, clocks, "")]
+    others = [awaited.with_whom(visit, one) for one in found[len(owed) :] if one]
     chosen = next((one for one in mine if one.key == kind), None)
-    others = awaited.kinds(visit, clocks, MOST_WAITING)
-    shown = _whole(visit, clocks, chosen) if chosen else mine
+    shown = [chosen] if chosen else mine
     lines = [line for one in (*shown, *others) for line in one.lines]
     names.services.ahead({line.demand.service_item_id for line in lines})
     return {
@@ -48,11 +50,6 @@ def _facts(visit: Visit, kind: str) -> dict[str, Any]:
         "notices": notices.find(visit.session, visit.actor.department_id, limit=8), "names": names, "hints": _hints(visit),
         "areas": navigation.menu(visit.actor.roles), "is_desk": visit.has(*_DESK), "reviews": review_list.count_of_turns(visit),
     }  # fmt: skip
-
-
-def _whole(visit: Visit, clocks: Clocks, chosen: Kind) -> list[Kind]:
-    """Return one kind with all its lines, as far as a page holds them; those of disputes are all there already."""
-    return waiting.kinds(visit, clocks, chosen.key, MOST_OF_ONE) or [chosen]
 
 
 def _hints(visit: Visit) -> list[str]:
