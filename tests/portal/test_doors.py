@@ -145,6 +145,7 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/pipelines/{resource_id}/run"): looks(steward=303, provider=303),
     ("POST", "/pipelines/{resource_id}/{action}"): acts(steward=422),
     ("GET", "/batches/{batch_id}"): looks(steward=404, provider=404),
+    ("GET", "/batches/{batch_id}/docs"): looks(steward=404, provider=404),
     ("GET", "/batches/{batch_id}/retract"): looks(steward=404),
     ("POST", "/batches/{batch_id}/preview"): acts(steward=404),
     ("POST", "/batches/{batch_id}/retract"): acts(steward=404),

@@ -5,13 +5,13 @@
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
 from exchange_api.portal.pages.steward.shared import PipelineVisit, follow, why_of
 from exchange_api.portal.rendering import page
 from exchange_api.portal.visit import Form, StewardVisit, Visit
-from exchange_api.steward import airflow_links, orders, sight
+from exchange_api.steward import airflow_links, data_docs, orders, sight
 from libraries import quarantine
 from libraries.batches import Task
 from libraries.holding import concealing
@@ -55,6 +55,13 @@ def _manifest(batch: Batch) -> list[tuple[str, str]]:
     """Return the plain figures of a batch's manifest that stand nowhere else on the page; no values."""
     kept = batch.manifest or {}
     return [(name, str(kept[name])) for name in ("malformed", "fingerprint") if name in kept]
+
+
+@router.get("/batches/{batch_id}/docs")
+def show_docs(visit: PipelineVisit, batch_id: str) -> Response:
+    """Show Great Expectations' own page of the batch, held to doing nothing."""
+    found = data_docs.read(visit.session, visit.actor, batch_id)
+    return HTMLResponse(found.page, headers={"content-security-policy": found.policy})
 
 
 @router.get("/batches/{batch_id}/retract")
