@@ -10,19 +10,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from catalog import departments
 from exchange_api.accounts import delegations, passwords, second_factor, trail
 from exchange_api.accounts.trail import Deed
 from exchange_api.actors import Actor
 from schemas.settings import HutongSettings
+from schemas.tables.departments import Department
 from schemas.tables.operations import Officer, OfficerSession
 
 STAGES = ("second_factor", "enrol", "password", "full")
 _STAGE_MINUTES = 15
 _TOUCH_EVERY = timedelta(minutes=1)  # `seen_at` is not rewritten by every click
+_HOLDER = (
+    select(OfficerSession, Officer, Department.name)
+    .join(Officer, Officer.id == OfficerSession.officer_id)
+    .join(Department, Department.id == Officer.department_id)
+    .where(OfficerSession.id == bindparam("id"))
+)
+"""Who holds a cookie: asked at every click, so it is one question."""
 
 
 class OfficerSettings(HutongSettings):
@@ -133,10 +140,10 @@ def fail(session: Session, officer: Officer, action: str) -> None:
 
 def current(session: Session, cookie: str | None) -> SignedIn | None:
     """Return who holds this cookie; None when nobody does, a stage is left, or he was away too long."""
-    found = session.get(OfficerSession, digest(cookie)) if cookie else None
-    if found is None or found.stage != "full":
+    holder = session.execute(_HOLDER, {"id": digest(cookie)}).one_or_none() if cookie else None
+    if holder is None or holder[0].stage != "full":
         return None
-    now, officer = datetime.now(UTC), session.get_one(Officer, found.officer_id)
+    (found, officer, department), now = holder, datetime.now(UTC)
     idle = timedelta(minutes=OfficerSettings().portal_idle_minutes)
     if found.expires_at <= now or found.seen_at + idle <= now or officer.is_disabled:
         session.delete(found)
@@ -144,10 +151,9 @@ def current(session: Session, cookie: str | None) -> SignedIn | None:
     if found.seen_at + _TOUCH_EVERY <= now:
         found.seen_at = now
     absent = delegations.holding(session, officer, found.in_place_of) if found.in_place_of else None
-    department = departments.get(session, officer.department_id)
     name = absent.name if absent else None
     actor = Actor(officer.id, officer.department_id, frozenset(officer.roles), absent.id if absent else None)
-    return SignedIn(actor, officer.name, department.name, officer.language, found.csrf_token, name)
+    return SignedIn(actor, officer.name, department, officer.language, found.csrf_token, name)
 
 
 def way_of(session: Session, cookie: str | None) -> str | None:

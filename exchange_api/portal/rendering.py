@@ -1,5 +1,6 @@
 """Why: a page is a template, a visit and facts. Here Jinja2 gets its filters and words and nothing else. Called by pages and `failures`."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -135,7 +136,14 @@ def deed_said(language: Language, deed: str) -> str:
 
 def shown_time(moment: datetime | None) -> str:
     """Return a moment to the minute in the portal's time zone."""
-    return moment.astimezone(ZoneInfo(PortalSettings().portal_time_zone)).strftime("%Y-%m-%d %H:%M") if moment else "—"
+    zone = _zone(os.environ.get("HUTONG_PORTAL_TIME_ZONE"))
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M") if moment else "—"
+
+
+@cache
+def _zone(_set: str | None) -> ZoneInfo:
+    """Return the time zone under this setting: a page shows a hundred times, and settings are read from the environment anew each time."""
+    return ZoneInfo(PortalSettings().portal_time_zone)
 
 
 def _day(day: date | None) -> str:
