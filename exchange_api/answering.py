@@ -83,6 +83,7 @@ class Answering:
         finally:
             if answer.place:
                 answer.place.leave()
+            answer.at = None  # it holds the answer: together they would wait for the collector
         return await _send(scope, send, sealed)
 
     async def _answer(self, hub: Hub, answer: Answer, asked: tuple[Scope, Receive]) -> None:
@@ -241,7 +242,7 @@ async def _read_on(hub: Hub, receive: Receive, first: bytes, limit: int) -> byte
 
 
 async def _send(scope: Scope, send: Send, sealed: Sealed) -> None:
-    whole = scope.get("hutong.whole")
+    whole = scope.pop("hutong.whole", None)
     if whole is not None and whole(sealed.status, sealed.headers, sealed.body):
         scope["hutong.status"] = sealed.status
         return

@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Crew:
-    """Workers that share one listening socket; `site` is the exchange at their address."""
+    """Workers that share one listening socket; `site` is the exchange at their address. program: the module that is a worker."""
+
+    program = "exchange_api.worker"
 
     def __init__(self, site: Any, folder: Path, **settings: str) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -44,7 +46,7 @@ class Crew:
 
     def _start(self, mark: Path) -> subprocess.Popen[bytes]:
         number = self._listening.fileno()
-        command = [sys.executable, "-m", "exchange_api.worker", "--fd", str(number), "--ready", str(mark)]
+        command = [sys.executable, "-m", self.program, "--fd", str(number), "--ready", str(mark)]
         own = {"HUTONG_API_URL": self.site.url, "HUTONG_GUARD": "off"} | self._settings  # a crowd is no abuse here
         with self.site.log.open("ab") as log:
             return subprocess.Popen(
