@@ -8,8 +8,6 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
-from fastapi.staticfiles import StaticFiles
-from starlette.middleware.gzip import GZipMiddleware
 
 from exchange_api.portal import assets, failures, warming
 from exchange_api.portal.headers import StrictHeaders
@@ -23,6 +21,7 @@ from exchange_api.portal.pages import (
     help,
     lists,
     notices,
+    objections,
     receipt,
     reference,
     resources,
@@ -34,6 +33,7 @@ from exchange_api.portal.pages import (
     supply_workbook,
     workbench,
 )
+from exchange_api.portal.static_files import OnceCompressed
 from exchange_api.portal.turns import Turns
 
 STATIC = assets.PORTAL / "static"
@@ -67,6 +67,7 @@ def application(api: FastAPI) -> FastAPI:
         grants,
         lists,
         notices,
+        objections,
         resources,
         receipt,
         reference,
@@ -78,7 +79,7 @@ def application(api: FastAPI) -> FastAPI:
         *directory.ROOMS,
     ):
         portal.include_router(room.router)
-    portal.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
+    portal.mount("/static", OnceCompressed(STATIC), name="static")
     failures.register(portal)
     portal.add_middleware(Turns)
     portal.add_middleware(StrictHeaders)
