@@ -3,7 +3,7 @@
 import hmac
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
@@ -131,15 +131,16 @@ def _deed(visit: Visit, outcome: str) -> Deed:
 AnyVisit = Annotated[Visit, Depends(open_visit, scope="function")]
 
 
-def _signed_in(visit: AnyVisit) -> Visit:
+# what waits for nothing needs no thread: each change of threads takes its turn among all that work
+async def _signed_in(visit: AnyVisit) -> Visit:
     assert visit.actor
     return visit
 
 
-def with_role(*roles: str) -> Callable[[Visit], Visit]:
+def with_role(*roles: str) -> Callable[[Visit], Awaitable[Visit]]:
     """Return the condition that a visitor is signed in with one of these roles. It raises Denied `portal.sign_in_needed`, `portal.role_needed`."""
 
-    def check(visit: AnyVisit) -> Visit:
+    async def check(visit: AnyVisit) -> Visit:
         if visit.actor.roles.isdisjoint(roles):
             raise Denied("portal.role_needed", role="、".join(word("role", role) for role in roles))
         return visit
@@ -180,11 +181,11 @@ def _own(form: FormData, visit: Visit) -> FormData:
     return form
 
 
-def _own_form(form: Annotated[FormData, Depends(_reads_form(UPLOAD_LIMIT_MB))], visit: AnyVisit) -> FormData:
+async def _own_form(form: Annotated[FormData, Depends(_reads_form(UPLOAD_LIMIT_MB))], visit: AnyVisit) -> FormData:
     return _own(form, visit)
 
 
-def _own_file(form: Annotated[FormData, Depends(_reads_form(FILE_LIMIT_MB))], visit: OfficerVisit) -> FormData:
+async def _own_file(form: Annotated[FormData, Depends(_reads_form(FILE_LIMIT_MB))], visit: OfficerVisit) -> FormData:
     return _own(form, visit)
 
 
