@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Semaphore
-from typing import Any
+from typing import Any, cast
 
 import requests
 from fastapi import FastAPI
@@ -44,7 +44,7 @@ def test_a_crowd_that_finds_every_connection_taken_gets_its_pages_when_they_come
         except requests.ConnectionError:
             return 0
 
-    with serving(door) as address, ThreadPoolExecutor(CROWD) as officers:
+    with serving(cast("FastAPI", door)) as address, ThreadPoolExecutor(CROWD) as officers:
         with ExitStack() as taken:
             for _ in range(CONNECTIONS):
                 taken.enter_context(engine("exchange").connect())
