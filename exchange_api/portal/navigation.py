@@ -38,6 +38,11 @@ MENU = (
             Entry("/portal/demands", N_("需求与对接单")),
             Entry("/portal/tasks", N_("供给任务"), ("provider",)),
             Entry("/portal/grants", N_("授权")),
+            Entry(
+                "/portal/objections",
+                N_("数据异议"),
+                ("demander", "provider", "application", "steward", "authority", "auditor"),
+            ),
             Entry("/portal/resources", N_("资源目录")),
             Entry("/portal/reviews", N_("目录审核")),
         ),

@@ -26,7 +26,8 @@ DIRECTION = {"rising": N_("上升"), "falling": N_("下降"), "steady": N_("平�
 GRADE = {"A": N_("A 优"), "B": N_("B 良"), "C": N_("C 中"), "D": N_("D 低"), "E": N_("E 差")}
 GRADE_TONE = {"A": "green", "B": "green", "C": "amber", "D": "amber", "E": "red"}
 ORDER_KIND = {
-    "replay": N_("更正后重放"), "correct": N_("更正工作簿"), "preview": N_("预演撤回"), "retract": N_("撤回批次"), "reconcile": N_("与来源对账"), "settle": N_("裁定"),
+    "replay": N_("更正后重放"), "correct": N_("更正工作簿"), "preview": N_("预演撤回"), "retract": N_("撤回批次"),
+    "reconcile": N_("与来源对账"), "settle": N_("裁定"),
     "withdraw": N_("撤销裁定"),
 }  # fmt: skip
 ORDER_STATE = {

@@ -15,6 +15,7 @@ from exchange_api.portal.matching_words import MISSING as MISSING
 from exchange_api.portal.matching_words import REASON as REASON
 from exchange_api.portal.matching_words import REUSE as REUSE
 from exchange_api.portal.notice_words import NOTICE as NOTICE
+from exchange_api.portal.objections_words import OBJECTION_TABLES
 from exchange_api.portal.proof_words import CHECK as CHECK
 from exchange_api.portal.step_words import STEP_TABLES
 from exchange_api.portal.steward_words import STEWARD_TABLES
@@ -193,6 +194,7 @@ TABLES: Mapping[str, Mapping[Any, str]] = {
     **STEP_TABLES,
     **SUPERVISION_TABLES,
     **STEWARD_TABLES,
+    **OBJECTION_TABLES,
     **APPLICATION_TABLES,
     **DIRECTORY_TABLES,
 }  # fmt: skip

@@ -22,11 +22,11 @@ from tests.portal.conftest import actor
 
 HARMLESS = {
     "looks, or changes what is the officer's own": (
-        "/sign-out", "/account/", "/notices/", "/lists/", "/verify", "/records", "/rows/{row_id}/reveal", "/batches/{batch_id}/preview",
+        "/sign-out", "/account/", "/notices/", "/lists/", "/verify", "/records", "/rows/{row_id}/reveal", "/objections/{objection_id}/look", "/batches/{batch_id}/preview",
         "/grants/{grant_id}/health",
     ),
     "makes or changes a draft, which nobody else sees": (
-        "/demands/new", "/demands/{demand_id}/attach", "/demands/{demand_id}/files/", "/directory-workbook", "/resources/", "/drafts/",
+        "/demands/new", "/demands/{demand_id}/attach", "/demands/{demand_id}/files/", "/directory-workbook", "/directory-draft", "/resources/", "/drafts/",
     ),
     "adds words or a key, and ends nothing": (
         "/disputes/{dispute_id}/state", "/reviews/{resource_id}/acknowledge", "/applications/{application_id}/keys",
@@ -34,7 +34,7 @@ HARMLESS = {
     ),
     "says on its own form what follows": ("/accounts/",),
     "an order of the steward, who sees its consequences before it": (
-        "/pipelines/", "/batches/{batch_id}/retract", "/batches/{batch_id}/corrections", "/orders/", "/quarantine/", "/rows/{row_id}/replay", "/conflicts/",
+        "/pipelines/", "/batches/{batch_id}/retract", "/batches/{batch_id}/corrections", "/waivers", "/orders/", "/quarantine/", "/rows/{row_id}/replay", "/conflicts/",
         "/rulings/",
     ),
 }  # fmt: skip
@@ -59,7 +59,7 @@ def test_every_form_asks_first_or_has_a_reason_not_to() -> None:
     unnamed = (
         _forms() - {_route_of(deed) for deed in deeds} - {"POST /sign-in", "POST /sign-in/next", "POST /demands/keep"}
     )
-    assert unnamed == {"POST /demands/matches", "POST /tasks/{task_id}/keep"}, "name these in deed_words"
+    assert unnamed == {"POST /demands/matches", "POST /tasks/{task_id}/keep", "POST /resources/{resource_id}/keep"}, "name these in deed_words"
     assert [deed for deed in deeds if not _route_of(deed)] == [], "no form does these any more"
     excused = tuple(f"POST {path}" for paths in HARMLESS.values() for path in paths)
     assert {deed for deed in deeds if deed not in SURE and not deed.startswith(excused)} == set()

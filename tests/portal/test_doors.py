@@ -164,6 +164,10 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/conflicts/{number}"): looks(steward=404),
     ("POST", "/conflicts/{number}/settle"): acts(steward=404),
     ("POST", "/rulings/{ruling_id}/withdraw"): acts(steward=404),
+    ("GET", "/objections"): looks(200, system_admin=403, security_admin=403),
+    ("GET", "/objections/{objection_id}"): looks(steward=404, authority=404, auditor=404),
+    ("POST", "/objections/{objection_id}/look"): acts(steward=404),
+    ("POST", "/objections/{objection_id}/{action}"): acts(steward=404, authority=404, auditor=404),
     ("GET", "/quality"): looks(steward=200, provider=200),
     ("GET", "/quality/{resource_id}"): looks(steward=200, provider=200),
     ("GET", "/records"): looks(steward=200),
@@ -243,6 +247,7 @@ def test_each_role_opens_its_own_doors_only(city: Any, dispatched: tuple[str, st
         "pipelines": "pause",
         "applications": "retire",
         "reviews": "return",
+        "objections": "withdraw",
     }
     visitor = city.signed_in(ROLES[role]) if ROLES[role] else city.browser()
     wrong = []

@@ -1,0 +1,124 @@
+"""Why: a value that is doubted has a page: what is doubted, by whom, until when its source must answer, what came of it; whoever may decide it decides there.
+Called by `mounting`; the rules are those of `exchange_api.objections`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from sqlalchemy import select
+from starlette.datastructures import FormData
+
+from catalog import deadlines
+from exchange_api.keys import keys_folder
+from exchange_api.objections import doubted, objection_cases, objection_sight, objections
+from exchange_api.objections.objection_sight import Shown, Wanted
+from exchange_api.portal import confirming, reading
+from exchange_api.portal.pages.lists import AskedDep
+from exchange_api.portal.pages.steward.shared import SIZE, cut
+from exchange_api.portal.rendering import leads_to, page
+from exchange_api.portal.visit import Form, Visit, text_of, with_role
+from schemas.errors import Invalid
+from schemas.library import library
+from schemas.tables.objections import LIVE_STATES, REFUSAL_REASONS, Objection
+from schemas.tables.recall import Recall
+
+router = APIRouter()
+ConcernedVisit = Annotated[Visit, Depends(with_role(*objection_sight.ROLES))]
+SideVisit = Annotated[Visit, Depends(with_role("steward", "provider", "demander", "application"))]
+
+
+@router.get("/objections")
+def show_all(visit: ConcernedVisit, asked: AskedDep) -> Response:
+    """List the objections that concern the officer: those that wait, or those that are closed."""
+    is_live, session, actor = asked.filters.get("state") != "closed", visit.session, visit.actor
+    total = objection_sight.count(session, actor, Wanted(is_live, asked.q))
+    keep = {"q": asked.q, "state": "" if is_live else "closed"}
+    shown = cut(
+        total,
+        asked.page,
+        keep,
+        lambda start: objection_sight.find(session, actor, Wanted(is_live, asked.q, start, SIZE)),
+    )
+    facts = {one.id: _named(one) for one in shown.rows}
+    lamps = {one.id: _lamp(visit, one) for one in shown.rows}
+    return page(
+        visit,
+        "objections/list.html",
+        listing=shown,
+        is_live=is_live,
+        lamps=lamps,
+        named=facts,
+        names=reading.names(session),
+    )
+
+
+@router.get("/objections/{objection_id}")
+def show(visit: ConcernedVisit, objection_id: str) -> Response:
+    """Show one objection, key and values masked."""
+    objection = objection_sight.require(visit.session, visit.actor, objection_id)
+    return _page(visit, objection, objection_sight.show(objection))
+
+
+@router.post("/objections/{objection_id}/look")
+def look(visit: SideVisit, form: Form, objection_id: str) -> Response:
+    """Show one objection in clear to its sides; the look is noted."""
+    why = text_of(form, "why")
+    objection, shown = objection_sight.look(visit.session, visit.actor, objection_id, why, Path(keys_folder()))
+    return _page(visit, objection, shown, is_clear=True)
+
+
+@router.post("/objections/{objection_id}/{action}")
+def act(
+    visit: ConcernedVisit, form: Form, objection_id: str, action: Literal["promise", "correct", "refuse", "withdraw"]
+) -> Response:
+    """Answer an objection as the value's source, or take it back as the department that raised it."""
+    objection_sight.require(visit.session, visit.actor, objection_id)
+    with confirming.asked(visit, form):
+        _taken(visit, form, objection_id, action)
+    return leads_to(f"/portal/objections/{objection_id}")
+
+
+def _taken(visit: Visit, form: FormData, objection_id: str, action: str) -> None:
+    session, actor, note = visit.session, visit.actor, text_of(form, "why") or None
+    if action == "withdraw":
+        objections.withdraw(session, actor, objection_id)
+    elif action == "promise":
+        objections.promise(session, actor, objection_id, note)
+    elif action == "correct":
+        objections.correct(session, actor, objection_id, text_of(form, "batch"), note)
+    elif note is None:
+        raise Invalid("portal.why_needed")
+    else:
+        objections.refuse(session, actor, objection_id, text_of(form, "ground"), note)
+
+
+def _page(visit: Visit, objection: Objection, shown: Shown, *, is_clear: bool = False) -> Response:
+    session, actor = visit.session, visit.actor
+    value, batch, _ = doubted.say_now(session, objection.library, objection.record_key, objection.attribute)
+    recall = session.scalar(select(Recall).where(Recall.objection_id == objection.id))
+    return page(
+        visit, "objections/one.html", objection=objection, shown=shown, is_clear=is_clear, names=reading.names(session),
+        attribute=_named(objection), lamp=_lamp(visit, objection), events=objection_cases.timeline(session, objection.id),
+        may=objection_sight.may(actor, objection), may_look=objection_sight.may_look(actor, objection), recall=recall,
+        changed_by=batch if value != objection.value else None, grounds=REFUSAL_REASONS,
+    )  # fmt: skip
+
+
+def _named(objection: Objection) -> str:
+    return library(objection.library).attribute(objection.attribute).name
+
+
+def _lamp(visit: Visit, objection: Objection) -> Any:
+    """Return the clock of an objection that waits, as `parts.lamp` shows it."""
+    if objection.state not in LIVE_STATES:
+        return None
+    days = deadlines.calendar(visit.session)
+    due = objection.due_date
+    left = (
+        days.working_days_between(visit.today, due)
+        if due >= visit.today
+        else -days.working_days_between(due, visit.today)
+    )
+    return reading.Clock(due, left, str(deadlines.lamp_on(days, due, visit.today)), objection.is_provisional)
