@@ -69,9 +69,9 @@ def asked(
         raise Unsure(visit, deed, sure, follows, token, fields, bool(text_of(form, TOKEN)), known)
 
 
-def asking(visit: Visit, form: FormData) -> Callable[[Session], AbstractContextManager[None]]:
+def asking(visit: Visit, form: FormData, deed: str = "") -> Callable[[Session], AbstractContextManager[None]]:
     """Return `asked` for a desk that takes its step in a transaction of its own."""
-    return lambda session: asked(visit, form, session=session)
+    return lambda session: asked(visit, form, deed, session)
 
 
 def show(request: Request, unsure: Any) -> Response:

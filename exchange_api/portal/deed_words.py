@@ -123,6 +123,7 @@ DEED = {
     "POST /waivers": N_("决定不予更正"),
     "POST /waivers/{waiver_id}/withdraw": N_("撤销不予更正"),
     "POST /objections/{objection_id}/look": N_("查看数据异议明文"),
+    "POST /objections/{objection_id}/rule": N_("裁定数据异议"),
     "POST /objections/{objection_id}/promise": N_("承诺更正"),
     "POST /objections/{objection_id}/correct": N_("答复已更正"),
     "POST /objections/{objection_id}/refuse": N_("维持原值"),

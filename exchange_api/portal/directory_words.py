@@ -38,8 +38,19 @@ LEVEL = {
 }
 DEPARTMENT_STATE = {"active": N_("在册"), "proposed": N_("待核对"), "dissolved": N_("已撤销")}
 
+SHARE_MODE_CATEGORY = {"共享平台方式": N_("共享平台方式"), "其他方式": N_("其他方式")}
+SHARE_MODE = {
+    "数据库": N_("数据库"), "文件": N_("文件"), "接口": N_("接口"), "邮件": N_("邮件"), "拷盘": N_("拷盘"), "介质交换": N_("介质交换"),
+}  # fmt: skip
+DATA_GRADE = {"1": N_("1级"), "2": N_("2级"), "3": N_("3级"), "4": N_("4级")}
+CHECK_KIND = {
+    "citizen_id": N_("公民身份号码"), "uscc": N_("统一社会信用代码"), "organisation_code": N_("组织机构代码"),
+    "certificate_identifier": N_("电子证照标识"), "holder_code": N_("持证主体代码"), "place_code": N_("地点代码"),
+}  # fmt: skip
+
 DIRECTORY_TABLES: Mapping[str, Mapping[Any, str]] = {
     "review_action": REVIEW_ACTION, "change": CHANGE, "change_tone": CHANGE_TONE, "touched": TOUCHED, "turn": TURN, "obtain_mode": OBTAIN_MODE,
     "material_status": MATERIAL_STATUS, "material_tone": MATERIAL_TONE, "otherwise": OTHERWISE, "unanswered": UNANSWERED, "need": NEED,
-    "service_state": SERVICE_STATE, "level": LEVEL, "department_state": DEPARTMENT_STATE,
+    "service_state": SERVICE_STATE, "level": LEVEL, "department_state": DEPARTMENT_STATE, "share_mode": SHARE_MODE,
+    "share_mode_category": SHARE_MODE_CATEGORY, "data_grade": DATA_GRADE, "check_kind": CHECK_KIND,
 }  # fmt: skip

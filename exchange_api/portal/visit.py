@@ -29,7 +29,7 @@ from schemas.errors import Denied, HutongError, Invalid, Language
 SESSION_COOKIE = "hutong_session"
 VISITOR_COOKIE = "hutong_visitor"
 LANGUAGE_COOKIE = "hutong_language"
-ONLY_LOOKS = ("/demands/matches", "/demands/keep", "/tasks/{task_id}/keep")
+ONLY_LOOKS = ("/demands/matches", "/demands/keep", "/tasks/{task_id}/keep", "/resources/{resource_id}/keep")
 """Forms sent while an officer types, which change nothing."""
 _STEPS = ("action", "decision")
 _STEP = re.compile(r"[a-z][a-z_-]{0,30}")

@@ -237,6 +237,10 @@ def surrounded(city: City) -> Iterator[None]:
         yield
 
 
+_USUAL = ("422", "409", "htmx:sendAbort", "htmx:afterRequest")
+"""What the browser complains of in the best of worlds: a form answered with its mistake, a look while typing that a sent form overtook."""
+
+
 @dataclass
 class Studio:
     """A headless Chromium, what it was seen to ask for, and pictures of pages for people to look at."""
@@ -252,10 +256,10 @@ class Studio:
         page = context.new_page()
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
         page.on(
-            "console",  # an answered form with a mistake in it is a 422, and the browser says so
+            "console",
             lambda said: (
                 self.complaints.append(f"{page.url}: {said.text}")
-                if said.type == "error" and "422" not in said.text
+                if said.type == "error" and not any(usual in said.text for usual in _USUAL)
                 else None
             ),
         )

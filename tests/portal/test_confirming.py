@@ -34,7 +34,7 @@ HARMLESS = {
     ),
     "says on its own form what follows": ("/accounts/",),
     "an order of the steward, who sees its consequences before it": (
-        "/pipelines/", "/batches/{batch_id}/retract", "/batches/{batch_id}/corrections", "/waivers", "/orders/", "/quarantine/", "/rows/{row_id}/replay", "/conflicts/",
+        "/pipelines/", "/batches/{batch_id}/retract", "/batches/{batch_id}/corrections", "/waivers", "/objections/{objection_id}/rule", "/orders/", "/quarantine/", "/rows/{row_id}/replay", "/conflicts/",
         "/rulings/",
     ),
 }  # fmt: skip

@@ -167,6 +167,7 @@ WALK: dict[tuple[str, str], Doors] = {
     ("GET", "/objections"): looks(200, system_admin=403, security_admin=403),
     ("GET", "/objections/{objection_id}"): looks(steward=404, authority=404, auditor=404),
     ("POST", "/objections/{objection_id}/look"): acts(steward=404),
+    ("POST", "/objections/{objection_id}/rule"): acts(steward=404),
     ("POST", "/objections/{objection_id}/{action}"): acts(steward=404, authority=404, auditor=404),
     ("GET", "/quality"): looks(steward=200, provider=200),
     ("GET", "/quality/{resource_id}"): looks(steward=200, provider=200),

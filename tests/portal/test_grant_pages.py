@@ -103,4 +103,4 @@ def test_notices_are_read_by_the_department_they_were_sent_to(city: Any, granted
     up_to = left.partition('name="up_to" value="')[2].partition('"')[0]
     done = city.post(visitor, "/portal/notices/read-all", {"up_to": up_to}).text
     assert "0 条未读" in done
-    assert "暂无通知" in visitor.get(f"{city.address}/portal/notices?unread=1").text
+    assert "没有符合条件的记录" in visitor.get(f"{city.address}/portal/notices?unread=1").text

@@ -53,13 +53,17 @@ def choose(visit: OfficerVisit, form: Form, name: str) -> Response:
     return leads_to(own_address(text_of(form, "back")))
 
 
-def show_table(visit: Visit, asked: Asked, table: Table, what: tuple[str, str, str]) -> Response:
-    """Answer with one page of a list that the database searches, or all of it as XLSX. what: title, name, wished file."""
+def show_table(
+    visit: Visit, asked: Asked, table: Table, what: tuple[str, str, str], template: str = "list.html", **more: Any
+) -> Response:
+    """Answer with one page of a list that the database searches, or all of it as XLSX. what: title, name, wished file; template: `list.html` or one that
+    extends it, with what it needs besides.
+    """
     title, name, file = what
     if file == "xlsx":
         return exported(table.columns, queried.every(visit.session, table, asked), name)
     chosen = list_views.get(visit.session, visit.actor.id, name)
-    return _shown(visit, queried.found(visit.session, table, asked, chosen), title, name)
+    return _shown(visit, queried.found(visit.session, table, asked, chosen), (title, name), template, **more)
 
 
 def show_list(
@@ -70,7 +74,7 @@ def show_list(
     if file == "xlsx":
         return workbook(titles, rows, asked, name)
     chosen = list_views.get(visit.session, visit.actor.id, name)
-    return _shown(visit, listed(titles, rows, asked, chosen), title, name)
+    return _shown(visit, listed(titles, rows, asked, chosen), (title, name))
 
 
 def columns(visit: Visit, **titles: str) -> tuple[Column, ...]:
@@ -84,5 +88,7 @@ def say(visit: Visit, table: str, key: Any) -> str:
     return translations(visit.language).gettext(word(table, key))
 
 
-def _shown(visit: Visit, listing: Listing, title: str, name: str) -> Response:
-    return page(visit, "list.html", listing=listing, title=title, name=name, sizes=SIZES)
+def _shown(
+    visit: Visit, listing: Listing, called: tuple[str, str], template: str = "list.html", **more: Any
+) -> Response:
+    return page(visit, template, listing=listing, title=called[0], name=called[1], sizes=SIZES, **more)

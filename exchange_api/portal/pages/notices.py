@@ -1,35 +1,31 @@
 """Why: what an officer's department was told, what of it nobody has read, and where it is answered. Called by `mounting`."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import Response
 
-from catalog import notices
-from exchange_api.noticing import kinds, reading
+from exchange_api.noticing import reading
+from exchange_api.portal import notice_list
+from exchange_api.portal.language import N_
+from exchange_api.portal.pages.lists import AskedDep, Format, show_table
 from exchange_api.portal.pages.steps import number_of
-from exchange_api.portal.rendering import leads_to, page
-from exchange_api.portal.visit import Form, OfficerVisit, text_of, texts_of
+from exchange_api.portal.rendering import leads_to
+from exchange_api.portal.visit import Form, OfficerVisit, own_address, text_of, texts_of
 
 router = APIRouter()
-MOST = 200
-Unread = Annotated[str, Query(max_length=1)]
 
 
 @router.get("/notices")
-def show(visit: OfficerVisit, unread: Unread = "") -> Response:
-    """Show the newest notices of the officer's department, all or those nobody has read."""
-    found = notices.find(visit.session, visit.actor.department_id, MOST, unread_only=unread == "1")
-    told = [(one, kinds.kind_word(one.key, visit.language), kinds.severity_of(one.key)) for one in found]
-    count = reading.unread(visit.session, visit.actor)
-    return page(visit, "notices.html", told=told, is_unread=unread == "1", count=count, most=MOST)
+def show(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
+    """List what the officer's department was told, the newest first."""
+    table, newest = notice_list.notices(visit), notice_list.newest(visit)
+    return show_table(visit, asked, table, (N_("通知"), "notices", file), "notices.html", newest=newest)
 
 
 @router.post("/notices/read")
 def read(visit: OfficerVisit, form: Form) -> Response:
     """Mark the chosen notices as read."""
     reading.read(visit.session, visit.actor, [number_of(one, "notice") for one in texts_of(form, "notice")])
-    return leads_to("/portal/notices")
+    return leads_to(own_address(text_of(form, "back") or "/portal/notices"))
 
 
 @router.post("/notices/read-all")

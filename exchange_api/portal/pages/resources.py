@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from catalog import departments, directory, search
 from catalog.review.changes import diff
 from catalog.search import Filters, Hit
+from exchange_api.directory import editing
 from exchange_api.portal import resource_standing, resource_view
 from exchange_api.portal.language import N_, translations
 from exchange_api.portal.listing import PAGE_SIZE, Asked, Column, Listing, workbook
@@ -52,7 +53,8 @@ def resource(visit: OfficerVisit, resource_id: str, version: int | None = None) 
     """Show one version of a resource, by default what is published."""
     row = resource_view.chosen(visit, resource_id, version)
     beside = resource_standing.standing(visit, row)
-    return page(visit, "resource.html", shown=resource_view.shown(visit, row), standing=beside)
+    may_edit = editing.may_edit(visit.actor, directory.newest(visit.session, resource_id))
+    return page(visit, "resource.html", shown=resource_view.shown(visit, row), standing=beside, may_edit=may_edit)
 
 
 @router.get("/resources/{resource_id}/changes")

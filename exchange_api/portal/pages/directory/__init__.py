@@ -1,5 +1,5 @@
 """Why: the directory's desk: workbooks, the review of versions, service items, data elements, departments. `mounting` hangs up what ROOMS holds."""
 
-from exchange_api.portal.pages.directory import elements, review, services, workbook
+from exchange_api.portal.pages.directory import editing, elements, review, services, workbook
 
-ROOMS = (workbook, review, services, elements)
+ROOMS = (workbook, editing, review, services, elements)

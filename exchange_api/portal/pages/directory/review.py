@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from exchange_api.directory import reviewing
 from exchange_api.directory.reviewing import Wish
-from exchange_api.portal import confirming, list_views, queried, reading, review_list
-from exchange_api.portal.listing import SIZES, exported
-from exchange_api.portal.pages.lists import AskedDep, Format
+from exchange_api.portal import confirming, reading, review_list
+from exchange_api.portal.language import N_
+from exchange_api.portal.pages.lists import AskedDep, Format, show_table
 from exchange_api.portal.rendering import in_words, leads_to, page
 from exchange_api.portal.trouble import Trouble
 from exchange_api.portal.visit import Form, OfficerVisit, Visit, text_of, with_role
@@ -19,18 +19,13 @@ from schemas.errors import Invalid
 
 router = APIRouter()
 DeskVisit = Annotated[Visit, Depends(with_role("demander", "provider", "authority"))]
-NAME = "reviews"
 
 
 @router.get("/reviews")
 def show_all(visit: OfficerVisit, asked: AskedDep, file: Format = "") -> Response:
     """List the versions under way that concern the officer, the most urgent first."""
-    table = review_list.under_way(visit)
-    if file == "xlsx":
-        return exported(table.columns, queried.every(visit.session, table, asked), NAME)
-    chosen = list_views.get(visit.session, visit.actor.id, NAME)
-    listing = queried.found(visit.session, table, asked, chosen)
-    return page(visit, "directory/reviews.html", listing=listing, name=NAME, sizes=SIZES)
+    what = N_("目录审核"), "reviews", file
+    return show_table(visit, asked, review_list.under_way(visit), what, "directory/reviews.html")
 
 
 @router.get("/reviews/{resource_id}")
