@@ -28,7 +28,7 @@ GRADE_TONE = {"A": "green", "B": "green", "C": "amber", "D": "amber", "E": "red"
 ORDER_KIND = {
     "replay": N_("更正后重放"), "correct": N_("更正工作簿"), "preview": N_("预演撤回"), "retract": N_("撤回批次"),
     "reconcile": N_("与来源对账"), "settle": N_("裁定"),
-    "withdraw": N_("撤销裁定"),
+    "withdraw": N_("撤销裁定"), "rule_doubt": N_("裁定异议"),
 }  # fmt: skip
 ORDER_STATE = {
     "proposed": N_("待确认"), "waiting": N_("处理中"), "done": N_("处理完成"), "failed": N_("未能完成"), "dropped": N_("已作废"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from exchange_api.objections import objection_cases, objections
 from exchange_api.recalls import recall
 from exchange_api.steward import consequences, workbooks
 from libraries import ingest, rulings
@@ -16,10 +17,11 @@ from schemas.database import transaction
 from schemas.errors import HutongError
 from schemas.grounds import Grounds
 from schemas.masking import mask_of
+from schemas.tables.objections import LIVE_STATES
 from schemas.tables.steward import StewardOrder
 
 Tell = Callable[[str], None]
-REASONED = ("retract", "settle", "withdraw")
+REASONED = ("retract", "settle", "withdraw", "rule_doubt")
 """Kinds that are decisions: who orders them says why."""
 
 
@@ -112,6 +114,23 @@ def _withdraw(order: StewardOrder, tell: Tell) -> dict[str, Any]:
         return {"ruling": rulings.withdraw(session, int(order.target), Grounds(order.reason, order.ordered_by)).id}
 
 
+def _rule_doubt(order: StewardOrder, tell: Tell) -> dict[str, Any]:
+    tell("judge")
+    with transaction("exchange") as session:
+        doubt = objection_cases.get(session, order.target)
+        place, is_live = (doubt.library, doubt.record_key, doubt.attribute), doubt.state in LIVE_STATES
+        word = str(doubt.claimed if order.said.get("take") == "claimed" else order.said["value"])
+    if not is_live:
+        return {"rulings": []}
+    with transaction("ingest") as session:
+        made = rulings.rule(session, place[0], place[1], {place[2]: word}, Grounds(order.reason, order.ordered_by))
+        found = {"rulings": [one.id for one in made]}
+    with transaction("exchange") as session:  # left out by a crash, the hourly task does it
+        objections.settle(session, objection_cases.get(session, order.target))
+    return found
+
+
 KINDS: Mapping[str, Callable[[StewardOrder, Tell], dict[str, Any]]] = {
     "replay": _replay, "correct": _correct, "preview": _preview, "retract": _retract, "reconcile": _reconcile, "settle": _settle, "withdraw": _withdraw,
+    "rule_doubt": _rule_doubt,
 }  # fmt: skip

@@ -16,9 +16,10 @@ from exchange_api.objections import doubted, objection_cases, objection_sight, o
 from exchange_api.objections.objection_sight import Shown, Wanted
 from exchange_api.portal import confirming, reading
 from exchange_api.portal.pages.lists import AskedDep
-from exchange_api.portal.pages.steward.shared import SIZE, cut
+from exchange_api.portal.pages.steward.shared import SIZE, cut, follow, why_of
 from exchange_api.portal.rendering import leads_to, page
-from exchange_api.portal.visit import Form, Visit, text_of, with_role
+from exchange_api.portal.visit import Form, StewardVisit, Visit, text_of, with_role
+from exchange_api.steward import orders
 from schemas.errors import Invalid
 from schemas.library import library
 from schemas.tables.objections import LIVE_STATES, REFUSAL_REASONS, Objection
@@ -69,6 +70,22 @@ def look(visit: SideVisit, form: Form, objection_id: str) -> Response:
     return _page(visit, objection, shown, is_clear=True)
 
 
+@router.post("/objections/{objection_id}/rule")
+def rule(visit: StewardVisit, form: Form, objection_id: str) -> Response:
+    """Rule a doubted value as a steward: what was claimed, or another value, with the reason."""
+    objection = objection_sight.require(visit.session, visit.actor, objection_id)
+    take, value = text_of(form, "take"), text_of(form, "value")
+    if objection.state not in LIVE_STATES:
+        raise Invalid("case.wrong_state", case=objection_id, state=objection.state, action="rule", possible="-")
+    if take == "claimed" and objection.claimed is not None:
+        said = {"take": take}
+    elif value:
+        said = {"value": value}
+    else:
+        raise Invalid("steward.one_word")
+    return follow(orders.place(visit.session, visit.actor, ("rule_doubt", objection_id), why_of(form), said))
+
+
 @router.post("/objections/{objection_id}/{action}")
 def act(
     visit: ConcernedVisit, form: Form, objection_id: str, action: Literal["promise", "correct", "refuse", "withdraw"]
@@ -103,6 +120,7 @@ def _page(visit: Visit, objection: Objection, shown: Shown, *, is_clear: bool = 
         attribute=_named(objection), lamp=_lamp(visit, objection), events=objection_cases.timeline(session, objection.id),
         may=objection_sight.may(actor, objection), may_look=objection_sight.may_look(actor, objection), recall=recall,
         changed_by=batch if value != objection.value else None, grounds=REFUSAL_REASONS,
+        may_rule=visit.has("steward") and objection.state in LIVE_STATES, orders=orders.of(session, objection.id, "rule_doubt"),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from exchange_api.objections import objections
 from exchange_api.objections.objections import Doubt
 from schemas.database import transaction
 from tests.portal.steward.conftest import IDS
+from tests.portal.steward.test_orders import _value
 
 SUNHUI = Actor("sunhui", "civil_affairs", frozenset({"demander"}))
 REASON = "当事人出示的证件与登记姓名不符"
@@ -100,6 +101,26 @@ def test_whoever_raised_it_takes_it_back(site: Any) -> None:
     assert again.status_code in (409, 422)
 
 
+def test_a_steward_rules_and_the_library_says_so(site: Any) -> None:
+    one, steward = raised(IDS[16]), site.signed_in("guanjia")
+    assert (
+        site.post(
+            site.signed_in("weidong"), f"/portal/objections/{one}/rule", {"take": "claimed", "why": "x"}
+        ).status_code
+        == 403
+    )
+    assert site.post(steward, f"/portal/objections/{one}/rule", {"take": "other", "why": "经核实"}).status_code == 422
+    assert site.post(steward, f"/portal/objections/{one}/rule", {"take": "claimed", "why": ""}).status_code == 422
+    assert "处理完成" in site.ordered(steward, f"/objections/{one}/rule", {"take": "claimed", "why": "经核实档案"})
+    assert state_of(one) == "ruled"
+    assert _value(IDS[16], "name") == "王改名"
+    assert "已裁定" in site.page("sunhui", f"/objections/{one}")
+    assert site.post(steward, f"/portal/objections/{one}/rule", {"take": "claimed", "why": "再来"}).status_code in (
+        409,
+        422,
+    )
+
+
 def test_to_a_department_an_unknown_one_looks_like_anothers(site: Any) -> None:
     assert site.signed_in("weidong").get(f"{site.address}/portal/objections/YY-1900-000001").status_code == 403
     assert site.signed_in("guanjia").get(f"{site.address}/portal/objections/YY-1900-000001").status_code == 404
@@ -118,5 +139,10 @@ def test_their_looks(studio: Any, language: str) -> None:
     page.goto(f"{studio.city.address}/portal/objections/{one}")
     found += studio.violations(page)
     studio.picture(page, f"81-objection{suffix}")
+    steward = studio.desk(bypass_csp=True)
+    studio.sign_in(steward, "guanjia")
+    steward.goto(f"{studio.city.address}/portal/language/{language}?next=/portal/objections/{one}")
+    found += studio.violations(steward)
+    studio.picture(steward, f"82-objection-steward{suffix}")
     assert not found, "\n".join(found)
     assert not studio.complaints

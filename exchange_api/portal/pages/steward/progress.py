@@ -51,6 +51,7 @@ def _back(order: StewardOrder) -> str:
         "preview": f"/portal/batches/{order.target}/retract",
         "retract": f"/portal/batches/{order.target}", "reconcile": f"/portal/pipelines/{order.target}",
         "settle": f"/portal/conflicts/{order.target}", "withdraw": "/portal/conflicts",
+        "rule_doubt": f"/portal/objections/{order.target}",
     }  # fmt: skip
     return places[order.kind]
 
