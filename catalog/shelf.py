@@ -63,7 +63,9 @@ class Laid:
 
 
 class Shelf:
-    """One kind of thing, for the hub's own database. name: of its file; program: the module whose `main` makes it; rooms: packages whose classes it holds."""
+    """One kind of thing, for the hub's own database. name: of its file; program: the module that makes it, perhaps with a word; rooms: packages whose
+    classes it holds.
+    """
 
     def __init__(self, name: str, program: str, rooms: tuple[str, ...]) -> None:
         self._name, self._program, self._rooms = name, program, rooms
@@ -99,7 +101,7 @@ class Shelf:
         with self._lock:
             is_free = self._making is None or self._making.poll() is not None
             if is_free and time.monotonic() - self._begun >= _GAP_S:
-                self._begun, command = time.monotonic(), [sys.executable, "-m", self._program]
+                self._begun, command = time.monotonic(), [sys.executable, "-m", *self._program.split()]
                 self._making = subprocess.Popen(command, cwd=_top(), stdin=subprocess.DEVNULL)  # noqa: S603 - our own words
                 threading.Thread(target=self._making.wait, name=f"shelf-{self._name}", daemon=True).start()
 

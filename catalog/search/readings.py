@@ -2,7 +2,6 @@
 var/ for all workers. Called by `catalog.search.pinyin`.
 """
 
-import logging
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.shelf import Shelf
+from schemas.settings import HomeSettings
 
-log = logging.getLogger(__name__)
-SHELF = Shelf("readings", "catalog.search.readings", ("catalog.search",))
+SHELF = Shelf("readings", "catalog.search.making readings", ("catalog.search",))
+_PATIENCE_S = 60.0
 _ODD = {"m", "n", "ng", "hm", "hng", "ê", "e^"}  # interjections; as syllables they would make every spelling ambiguous
 _BASIC = 0x10000  # characters of the basic plane are spelled
 
@@ -32,16 +32,21 @@ class Readings:
 
 @cache
 def readings() -> Readings:
-    """Return the tables: those that lie there, else made now and laid down."""
-    if laid := SHELF.newer(None):
-        found: Readings = laid.thing
-        return found
-    found = made()
-    try:
-        SHELF.keep((), found)
-    except OSError as failure:  # a place that cannot be written: each process makes its own
-        log.info("readings are not kept: %s", type(failure).__name__)
+    """Return the tables that lie there; the first time they are made by a process of its own, so that this one is spared the dictionaries."""
+    laid = SHELF.newer(None)
+    if laid is None and HomeSettings().var.is_dir():
+        SHELF.begin()
+        laid = SHELF.newer(None) if SHELF.wait(_PATIENCE_S) else None
+    if laid is None:  # no hub's place, or none that can be written
+        return made()
+    found: Readings = laid.thing
     return found
+
+
+def lay_down() -> None:
+    """Make the tables unless they lie there: for the programs that may be large."""
+    if SHELF.newer(None) is None:
+        SHELF.keep((), made())
 
 
 def made() -> Readings:

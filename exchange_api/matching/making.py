@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from catalog.search import readings
 from exchange_api.matching.corpus import Corpus
 from exchange_api.matching.keeping import SHELF, whole
 from exchange_api.matching.packed import Packed
@@ -10,6 +11,7 @@ from schemas.database import transaction
 
 def main() -> None:
     """Make it and lay it down."""
+    readings.lay_down()
     with transaction("reader") as session:
         SHELF.make(_made, session)
 
