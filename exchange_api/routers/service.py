@@ -17,7 +17,9 @@ async def live() -> dict[str, bool]:
     return {"live": True}
 
 
-@router.get("/readyz", tags=["service"])
+@router.get(
+    "/readyz", tags=["service"], responses={503: {"description": "Not ready, and which part is not · 未就绪及其原因"}}
+)
 async def ready(hub: HubDep, response: Response) -> dict[str, Any]:
     """Say whether this worker can answer: database, signing key, hearing of changes, evidence, sequencer; each with the time it took. 就绪检查"""
     state = await hub.watch.health.ready()

@@ -129,7 +129,7 @@ def test_another_department_and_a_stranger_bring_nothing(place: tuple[Any, Path]
 def test_a_provider_brings_a_file_by_his_sign_in_and_his_forms_token(place: tuple[Any, Path]) -> None:
     site, folder = place
     with Session(site.engine) as session:
-        for name, roles in (("wang", ["provider"]), ("liu", ["demander"])):
+        for name, roles in (("brings", ["provider"]), ("asks", ["demander"])):
             password = officers.add(session, name, name, "housing", roles)
             cookie = officers.sign_in(session, name, password)
             assert cookie is not None
@@ -141,7 +141,7 @@ def test_a_provider_brings_a_file_by_his_sign_in_and_his_forms_token(place: tupl
             content = name.encode()
             response = site.send(Request("POST", site.authority, "/v1/inbox/housing.decision", NAME, headers, content))
             said = json.loads(response.body)
-            if name == "wang":
+            if name == "brings":
                 assert (folder / said["file"]).read_bytes() == content
                 entry = site.entry(response.headers["x-receipt"])
                 assert (entry.code, json.loads(entry.document)["facts"]["by"]) == ("officer", "officer")

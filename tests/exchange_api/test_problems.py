@@ -139,7 +139,7 @@ REFUSALS: dict[str, tuple[int, str, Ask]] = {
     "another application's grant": (403, "grant.unknown", _grant("SQ-2026-000007")),
     "revoked grant": (403, "grant.not_active", _grant("SQ-2026-000004")),
     "suspended grant": (403, "grant.suspended", _grant("SQ-2026-000003")),
-    "past grant": (403, "grant.outside_period", _grant("SQ-2026-000005")),
+    "grant of another time": (403, "grant.outside_period", _grant("SQ-2026-000005")),
     "grant of another library": (403, "grant.other_library", _asks(lambda s: s.asking(), "/v1/libraries/credit/query")),
     "another purpose": (403, "purpose.mismatch", _body(purpose={"service_item": "tax.refund", "case": "1"})),
     "no case": (422, "purpose.case_missing", _body(purpose={"service_item": "housing.rental_subsidy"})),

@@ -30,6 +30,8 @@ OPERATIONS = [(path, method) for path, ways in REFERENCE["paths"].items() for me
 EXAMPLES, EXAMPLES_OF_RECORDS = 4, 40
 WAITING = ("log.empty", "receipt.pending")
 """Nothing is wrong with the server: the log takes things in later."""
+SAYS_HOW_IT_IS = ("/readyz",)
+"""503 is an answer here, in its own form: in the tests no sequencer is at work, so after a while the hub is not ready."""
 CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
 
 
@@ -78,7 +80,7 @@ def test_every_operation_answers_as_the_reference_says(exchange_site: Any, path:
         auth = Signed(exchange_site.signer)
         response = case.call(base_url=exchange_site.url, auth=auth, allow_redirects=False)
         told[response.status_code] += 1
-        if response.status_code >= 500:
+        if response.status_code >= 500 and path not in SAYS_HOW_IT_IS:
             assert json.loads(response.content)["code"] in WAITING, response.content
         case.validate_response(response, checks=CHECKS)
         if path.startswith("/v1/"):
