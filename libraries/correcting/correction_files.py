@@ -103,7 +103,7 @@ def as_read(value: str | None) -> str | None:
 def _leading(row: QuarantinedRow, form: Form, names: list[str]) -> list[tuple[Value, int]]:
     known = {
         ROW_ID: str(row.id), RESOURCE: form.resource_id, BATCH: row.batch_id, REASONS: ", ".join(row.reasons),
-        REMEDY: guarded("\n".join(f"{reason}：{form.remedies[reason]}" for reason in row.reasons)),
+        REMEDY: guarded("；".join(f"{reason}：{form.remedies[reason]}" for reason in row.reasons)),
         TEXT: guarded(str(form.shown(row).get(TEXT) or "")),
     }  # fmt: skip
     return [(known[name], PLAIN) for name in names]
