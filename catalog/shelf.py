@@ -114,8 +114,9 @@ class Shelf:
 
     def make(self, read: Callable[[Session], tuple[tuple[object, ...], Any]], session: Session) -> None:
         """Make the thing and lay it down: for the program of its own. Of several processes one makes it, the others wait for that one and end."""
-        os.nice(_NICE)
         before = self._date()
+        if before is not None:  # the former answers meanwhile; for the very first somebody waits
+            os.nice(_NICE)
         with self._alone():
             if self._date() == before:
                 mark, thing = read(session)

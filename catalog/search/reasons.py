@@ -5,6 +5,7 @@ Worked out for the hits that are looked at, not for all that are found.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -15,6 +16,7 @@ from catalog.search.part import Part
 from catalog.search.words import Piece, folded, latin_words, squeezed
 
 _MOST = 4  # reasons of one hit
+_NAME_LIMIT = 60  # characters
 _AROUND = 18  # characters shown on either side of what was found in a long text
 _HOW = ("same", "holds", "part", "pinyin")
 
@@ -75,7 +77,7 @@ def _of_word(
     found: list[tuple[int, int, int, tuple[str, ...]]] = []
     for text, field in known:
         plain = part.folded[text]
-        if squeezed(plain) == asked.whole or squeezed(plain) == word.text:
+        if _bare(plain) in (asked.whole, word.text):
             found.append((0, field, text, (part.texts[text],)))
         elif _holds(plain, word, field):
             found.append((1, field, text, (word.text,)))
@@ -86,6 +88,14 @@ def _of_word(
     has_better = any(how < 2 for how, *_ in found)
     kept = [one for one in found if one[0] != 2 or not has_better]
     return sorted(kept, key=lambda one: (one[0], -max(map(len, one[3])) if one[0] == 2 else 0, one[1], one[2]))
+
+
+def _bare(plain: str) -> str:
+    """A text without spaces and punctuation; names of items come again and again, abstracts do not."""
+    return _bare_name(plain) if len(plain) < _NAME_LIMIT else squeezed(plain)
+
+
+_bare_name = lru_cache(maxsize=20_000)(squeezed)
 
 
 def _holds(plain: str, word: Piece, field: int) -> bool:
