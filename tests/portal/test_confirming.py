@@ -1,8 +1,10 @@
 """Steps that cannot be taken back, or that start other people's clocks, ask first: what is shown is what happens, and nothing has happened before."""
 
+import io
 import re
 from typing import Any
 
+import openpyxl
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import expect
@@ -15,6 +17,7 @@ from exchange_api.demand import demands
 from exchange_api.portal import mounting
 from exchange_api.portal.confirming_words import SURE
 from exchange_api.portal.deed_words import DEED
+from exchange_api.supply.answer_book import COLUMNS
 from schemas.database import transaction
 from schemas.tables.clocks import CaseClock
 from schemas.tables.operations import Notice
@@ -35,7 +38,8 @@ HARMLESS = {
     ),
     "says on its own form what follows": ("/accounts/",),
     "an order of the steward, who sees its consequences before it": (
-        "/pipelines/", "/batches/{batch_id}/retract", "/batches/{batch_id}/corrections", "/waivers", "/objections/{objection_id}/rule", "/orders/", "/quarantine/", "/rows/{row_id}/replay", "/conflicts/",
+        "/pipelines/", "/batches/{batch_id}/retract", "/batches/{batch_id}/corrections", "/waivers", "/objections/{objection_id}/rule", "/orders/",
+        "/quarantine/", "/rows/{row_id}/replay", "/conflicts/",
         "/rulings/",
     ),
 }  # fmt: skip
@@ -60,7 +64,9 @@ def test_every_form_asks_first_or_has_a_reason_not_to() -> None:
     unnamed = (
         _forms() - {_route_of(deed) for deed in deeds} - {"POST /sign-in", "POST /sign-in/next", "POST /demands/keep"}
     )
-    assert unnamed == {"POST /demands/matches", "POST /tasks/{task_id}/keep", "POST /resources/{resource_id}/keep"}, "name these in deed_words"
+    assert unnamed == {"POST /demands/matches", "POST /tasks/{task_id}/keep", "POST /resources/{resource_id}/keep"}, (
+        "name these in deed_words"
+    )
     assert [deed for deed in deeds if not _route_of(deed)] == [], "no form does these any more"
     excused = tuple(f"POST {path}" for paths in HARMLESS.values() for path in paths)
     assert {deed for deed in deeds if deed not in SURE and not deed.startswith(excused)} == set()
@@ -174,3 +180,25 @@ def test_an_ending_step_is_not_confirmed_by_a_stroke_too_many(studio: Any, submi
     page.click("text=Cancel")
     expect(page.locator(".head .tag").first).to_have_text("To be dispatched")
     assert not studio.complaints
+
+
+def test_a_workbook_of_answers_is_carried_through_the_question(city: Any, dispatched: tuple[str, str]) -> None:
+    case, task = dispatched
+    provider = city.signed_in("weidong")
+    file = provider.get(f"{city.address}/portal/supply-workbook/file").content
+    book = openpyxl.load_workbook(io.BytesIO(file))
+    sheet = book.worksheets[0]
+    head = {str(cell.value): cell.column or 0 for cell in sheet[1]}
+    rows = [row for row in range(2, sheet.max_row + 1) if sheet.cell(row, head[COLUMNS["task"][0]]).value == task]
+    for row in rows:
+        sheet.cell(row, head[COLUMNS["decision"][0]]).value = "确认提供"
+    filled = io.BytesIO()
+    book.save(filled)
+    asked = city.ask(provider, "/portal/supply-workbook", {"do": "take"}, files={"file": ("a.xlsx", filled.getvalue())})
+    assert "确认 2、" in asked.text.partition("将通知")[2]
+    with transaction("exchange") as session:
+        assert cases.get(session, case).state == "dispatched"
+    done = city.confirm(provider, asked)
+    assert "全部采纳" in done.text
+    with transaction("exchange") as session:
+        assert cases.get(session, case).state == "provided"

@@ -10,9 +10,9 @@ from catalog import departments, directory, search
 from catalog.review.changes import diff
 from catalog.search import Filters, Hit
 from exchange_api.directory import editing
-from exchange_api.portal import resource_standing, resource_view
+from exchange_api.portal import list_views, resource_standing, resource_view
 from exchange_api.portal.language import N_, translations
-from exchange_api.portal.listing import PAGE_SIZE, Asked, Column, Listing, workbook
+from exchange_api.portal.listing import SIZES, Asked, Chosen, Column, Listing, workbook
 from exchange_api.portal.pages.lists import AskedDep, Format
 from exchange_api.portal.rendering import html, page
 from exchange_api.portal.visit import OfficerVisit, Visit
@@ -20,6 +20,7 @@ from exchange_api.portal.words import LIBRARY, SHARING, word
 
 router = APIRouter()
 EVERYTHING = 1_000_000
+NAME = "resources"
 _Chosen = Annotated[str, Query(max_length=96)]
 _TITLES = {
     "name": N_("资源名称"), "department": N_("提供部门"), "sharing": N_("共享属性"), "cycle": N_("更新周期"), "library": N_("基础库"),
@@ -43,9 +44,10 @@ FiltersDep = Annotated[Filters, Depends(_filters)]
 def resources(visit: OfficerVisit, asked: AskedDep, filters: FiltersDep, file: Format = "") -> Response:
     """List the published directory, or what answers a search in it; while typing, only what was found."""
     if file == "xlsx":
-        listing = _found(visit, asked, filters, EVERYTHING)
-        return workbook(listing.columns, listing.rows, Asked(), "resources")
-    return _shown(visit, _found(visit, asked, filters, PAGE_SIZE), _kept(filters))
+        listing = _found(visit, asked, filters, Chosen(size=EVERYTHING))
+        return workbook(listing.every, listing.rows, Asked(), NAME)
+    chosen = list_views.get(visit.session, visit.actor.id, NAME)
+    return _shown(visit, _found(visit, asked, filters, chosen), _kept(filters))
 
 
 @router.get("/resources/{resource_id}")
@@ -71,18 +73,20 @@ def _shown(visit: Visit, listing: Listing, filters: dict[str, str]) -> Response:
         return HTMLResponse(html(visit, "resources_found.html", listing=listing, filters=filters))
     whose = departments.find(visit.session)
     return page(
-        visit, "resources.html", listing=listing, filters=filters, departments=whose, libraries=LIBRARY, sharings=SHARING
+        visit, "resources.html", listing=listing, filters=filters, departments=whose, libraries=LIBRARY, sharings=SHARING, name=NAME, sizes=SIZES
     )  # fmt: skip
 
 
-def _found(visit: Visit, asked: Asked, filters: Filters, size: int) -> Listing:
+def _found(visit: Visit, asked: Asked, filters: Filters, chosen: Chosen) -> Listing:
+    size, every = chosen.size, _columns(visit)
     key, start = _SORTED.get(asked.sort.lstrip("-")), (max(1, asked.page) - 1) * size
     first, most = (0, EVERYTHING) if key else (start, size)
     found = search.find(visit.session, asked.q, limit=most, offset=first, **filters)
     if found.total and start >= found.total:  # a page beyond the end is the last one
-        return _found(visit, replace(asked, page=-(-found.total // size)), filters, size)
+        return _found(visit, replace(asked, page=-(-found.total // size)), filters, chosen)
     hits = _ordered(found.hits, key, asked.sort)[start : start + size] if key else found.hits
-    return Listing(_columns(visit), [_row(visit, hit) for hit in hits], found.total, start // size + 1, asked)
+    rows = [_row(visit, hit) for hit in hits]
+    return Listing(chosen.of(every), rows, found.total, start // size + 1, asked, size, every)
 
 
 def _ordered(hits: list[Hit], key: str, sort: str) -> list[Hit]:
@@ -110,7 +114,7 @@ def _kept(filters: Filters) -> dict[str, str]:
 
 def _columns(visit: Visit) -> tuple[Column, ...]:
     translate = translations(visit.language).gettext
-    return tuple(Column(key, translate(title)) for key, title in _TITLES.items())
+    return tuple(Column(key, translate(title), is_shown=key != "id") for key, title in _TITLES.items())
 
 
 def _say(visit: Visit, table: str, key: Any) -> str:
