@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
+from starlette.datastructures import FormData
 
 from exchange_api.portal import confirming, reading, supervision_view
 from exchange_api.portal.pages.steps import number_of
@@ -46,6 +47,10 @@ def file(visit: DepartmentVisit, form: Form) -> Response:
     """Object to one case of a score."""
     score_id = number_of(text_of(form, "score"), "score")
     case = text_of(form, "key"), text_of(form, "kind"), text_of(form, "case")
+    return _file(visit, form, score_id, case)
+
+
+def _file(visit: Visit, form: FormData, score_id: int, case: tuple[str, str, str]) -> Response:
     words = text_of(form, "reason"), text_of(form, "evidence")
     try:
         with confirming.asked(visit, form):
