@@ -53,7 +53,10 @@ def test_chosen_rows_of_a_ticket_are_sent_again_together(site: Any) -> None:
     visitor = site.signed_in("guanjia")
     with transaction() as session:
         ticket = session.scalar(
-            text("SELECT id FROM landing.tickets WHERE reason = 'name.required' AND state <> 'closed'")
+            text(
+                "SELECT id FROM landing.tickets WHERE resource_id = :of AND reason = 'name.required' AND state <> 'closed'"
+            ),
+            {"of": POLICE},
         )
     assert f"/portal/quarantine/{ticket}" in site.page("guanjia", "/quarantine?q=name.required")
     assert str(_held(site, IDS[6])) in site.page("weidong", f"/quarantine/{ticket}")

@@ -37,11 +37,11 @@ def test_chosen_rows_are_left_out_after_what_follows_was_shown(site: Any, rows: 
     personal = site.post(visitor, "/portal/waivers", {"row": str(rows[0]), "why": "330106199003071239 查无此人"})
     assert personal.status_code == 422
     assert "个人号码" in personal.text
-    done = site.post(visitor, "/portal/waivers", {"row": [str(rows[0]), str(rows[1])], "why": "原始档案毁损"})
+    done = site.post(visitor, "/portal/waivers", {"row": [str(rows[0]), str(rows[1])], "why": "登记底册虫蛀"})
     assert done.url.endswith("/portal/waivers")
-    assert done.text.count("原始档案毁损") == 2
-    assert "原始档案毁损" in site.page("weidong", "/waivers")
-    assert "原始档案毁损" not in site.page("sunhui", "/waivers")
+    assert done.text.count("登记底册虫蛀") == 2
+    assert "登记底册虫蛀" in site.page("weidong", "/waivers")
+    assert "登记底册虫蛀" not in site.page("sunhui", "/waivers")
     assert "不予更正，不进入基础库" in site.page("weidong", "/notices")
 
 
