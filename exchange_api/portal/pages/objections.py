@@ -15,8 +15,9 @@ from exchange_api.keys import keys_folder
 from exchange_api.objections import doubted, objection_cases, objection_sight, objections
 from exchange_api.objections.objection_sight import Shown, Wanted
 from exchange_api.portal import confirming, reading
+from exchange_api.portal.listing import Asked
 from exchange_api.portal.pages.lists import AskedDep
-from exchange_api.portal.pages.steward.shared import SIZE, cut, follow, why_of
+from exchange_api.portal.pages.steward.shared import SIZE, Stretch, cut, follow, why_of
 from exchange_api.portal.rendering import leads_to, page
 from exchange_api.portal.visit import Form, StewardVisit, Visit, text_of, with_role
 from exchange_api.steward import orders
@@ -33,26 +34,23 @@ SideVisit = Annotated[Visit, Depends(with_role("steward", "provider", "demander"
 @router.get("/objections")
 def show_all(visit: ConcernedVisit, asked: AskedDep) -> Response:
     """List the objections that concern the officer: those that wait, or those that are closed."""
-    is_live, session, actor = asked.filters.get("state") != "closed", visit.session, visit.actor
+    is_live, session = asked.filters.get("state") != "closed", visit.session
+    shown = _stretch(visit, asked, is_live=is_live)
+    named = {one.id: _named(one) for one in shown.rows}
+    lamps = {one.id: _lamp(visit, one) for one in shown.rows}
+    facts: dict[str, Any] = {"listing": shown, "is_live": is_live, "lamps": lamps, "named": named}
+    return page(visit, "objections/list.html", names=reading.names(session), **facts)
+
+
+def _stretch(visit: Visit, asked: Asked, *, is_live: bool) -> Stretch:
+    session, actor = visit.session, visit.actor
     total = objection_sight.count(session, actor, Wanted(is_live, asked.q))
     keep = {"q": asked.q, "state": "" if is_live else "closed"}
-    shown = cut(
-        total,
-        asked.page,
-        keep,
-        lambda start: objection_sight.find(session, actor, Wanted(is_live, asked.q, start, SIZE)),
-    )
-    facts = {one.id: _named(one) for one in shown.rows}
-    lamps = {one.id: _lamp(visit, one) for one in shown.rows}
-    return page(
-        visit,
-        "objections/list.html",
-        listing=shown,
-        is_live=is_live,
-        lamps=lamps,
-        named=facts,
-        names=reading.names(session),
-    )
+
+    def read(start: int) -> list[Objection]:
+        return objection_sight.find(session, actor, Wanted(is_live, asked.q, start, SIZE))
+
+    return cut(total, asked.page, keep, read)
 
 
 @router.get("/objections/{objection_id}")
@@ -73,17 +71,20 @@ def look(visit: SideVisit, form: Form, objection_id: str) -> Response:
 @router.post("/objections/{objection_id}/rule")
 def rule(visit: StewardVisit, form: Form, objection_id: str) -> Response:
     """Rule a doubted value as a steward: what was claimed, or another value, with the reason."""
-    objection = objection_sight.require(visit.session, visit.actor, objection_id)
+    said = _ruled(form, objection_sight.require(visit.session, visit.actor, objection_id))
+    return follow(orders.place(visit.session, visit.actor, ("rule_doubt", objection_id), why_of(form), said))
+
+
+def _ruled(form: FormData, objection: Objection) -> dict[str, str]:
+    """Return what a ruling says. Raises Invalid `case.wrong_state`, `steward.one_word`."""
     take, value = text_of(form, "take"), text_of(form, "value")
     if objection.state not in LIVE_STATES:
-        raise Invalid("case.wrong_state", case=objection_id, state=objection.state, action="rule", possible="-")
+        raise Invalid("case.wrong_state", case=objection.id, state=objection.state, action="rule", possible="-")
     if take == "claimed" and objection.claimed is not None:
-        said = {"take": take}
-    elif value:
-        said = {"value": value}
-    else:
+        return {"take": take}
+    if not value:
         raise Invalid("steward.one_word")
-    return follow(orders.place(visit.session, visit.actor, ("rule_doubt", objection_id), why_of(form), said))
+    return {"value": value}
 
 
 @router.post("/objections/{objection_id}/{action}")
