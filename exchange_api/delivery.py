@@ -34,7 +34,7 @@ from schemas.messages.exchange import CertificatesQuestion, Question, RecordsQue
 Asked = TypeVar("Asked", bound=Question)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every answer, and a frozen one takes five times as long to make
 class Lookup:
     """What a permitted question comes to: which items of which records."""
 

@@ -10,40 +10,30 @@ Given = TypeVar("Given")
 Found = TypeVar("Found")
 
 
-class _Lane:
-    """One group under way, and what runs it: a task nobody holds may be collected."""
-
-    task: asyncio.Task[None]
-
-
 class Grouping(Generic[Given, Found]):
-    """Collects what is submitted and hands it to `work` in groups, so many groups at a time; `work` returns one result per thing, in order."""
+    """Collects what is submitted and hands it to `work` in groups, one group at a time; `work` returns one result per thing, in order."""
 
-    def __init__(
-        self, work: Callable[[Sequence[Given]], Awaitable[Sequence[Found]]], limit: int = 256, lanes: int = 1
-    ) -> None:
-        self._work, self._limit, self._lanes = work, limit, lanes
+    def __init__(self, work: Callable[[Sequence[Given]], Awaitable[Sequence[Found]]], limit: int = 256) -> None:
+        self._work, self._limit = work, limit
         self._waiting: list[tuple[Given, asyncio.Future[Found]]] = []
-        self._running: set[_Lane] = set()
+        self._running: asyncio.Task[None] | None = None
 
     async def submit(self, thing: Given) -> Found:
         """Return the result for `thing`; raises what `work` raised for its group."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found] = loop.create_future()
         self._waiting.append((thing, future))
-        if len(self._running) < self._lanes:
-            lane = _Lane()
-            self._running.add(lane)
-            lane.task = loop.create_task(self._run(lane))
+        if self._running is None:
+            self._running = loop.create_task(self._run())
         return await future
 
-    async def _run(self, lane: "_Lane") -> None:
+    async def _run(self) -> None:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 await self._serve(group)
         finally:
-            self._running.discard(lane)  # not when the task is done: that is a moment later, and who comes in between would wait for ever
+            self._running = None
 
     async def _serve(self, group: list[tuple[Given, "asyncio.Future[Found]"]]) -> None:
         try:

@@ -60,7 +60,7 @@ ON CONFLICT DO NOTHING RETURNING id
 _INSERT = text(re.sub(r"\$(\d+)::(\w+)\[\]", r"CAST(:c\1 AS \2[])", INSERT_SQL))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every answer, and a frozen one takes five times as long to make
 class SignedQuestion:
     """The question as evidence: enough to verify the caller's signature for ever. `jwk` is None when the signature was not accepted;
     `base` is held only when the question was signed in another spelling than the profile's.
@@ -75,7 +75,7 @@ class SignedQuestion:
     base: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SignedAnswer:
     """The answer as evidence: status and the headers its signature covers, with the signature."""
 
@@ -83,7 +83,7 @@ class SignedAnswer:
     headers: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """One thing that happened. `nonce` is set only when the caller's signature was good. `subjects` are keyed hashes, `facts` plain ids and states."""
 

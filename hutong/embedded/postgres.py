@@ -30,6 +30,7 @@ SERVER = {
     "effective_cache_size": "2GB",
     "wal_level": "minimal",  # no standby of an embedded server: COPY into a new table then skips the log, still crash-safe
     "max_wal_senders": "0",
+    "min_wal_size": "1GB",  # segments kept for the next: making one is waited for by whoever's evidence comes at that moment
     "max_wal_size": "4GB",  # a bulk load should not checkpoint every few seconds
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",  # solid-state disks
