@@ -20,6 +20,8 @@ def test_the_batch_leads_to_its_data_docs(site: Any) -> None:
         answer = docs(site, officer, batch)
         assert answer.status_code == 200
         assert "name.required (required, completeness, row)" in answer.text
+        assert answer.text.count("✗") >= 1, "the rule that some rows broke"
+        assert answer.text.count("✓") > 10
         assert not [one for one in IDS if one in answer.text]
     assert docs(site, "sunhui", batch).status_code == 403
     stranger = site.browser().get(f"{site.address}/portal/batches/{batch}/docs", allow_redirects=False)
