@@ -44,7 +44,7 @@ def add_key(
     typer.echo(row.keyid)
 
 
-@app.command("end-key")
+@app.command("end-key", context_settings={"ignore_unknown_options": True})  # a key id may begin with a dash
 def end_key(
     application: Annotated[str, typer.Argument(help="Id of the application. 应用系统编号")],
     keyid: Annotated[str, typer.Argument(help="Key id. 密钥编号")],

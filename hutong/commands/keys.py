@@ -3,7 +3,7 @@ Called by `hutong keys`; what seals the folder is in `key_sealing`.
 """
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,8 @@ PLACES = {
     "token": "PKCS#11 令牌 token",
     "absent": "不在本机 not here",
 }
+DASHED: Any = {"ignore_unknown_options": True}
+"""One key id in sixty-four begins with a dash, and is no option."""
 KeyId = Annotated[str, typer.Argument(help="Key id as `hutong keys list` shows it. 密钥编号")]
 Pkcs11 = Annotated[bool, typer.Option("--pkcs11", help="Make it inside the PKCS#11 token. 在令牌中生成")]
 Label = Annotated[
@@ -50,7 +52,7 @@ def list_() -> None:
     key_sealing.warn()
 
 
-@app.command("show")
+@app.command("show", context_settings=DASHED)
 def show_(keyid: KeyId) -> None:
     """Show one key: its life, its public part as JWK, where its private part lies. 查看密钥"""
     import json
@@ -94,7 +96,7 @@ def roll(
         typer.echo(roll_key(session, order=_order(pkcs11, key_label, p256, sm2), ahead=ahead))
 
 
-@app.command()
+@app.command(context_settings=DASHED)
 def retire(keyid: KeyId) -> None:
     """Let a key sign no more with none in its place: back from P-256 to Ed25519, or without SM2. 停用密钥"""
     from exchange_api.evidence.keyring import retire_key
@@ -104,7 +106,7 @@ def retire(keyid: KeyId) -> None:
     typer.echo(f"{keyid} retired. 已停用。")
 
 
-@app.command()
+@app.command(context_settings=DASHED)
 def revoke(keyid: KeyId) -> None:
     """Declare a key compromised from now on; what it signed before stays good. 吊销密钥"""
     from exchange_api.evidence.keyring import revoke_key

@@ -86,4 +86,6 @@ def test_an_unknown_key_is_said_to_be_unknown(folder: Path) -> None:
     for command in ("show", "retire", "revoke"):
         with pytest.raises(Denied, match="unknown"):
             run(command, "nobodys")
+        with pytest.raises(Denied, match="unknown"):
+            run(command, "-7nobodys-begins-with-a-dash")
     assert not folder.exists() or not list(folder.glob("*.pem"))

@@ -20,7 +20,7 @@ import requests
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import URL, select
+from sqlalchemy import URL, delete, select
 
 from catalog import directory
 from catalog.folder import import_folder
@@ -38,6 +38,7 @@ from exchange_api.supply import supplies
 from schemas.database import transaction
 from schemas.migrations import upgrade
 from schemas.tables.exchange import Application, Demand
+from schemas.tables.form_drafts import FormDraft
 
 REPOSITORY = Path(__file__).parents[2]
 CITY = REPOSITORY / "hutong" / "demo" / "city"
@@ -232,8 +233,10 @@ def city(new_database: Callable[[], URL], tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module", autouse=True)
 def surrounded(city: City) -> Iterator[None]:
-    """Let the tests of one file, and what it prepares, stand in the city."""
+    """Let the tests of one file, and what it prepares, stand in the city, whose officers have begun no form."""
     with surroundings(city.around):
+        with transaction() as session:
+            session.execute(delete(FormDraft))
         yield
 
 
