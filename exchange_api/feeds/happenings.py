@@ -19,9 +19,9 @@ from libraries.timeline import day_of
 from schemas.calendar import CHINA
 from schemas.library import Library
 
-SLICE = 100_000
-"""Happenings read at once: each reading goes through all that changed since, so a few long ones; some ten megabytes in a worker."""
-_KEPT = 3
+SLICE = 200_000
+"""Happenings read at once: each reading goes through all that changed since, so a few long ones; fifteen megabytes each in a worker."""
+_KEPT = 2
 _BEGAN = "SELECT recorded_at AS at, {key} AS key FROM library.{name} WHERE recorded_at >= $1::timestamptz AND recorded_at <= $3::timestamptz"
 _BEGAN_THEN = """SELECT known_from, {key} FROM library.{name}_history
     WHERE known_to >= $1::timestamptz AND known_from >= $1::timestamptz AND known_from <= $3::timestamptz"""

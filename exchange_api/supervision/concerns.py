@@ -38,9 +38,12 @@ WHERE g.state = 'active' AND g.valid_from < CAST(:today AS date) - 30
 _OVER_USED = """
 SELECT p.department_id, 'grant' AS kind, g.id, g.demand_id, g.id AS grant_id, g.library AS what, max(u.day) AS day,
     max(round(100.0 * u.subjects / greatest(g.quota_per_day, 1)))::int::text || '%' AS mark
-FROM exchange.grant_use u JOIN exchange.grants g ON g.id = u.grant_id JOIN exchange.applications p ON p.id = g.application_id
-WHERE u.day >= CAST(:today AS date) - 30 AND (u.subjects >= g.quota_per_day
-    OR EXISTS (SELECT FROM exchange.quota_requests w WHERE w.grant_id = g.id AND w.origin = 'overrun' AND w.day = u.day))
+FROM (
+    SELECT u.grant_id, u.day, u.subjects FROM exchange.grant_use u JOIN exchange.grants g ON g.id = u.grant_id
+    WHERE u.day >= CAST(:today AS date) - 30 AND u.subjects >= g.quota_per_day
+    UNION SELECT u.grant_id, u.day, u.subjects FROM exchange.quota_requests w JOIN exchange.grant_use u ON u.grant_id = w.grant_id AND u.day = w.day
+    WHERE w.origin = 'overrun' AND w.day >= CAST(:today AS date) - 30) u
+JOIN exchange.grants g ON g.id = u.grant_id JOIN exchange.applications p ON p.id = g.application_id
 GROUP BY p.department_id, g.id
 """
 _FINDINGS = """
