@@ -56,10 +56,12 @@ _ENGINES: dict[str, Engine] = {}
 def engine(role: Role = "owner") -> Engine:
     """Return this process's engine for `role` (pooled, made once)."""
     url = database_url(role).render_as_string(hide_password=False)
-    if url not in _ENGINES:  # two threads may both make one: the later stays, the earlier has connected to nothing
-        _ENGINES[url] = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=15)
-        event.listen(_ENGINES[url], "connect", _lend)
-    return _ENGINES[url]
+    found = _ENGINES.get(url)
+    if found is None:
+        made = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=15)
+        event.listen(made, "connect", _lend)
+        found = _ENGINES.setdefault(url, made)  # of two threads that made one, the later's has connected to nothing
+    return found
 
 
 def _lend(connection: Any, _: object) -> None:

@@ -16,9 +16,7 @@ from schemas.calendar import CHINA
 from schemas.errors import Invalid, Transient
 from schemas.tables.evidence import Entry, Leaf, Retirement
 
-_RETIRED = select(Retirement.retired_at).where(
-    Leaf.entry_id >= Retirement.first, Leaf.entry_id < Retirement.beyond
-)  # fmt: skip
+_RETIRED = select(Retirement.retired_at).where(Leaf.entry_id >= Retirement.first, Leaf.entry_id < Retirement.beyond)
 
 
 def receipt_document(session: Session, entry_id: str) -> dict[str, Any] | None:
@@ -44,10 +42,12 @@ def require_document(session: Session, entry_id: str) -> dict[str, Any]:
     found = receipt_document(session, entry_id)
     if found is not None:
         return found
-    if _is_id(entry_id) and session.get(Entry, UUID(entry_id)) is not None:
-        raise Transient("receipt.pending", receipt=entry_id)
-    if _is_id(entry_id) and (left := session.scalar(_RETIRED.where(Leaf.entry_id == UUID(entry_id)))):
-        raise Invalid("receipt.retired", receipt=entry_id, day=f"{left.astimezone(CHINA):%Y-%m-%d}")
+    if _is_id(entry_id):
+        known = UUID(entry_id)
+        if session.get(Entry, known) is not None:
+            raise Transient("receipt.pending", receipt=entry_id)
+        if left := session.scalar(_RETIRED.where(Leaf.entry_id == known)):
+            raise Invalid("receipt.retired", receipt=entry_id, day=f"{left.astimezone(CHINA):%Y-%m-%d}")
     raise Invalid("receipt.not_found", receipt=entry_id[:64])
 
 

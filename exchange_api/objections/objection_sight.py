@@ -2,13 +2,12 @@
 so it is shown in clear to the two sides and to stewards alone, and the look is evidence. Called by pages of objections.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
@@ -74,9 +73,8 @@ def require(session: Session, actor: Actor, objection_id: str) -> Objection:
 def may(actor: Actor, objection: Objection) -> tuple[str, ...]:
     """Return what the actor may do about an objection now, of `objection_cases.TRANSITIONS`; a ruling is made where conflicts are."""
     possible = objection_cases.possible(objection.state)
-    answers = "provider" in actor.roles and objection.source_department_id == actor.department_id
-    raised = bool(RAISING & actor.roles) and objection.department_id == actor.department_id
-    own = (("promise", "correct", "refuse") if answers else ()) + (("withdraw",) if raised else ())
+    answers = ("promise", "correct", "refuse") if _answers(actor, objection) else ()
+    own = (*answers, "withdraw") if _raised(actor, objection) else answers
     return tuple(action for action in own if action in possible)
 
 
@@ -94,12 +92,7 @@ def show(objection: Objection, *, in_clear: bool = False) -> Shown:
 
 def may_look(actor: Actor, objection: Objection) -> bool:
     """Return whether the actor may see an objection in clear: its two sides, and stewards."""
-    sides = "provider" in actor.roles and objection.source_department_id == actor.department_id
-    return (
-        sides
-        or "steward" in actor.roles
-        or bool(RAISING & actor.roles and objection.department_id == actor.department_id)
-    )
+    return "steward" in actor.roles or _answers(actor, objection) or _raised(actor, objection)
 
 
 def look(session: Session, actor: Actor, objection_id: str, why: str, folder: Path) -> tuple[Objection, Shown]:
@@ -110,15 +103,23 @@ def look(session: Session, actor: Actor, objection_id: str, why: str, folder: Pa
     if not why.strip() or looks_personal(why):
         raise Invalid("access.reason")
     hashed = subject_hash(subject_secret(folder), objection.library, objection.subject)
-    said: Mapping[str, Any] = {
+    said: dict[str, Any] = {
         "action": "objection_look", "by": actor.id, "department": actor.department_id, "reason": why, "case": objection_id,
         "library": objection.library, "in_clear": True,
     }  # fmt: skip
     entry = Entry(
-        id=new_receipt_id(), at=datetime.now(UTC), kind="action", library=objection.library, subjects=(hashed,), facts=dict(said)
+        id=new_receipt_id(), at=datetime.now(UTC), kind="action", library=objection.library, subjects=(hashed,), facts=said
     )  # fmt: skip
     record(session, [entry])
     return objection, show(objection, in_clear=True)
+
+
+def _answers(actor: Actor, objection: Objection) -> bool:
+    return "provider" in actor.roles and objection.source_department_id == actor.department_id
+
+
+def _raised(actor: Actor, objection: Objection) -> bool:
+    return bool(RAISING & actor.roles) and objection.department_id == actor.department_id
 
 
 def _found(actor: Actor, wanted: Wanted) -> Select[Objection]:
@@ -141,4 +142,4 @@ def _seen(actor: Actor) -> ColumnElement[bool]:
         sides.append(Objection.source_department_id == actor.department_id)
     if not sides:
         raise Denied("case.role_needed", role="provider")
-    return and_(or_(*sides))
+    return or_(*sides)

@@ -84,18 +84,18 @@ def count(session: Session, actor: Actor) -> int:
 def find(session: Session, actor: Actor, start: int, limit: int) -> list[Shown]:
     """Return waivers, the newest first: the waiver, its row, and the row's resource and masked key."""
     found = session.execute(_seen(actor).order_by(Waiver.id.desc()).limit(limit).offset(start)).all()
-    tasks = {one: batches.get(session, one) for one in {row.batch_id for _, row, _ in found}}
+    tasks = {one: batches.get(session, one) for one in {row.batch_id for _, row in found}}
     documents = {one: task.document for one, task in tasks.items()}
     return [
         Shown(waiver, row, documents[row.batch_id].name, concealing.key_of(documents[row.batch_id], row.values))
-        for waiver, row, _ in found
+        for waiver, row in found
     ]
 
 
-def _seen(actor: Actor) -> Select[Waiver, QuarantinedRow, str]:
+def _seen(actor: Actor) -> Select[Waiver, QuarantinedRow]:
     within = sight.own(actor)
     query = (
-        select(Waiver, QuarantinedRow, Batch.resource_id)
+        select(Waiver, QuarantinedRow)
         .join(QuarantinedRow, QuarantinedRow.id == Waiver.row_id)
         .join(Batch, Batch.id == QuarantinedRow.batch_id)
     )
