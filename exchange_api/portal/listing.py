@@ -143,6 +143,11 @@ def sent(book: Workbook, name: str) -> Response:
     return StreamingResponse(_pieces(file), media_type=XLSX, headers=headers)
 
 
+def attached(content: bytes, name: str) -> Response:
+    """Return a whole XLSX as a file to save under this name."""
+    return Response(content, media_type=XLSX, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
 def text_cell(sheet: Any, value: Any) -> Any:
     """Return a cell that is a number or a text, never a formula; what XML cannot hold is left out."""
     is_number = isinstance(value, int) and not isinstance(value, bool)

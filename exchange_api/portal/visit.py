@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from exchange_api import officers
 from exchange_api.accounts import trail
@@ -198,6 +198,14 @@ def text_of(form: FormData, name: str) -> str:
     """Return one text field, without spaces around it; empty when it is not there."""
     value = form.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def file_of(form: FormData) -> tuple[bytes, str]:
+    """Return the file that was sent and the name it was given. Raises Invalid `portal.no_file`."""
+    sent = form.get("file")
+    if isinstance(sent, UploadFile) and (content := sent.file.read()):
+        return content, sent.filename or ""
+    raise Invalid("portal.no_file")
 
 
 def texts_of(form: FormData, name: str) -> list[str]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
 from exchange_api.portal import confirming
-from exchange_api.portal.listing import XLSX
+from exchange_api.portal.listing import attached
 from exchange_api.portal.rendering import in_words, page
-from exchange_api.portal.visit import FileForm, ProviderVisit, Visit, text_of
+from exchange_api.portal.visit import FileForm, ProviderVisit, Visit, file_of, text_of
 from exchange_api.supply import answer_book, answer_intake
 from exchange_api.supply.answer_intake import Outcome
 from schemas.errors import Invalid
@@ -35,7 +35,7 @@ def fetch(visit: ProviderVisit) -> Response:
     """Hand out the workbook of everything that waits for the department's answer."""
     file = io.BytesIO()
     answer_book.write(visit.session, visit.actor.department_id, file)
-    return _file(file.getvalue(), NAME)
+    return attached(file.getvalue(), NAME)
 
 
 @router.post("/supply-workbook")
@@ -71,10 +71,7 @@ def _sent(form: FormData) -> bytes:
     if carried := text_of(form, CARRIED):
         with suppress(ValueError):
             return base64.b64decode(carried, validate=True)
-    sent = form.get("file")
-    if content := sent.file.read() if isinstance(sent, UploadFile) else b"":
-        return content
-    raise Invalid("portal.no_file")
+    return file_of(form)[0]
 
 
 def _taken(visit: Visit, content: bytes, *, is_partial: bool) -> Outcome:
@@ -95,8 +92,4 @@ def _told(visit: Visit, outcome: Outcome) -> list[tuple[int, str, str, object]]:
 def _report(outcome: Outcome) -> Response:
     file = io.BytesIO()
     answer_book.write_report(file, outcome.rows, outcome.troubles)
-    return _file(file.getvalue(), "supply-answers-report.xlsx")
-
-
-def _file(content: bytes, name: str) -> Response:
-    return Response(content, media_type=XLSX, headers={"content-disposition": f'attachment; filename="{name}"'})
+    return attached(file.getvalue(), "supply-answers-report.xlsx")

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData
 
 from catalog.findings import Outcome
 from catalog.workbook.report import write_report
 from exchange_api.directory import bringing
-from exchange_api.portal.listing import XLSX
+from exchange_api.portal.listing import attached
 from exchange_api.portal.rendering import in_words, page
-from exchange_api.portal.visit import FileForm, Visit, text_of, with_role
+from exchange_api.portal.visit import FileForm, Visit, file_of, text_of, with_role
 from schemas.errors import Invalid
 
 router = APIRouter()
@@ -34,7 +34,7 @@ def fetch(visit: EditorVisit) -> Response:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / NAME
         bringing.write_own(visit.session, visit.actor, path)
-        return _file(path, NAME)
+        return attached(path.read_bytes(), NAME)
 
 
 @router.post("/directory-workbook")
@@ -42,7 +42,7 @@ def take(visit: EditorVisit, form: FileForm) -> Response:
     """Take a workbook in as drafts, or say what is wrong where; nothing is kept while anything is wrong, unless only the right part is wished for."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path = _kept(Path(folder), form.get("file"))
+            path = _kept(Path(folder), form)
             outcome = bringing.take_in(visit.actor, path, partial=text_of(form, "partial") == "1")
         except Invalid as error:
             said = in_words(error, visit.language)
@@ -51,12 +51,10 @@ def take(visit: EditorVisit, form: FileForm) -> Response:
         return _report(path, outcome) if wants_report else _told(visit, outcome)
 
 
-def _kept(folder: Path, sent: object) -> Path:
+def _kept(folder: Path, form: FormData) -> Path:
     """Put the file that was sent into a folder of ours. Raises Invalid `portal.no_file`."""
-    content = sent.file.read() if isinstance(sent, UploadFile) else b""
-    if not content:
-        raise Invalid("portal.no_file")
-    path = folder / _name(sent)
+    content, named = file_of(form)
+    path = folder / _name(named)
     path.write_bytes(content)
     return path
 
@@ -73,9 +71,8 @@ def _told(visit: Visit, outcome: Outcome) -> Response:
     return page(visit, "directory/workbook.html", 422 if outcome.findings.errors else 200, error=None, **facts)
 
 
-def _name(sent: object) -> str:
+def _name(named: str) -> str:
     """Return a name for the file on our side: its own ending says what it claims to be, the rest is ours."""
-    named = sent.filename or "" if isinstance(sent, UploadFile) else ""
     ending = Path(named).suffix.lower()
     return f"directory{ending}" if ending in (".xlsx", ".xlsm", ".xls", ".et") else NAME
 
@@ -83,9 +80,4 @@ def _name(sent: object) -> str:
 def _report(path: Path, outcome: Outcome) -> Response:
     report = path.with_name(REPORT)
     write_report(report, outcome, path)
-    return _file(report, REPORT)
-
-
-def _file(path: Path, name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(path.read_bytes(), media_type=XLSX, headers=headers)
+    return attached(report.read_bytes(), REPORT)

@@ -4,13 +4,12 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from starlette.datastructures import FormData, UploadFile
 
 from exchange_api.keys import keys_folder
-from exchange_api.portal.listing import XLSX
+from exchange_api.portal.listing import attached
 from exchange_api.portal.pages.steward.shared import PipelineVisit, follow, purpose_of
 from exchange_api.portal.rendering import in_words, leads_to, page
-from exchange_api.portal.visit import FileForm, Form, StewardVisit
+from exchange_api.portal.visit import FileForm, Form, StewardVisit, file_of
 from exchange_api.steward import proposals, sight, workbooks
 from libraries import quarantine
 from schemas.errors import HutongError, Invalid
@@ -27,7 +26,7 @@ def show(visit: PipelineVisit, batch_id: str) -> Response:
 @router.get("/batches/{batch_id}/corrections/file")
 def fetch(visit: PipelineVisit, batch_id: str) -> Response:
     """Hand out the rows that wait, masked."""
-    return _file(workbooks.write(visit.session, visit.actor, batch_id), f"{batch_id}.xlsx")
+    return attached(workbooks.write(visit.session, visit.actor, batch_id), f"{batch_id}.xlsx")
 
 
 @router.post("/batches/{batch_id}/corrections/file")
@@ -35,7 +34,7 @@ def fetch_clear(visit: StewardVisit, form: Form, batch_id: str) -> Response:
     """Hand out the rows that wait in clear, for a case; the look is noted."""
     sight.require_batch(visit.session, visit.actor, batch_id)
     content = workbooks.write_clear(visit.session, visit.actor, batch_id, purpose_of(form), Path(keys_folder()))
-    return _file(content, f"{batch_id}.clear.xlsx")
+    return attached(content, f"{batch_id}.clear.xlsx")
 
 
 @router.post("/batches/{batch_id}/corrections")
@@ -43,8 +42,8 @@ def take_in(visit: PipelineVisit, form: FileForm, batch_id: str) -> Response:
     """Look at a mended workbook; nothing is taken before its sender has seen what would be."""
     sight.require_batch(visit.session, visit.actor, batch_id)
     try:
-        content, name = _sent(form)
-        order = workbooks.take_in(visit.session, visit.actor, batch_id, content, name)
+        content, name = file_of(form)
+        order = workbooks.take_in(visit.session, visit.actor, batch_id, content, name or workbooks.NAME)
     except Invalid as error:
         return _shown(visit, batch_id, error)
     return leads_to(f"/portal/orders/{order.id}")
@@ -53,7 +52,7 @@ def take_in(visit: PipelineVisit, form: FileForm, batch_id: str) -> Response:
 @router.get("/orders/{order_id}/report")
 def report(visit: PipelineVisit, order_id: int) -> Response:
     """Hand out what was sent in with each mistake at its cell."""
-    return _file(workbooks.report(visit.session, visit.actor, order_id), f"corrections-{order_id}-report.xlsx")
+    return attached(workbooks.report(visit.session, visit.actor, order_id), f"corrections-{order_id}-report.xlsx")
 
 
 @router.post("/orders/{order_id}/take")
@@ -76,14 +75,3 @@ def _shown(visit: PipelineVisit, batch_id: str, error: HutongError | None) -> Re
         visit, "steward/workbook.html", error.status if error else 200, task=task, batch=task.batch, document=task.document, error=said,
         balance=quarantine.balance(visit.session, batch_id), most=workbooks.MOST,
     )  # fmt: skip
-
-
-def _sent(form: FormData) -> tuple[bytes, str]:
-    sent = form.get("file")
-    if isinstance(sent, UploadFile) and (content := sent.file.read()):
-        return content, sent.filename or workbooks.NAME
-    raise Invalid("portal.no_file")
-
-
-def _file(content: bytes, name: str) -> Response:
-    return Response(content, media_type=XLSX, headers={"content-disposition": f'attachment; filename="{name}"'})

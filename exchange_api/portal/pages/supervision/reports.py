@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from exchange_api.portal import reading, supervision_view
-from exchange_api.portal.listing import XLSX
+from exchange_api.portal.listing import attached
 from exchange_api.portal.pages.lists import Format
 from exchange_api.portal.pages.supervision.overview import WatcherVisit
 from exchange_api.portal.rendering import page
@@ -30,8 +30,7 @@ def show(visit: WatcherVisit, week: str, file: Format = "") -> Response:
     """Show one week's report, or hand it out as XLSX."""
     report = reporting.get(visit.session, week)
     if file == "xlsx":
-        named = {"content-disposition": f'attachment; filename="report-{report.week}.xlsx"'}
-        return Response(workbook(report, visit.language), media_type=XLSX, headers=named)
+        return attached(workbook(report, visit.language), f"report-{report.week}.xlsx")
     return page(visit, "supervision/report.html", **_facts(visit, report))
 
 
