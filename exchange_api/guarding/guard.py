@@ -177,8 +177,9 @@ class Guard:
                         type(failure).__name__,
                     )
                 await asyncio.sleep(min(RETRY_S, self.settings.guard_seconds / 5))
-        self._forget()  # the announcement may still be on its way: what was remembered until now knows nothing of the flag
-        self._held.discard((found.grant_id, found.application_id))
+        if found.suspends:  # another rule's hold is not this finding's to end
+            self._forget()  # the announcement may still be on its way: what was remembered until now knows nothing of the flag
+            self._held.discard((found.grant_id, found.application_id))
 
     async def _load_networks(self, application_id: str) -> Networked:
         texts = await self._pool.fetchval(FIND_NETWORKS, application_id)

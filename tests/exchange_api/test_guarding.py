@@ -1,8 +1,12 @@
 """Who has a grant may still abuse it: from elsewhere, by walking through numbers, by looking where nobody should. It is seen, told, and stopped in seconds."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -15,6 +19,7 @@ from exchange_api.evidence.ledger import subject_secret
 from exchange_api.grant import grants
 from exchange_api.guarding import findings, lists
 from exchange_api.guarding.addresses import caller_of, is_within, parse_networks
+from exchange_api.guarding.guard import Guard
 from exchange_api.guarding.rules import rules
 from exchange_api.guarding.windows import MOST, STEP, Runs, Window
 from schemas.errors import Denied, Invalid
@@ -145,6 +150,23 @@ def test_enumeration_is_stopped_at_once_and_everywhere_within_seconds(hub: Hub, 
     assert {one.department_id for one in notices} >= {"housing", "public_security"}
     told = f"{[one.facts for one in notices]} {[(one.note, one.facts) for one in events]}"
     assert "3301061991" not in told, "nobody is named"
+
+
+def test_a_finding_that_only_tells_ends_nobodys_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be written long after it was seen, when another rule holds the grant already."""
+    written = threading.Event()
+    monkeypatch.setattr(findings, "keep", lambda found: found.suspends or written.wait(SECONDS))
+    asked = SimpleNamespace(application_id="a", grant_id="SQ-2026-000001", library="population", receipt=str(uuid4()))
+
+    async def look() -> int:
+        guard = Guard(None, lambda: None)
+        guard._find(next(one for one in rules() if not one.suspends and one.measure == "run"), asked, 100)
+        guard._held.add((asked.grant_id, asked.application_id))
+        written.set()
+        await guard.close()
+        return guard.held
+
+    assert asyncio.run(look()) == 1
 
 
 def test_a_suspension_is_lifted_as_any_other_and_then_begins_anew(hub: Hub, caller: Caller) -> None:
