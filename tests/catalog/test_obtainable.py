@@ -140,8 +140,8 @@ def test_yes_or_no_is_enough_for_a_check_but_not_to_obtain_the_content(city: Ses
         ({"suspended_by_provider": True}, "idle.suspended_by_provider"),
         ({"suspended_by_consumer": True}, "idle.suspended_by_consumer"),
         ({"suspended_by_platform": True}, "idle.suspended_by_platform"),
-        ({"valid_until": today() - timedelta(1)}, "idle.expired"),
-        ({"valid_from": today() + timedelta(1)}, "idle.not_yet"),
+        ({"valid_until": timedelta(-1)}, "idle.expired"),
+        ({"valid_from": timedelta(1)}, "idle.not_yet"),
         ({"state": "revoked"}, "idle.revoked"),
         ({"state": "closed"}, "idle.closed"),
     ],
@@ -149,7 +149,8 @@ def test_yes_or_no_is_enough_for_a_check_but_not_to_obtain_the_content(city: Ses
 def test_a_grant_that_does_not_answer_replaces_nothing_and_says_why(
     city: Session, grant: _GrantMaker, changes: dict[str, Any], why: str
 ) -> None:
-    made = grant(WHOLE, **changes)
+    dated = {name: today() + one for name, one in changes.items() if isinstance(one, timedelta)}
+    made = grant(WHOLE, **changes | dated)
     identity = _answers(city)["identity"]
     assert not identity.is_obtainable
     assert _missing(identity) == [why]

@@ -290,16 +290,17 @@ def test_terms_are_kept_for_the_demand_they_were_set_for(town: Session) -> None:
         ({"burst_per_minute": 501}, "supply.terms_wider"),
         ({"quota_per_day": 10, "burst_per_minute": 11}, "supply.terms_wider"),
         ({"hours": "07-18"}, "supply.terms_wider"),
-        ({"valid_until": str(today() + timedelta(days=91))}, "supply.terms_wider"),
-        ({"valid_until": str(today() - timedelta(days=1))}, "supply.terms_ended"),
+        ({"valid_until": timedelta(days=91)}, "supply.terms_wider"),
+        ({"valid_until": timedelta(days=-1)}, "supply.terms_ended"),
         ({"rows": [{"attribute": "no_such", "values": ["1"]}]}, "supply.terms_attribute"),
     ],
 )
 def test_terms_only_narrow_what_was_asked(town: Session, terms: dict[str, Any], code: str) -> None:
     demand, task, _ = asked(town, "户籍地址", volume_per_day=500, valid_until=today() + timedelta(days=90))
     demand.hours = "08-20"
+    dated = {name: today() + one for name, one in terms.items() if isinstance(one, timedelta)}
     with pytest.raises(HutongError) as refused:
-        supplies.set_terms(town, POLICE, (task.id, demand.id), Terms.model_validate(terms))
+        supplies.set_terms(town, POLICE, (task.id, demand.id), Terms.model_validate(terms | dated))
     assert refused.value.code == code
     assert town.get_one(TaskDemand, (task.id, demand.id)).terms == {}
 

@@ -1,5 +1,6 @@
 """What directory, collecting, quality and use add to a week."""
 
+import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,7 +63,7 @@ def batch(site: Site, resource_id: str, when: datetime, **more: Any) -> str:
 
 def grant(site: Site, resource_id: str, item: str = "name") -> str:
     """A grant of one item of a resource to the housing office."""
-    number = f"SQ-2026-{abs(hash(resource_id)) % 10**6:06d}"
+    number = f"SQ-2026-{zlib.crc32(resource_id.encode()) % 10**6:06d}"
     span = {
         "valid_from": WEEK.first_day - timedelta(days=30),
         "valid_until": WEEK.last_day,

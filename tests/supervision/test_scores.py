@@ -1,5 +1,6 @@
 """From cases to a score and back: kept once, counted again the same, corrected beside the former."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -197,7 +198,7 @@ def test_only_the_department_objects_to_its_own_cases_in_time(
     assert refused.value.code == "supervision.unknown_case"
     assert objecting.may_object(counted, POLICE, score(counted))
     last = objecting.until(counted, score(counted)).date
-    monkeypatch.setattr(objecting, "today", lambda: last.replace(year=last.year + 1))
+    monkeypatch.setattr(objecting, "today", lambda: last + timedelta(days=366))
     assert not objecting.may_object(counted, POLICE, score(counted))
     with pytest.raises(HutongError) as refused:
         _object(counted)
