@@ -19,7 +19,7 @@ import pytest
 import requests
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import URL, delete, select
 
 from catalog import directory
@@ -280,6 +280,7 @@ class Studio:
     def picture(self, page: Page, name: str) -> None:
         """Take the page as it is seen at 1280 and 1920 wide."""
         PICTURES.mkdir(parents=True, exist_ok=True)
+        page.wait_for_load_state()
         for width, height in ((1280, 800), (1920, 1080)):
             page.set_viewport_size({"width": width, "height": height})
             whole = page.evaluate("scrollTo(0, 0), document.documentElement.scrollHeight")
@@ -301,6 +302,7 @@ class Studio:
 
     def violations(self, page: Page) -> list[str]:
         """What axe finds against WCAG 2.2 A and AA, in words; the context must have bypass_csp, or axe could not be put in."""
+        page.wait_for_load_state()
         if not page.evaluate("typeof window.axe === 'object'"):
             page.add_script_tag(path=AXE)
         found: dict[str, Any] = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
@@ -317,6 +319,7 @@ def studying(site: City) -> Iterator[Studio]:
     if missing := [str(one) for one in (CHROMIUM, AXE) if not one.exists()]:
         reason = f"{', '.join(missing)} missing: apt-get install chromium fonts-noto-cjk, and make assets"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield Studio(browser, site)

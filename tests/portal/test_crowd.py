@@ -40,7 +40,7 @@ def test_a_crowd_that_finds_every_connection_taken_gets_its_pages_when_they_come
         one.cookies.update(cookies)
         page = ("/", "/demands", "/grants")[number % 3]
         try:
-            return int(one.get(f"{address}/portal{page}", timeout=20).status_code)
+            return int(one.get(f"{address}/portal{page}", timeout=120).status_code)
         except requests.ConnectionError:
             return 0
 

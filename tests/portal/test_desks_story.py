@@ -37,6 +37,7 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     look(demander, "53-case-question")
     demander.click("button:has-text('提交说明')")
     demander.click(SURE)
+    expect(demander.locator("#sure")).to_have_count(0)
 
     # one item confirmed, for the other something else is offered; first without words, which is said at the item
     provider.goto(f"{studio.city.address}{task}")
@@ -90,12 +91,14 @@ def test_a_demand_is_asked_about_offered_taken_granted_and_objected_to(
     look(provider, "60-task-refuse")
     provider.click("button:not([aria-hidden]):has-text('提交答复')")
     provider.click(SURE)
+    provider.wait_for_url(f"**{case}")
     demander.goto(f"{studio.city.address}{case}")
     demander.click("summary:has-text('提出争议')")
     demander.locator("details.raise[open] input[type=checkbox]").first.check()
     demander.locator("details.raise[open] textarea").fill("户籍是公安的职责")
     demander.click("button:has-text('提出争议')")
     demander.click(SURE)
+    expect(demander.locator("#sure")).to_have_count(0)
     demander.click("summary:has-text('陈述意见')")
     look(demander, "61-case-dispute")
     studio.sign_in(authority, "qiming")

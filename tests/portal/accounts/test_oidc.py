@@ -66,7 +66,7 @@ def bureau(city: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bure
         patch.setenv("HUTONG_OIDC_CLIENT_SECRET_FILE", str(secret))
         yield Bureau(issuer, key, city)
     provider.terminate()
-    provider.wait(10)
+    provider.wait(60)
     provider.stdout.close()
     oidc.forget()
 

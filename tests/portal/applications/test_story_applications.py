@@ -27,7 +27,7 @@ def test_a_team_registers_a_key_tries_a_question_verifies_its_receipt_and_reads_
     page.click("#send")
     expect(page.locator("#wire-status")).to_have_text("200")
     browsing.city.sequence()
-    expect(page.locator("#wire-receipt")).to_contain_text("回执已生成", timeout=15_000)
+    expect(page.locator("#wire-receipt")).to_contain_text("回执已生成", timeout=60_000)
     page.click("text=去验真")
     expect(page.locator(".verdict")).to_contain_text("回执有效")
 

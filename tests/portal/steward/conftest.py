@@ -48,10 +48,16 @@ class Site(City):
         answer = self.post(visitor, f"/portal{path}", form)
         assert "/portal/orders/" in answer.url, answer.text
         orders.work_off()
-        for thread in threading.enumerate():
-            if thread.name == "steward-orders":
-                thread.join(60)
+        at_rest()
         return visitor.get(answer.url).text
+
+
+def at_rest() -> None:
+    """Wait until nobody works off orders any more, who would take the next one too."""
+    for thread in threading.enumerate():
+        if thread.name == "steward-orders":
+            thread.join(60)
+            assert not thread.is_alive(), "an order is still being worked off"
 
 
 @pytest.fixture(scope="package")

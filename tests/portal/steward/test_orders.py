@@ -12,7 +12,7 @@ from libraries.record import explain
 from schemas.database import transaction
 from schemas.errors import Denied, HutongError
 from schemas.tables.steward import StewardOrder
-from tests.portal.steward.conftest import DISPUTED, IDS, POLICE
+from tests.portal.steward.conftest import DISPUTED, IDS, POLICE, at_rest
 
 GUANJIA = Actor("guanjia", "data_bureau", frozenset({"steward"}))
 
@@ -126,6 +126,7 @@ def test_a_batch_is_taken_back_only_after_its_consequences_were_seen(site: Any) 
 
 
 def test_what_a_crash_left_waiting_is_done_by_the_next_who_looks(site: Any) -> None:  # noqa: ARG001 - its hub must be there
+    at_rest()
     with transaction("exchange") as session:
         order = orders.place(session, GUANJIA, ("reconcile", POLICE), "").id
         again = orders.place(session, GUANJIA, ("reconcile", POLICE), "").id

@@ -20,20 +20,20 @@ def test_a_row_is_mended_and_a_batch_taken_back(studio: Any, site: Any) -> None:
     page.click("tr:has-text('等待更正') a.strong")
     page.fill("input[name=set-name]", "张更正")
     page.click("button:has-text('更正并重放')")
-    expect(page.locator("#order h2 .tag")).to_contain_text("完成", timeout=20_000)
+    expect(page.locator("#order h2 .tag")).to_contain_text("完成", timeout=60_000)
     studio.picture(page, "story-steward-replayed")
 
     # the batch is taken back once it was seen what that changes
     page.goto(f"{site.address}/portal/batches/{site.batches['second']}/retract")
     assert page.locator("button.danger").count() == 0
     page.click("button:has-text('查看影响')")
-    expect(page.locator("text=查看影响并决定")).to_be_visible(timeout=20_000)
+    expect(page.locator("text=查看影响并决定")).to_be_visible(timeout=60_000)
     page.click("text=查看影响并决定")
     expect(page.locator("#h-what")).to_be_visible()
     studio.picture(page, "story-steward-consequences")
     page.fill("#why", "来源报送有误")
     page.click("button:has-text('确认撤回批次')")
-    expect(page.locator("#order h2 .tag")).to_contain_text("完成", timeout=20_000)
+    expect(page.locator("#order h2 .tag")).to_contain_text("完成", timeout=60_000)
     page.goto(f"{site.address}/portal/batches/{site.batches['second']}")
     expect(page.locator("main")).to_contain_text("已撤回批次")
     studio.picture(page, "story-steward-retracted")
