@@ -267,7 +267,7 @@ def test_while_much_is_read_again_the_old_index_answers(settled: Callable[[], Se
         session.commit()
     with settled() as session:
         assert ids(session, "婚姻状况") == [MARRIAGE]  # answered from what is held
-        keeping.keeper(session, ("published",)).wait(30)
+        keeping.keeper(session, ("published",)).wait(120)
         assert search.find(session, "低保名册").total == 600
         assert search.find(session, "卫健局").hits[0].entry.department_name == "卫健局"
 
@@ -286,7 +286,7 @@ def test_many_readers_at_once_get_whole_answers(settled: Callable[[], Session]) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert answers == [[MARRIAGE, LOAN]] * 12
     with settled() as session:
         assert search.find(session, "殡葬").total == 3

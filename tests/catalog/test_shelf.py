@@ -133,11 +133,11 @@ def _one_is_killed_and_the_next_makes_it() -> None:
         "shelf.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from catalog.search import making; making.main()"
     )
-    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=200)
     assert killed.returncode == -signal.SIGKILL
     assert keeping.SHELF.path.read_bytes() == lying
     assert len(list(keeping.SHELF.path.parent.glob("*.part"))) == 1
-    subprocess.run([sys.executable, "-m", "catalog.search.making"], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "catalog.search.making"], check=True, timeout=200)
     assert list(keeping.SHELF.path.parent.glob("*.part")) == []
 
 

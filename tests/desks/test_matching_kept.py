@@ -77,7 +77,7 @@ def _two_make_it_and_a_third_is_killed() -> None:
         "from exchange_api.matching import making; making.main()"
     )
     lying = keeping.SHELF.path.read_bytes()
-    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", program], check=False, timeout=200)
     assert killed.returncode == -signal.SIGKILL
     assert keeping.SHELF.path.read_bytes() == lying
     both = [subprocess.Popen([sys.executable, "-m", "exchange_api.matching.making"]) for _ in range(2)]

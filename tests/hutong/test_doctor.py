@@ -146,7 +146,7 @@ def test_the_command_leaves_with_a_silent_database_behind_it(site: dict[str, str
         url = f"postgresql+psycopg://127.0.0.1:{silent.getsockname()[1]}/hutong"
         done = subprocess.run(
             [sys.executable, "-m", "hutong", "doctor", "--only", "database", "--only", "disk"], cwd=ROOT, capture_output=True,
-            env=os.environ | site | {"HUTONG_DATABASE_URL": url}, text=True, timeout=60, check=False,
+            env=os.environ | site | {"HUTONG_DATABASE_URL": url}, text=True, timeout=200, check=False,
         )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "✓ 磁盘空间 disk" in done.stdout

@@ -199,11 +199,11 @@ def test_sql_that_fails_stops_the_batch_by_name_and_retiring_the_rule_lets_it_go
     hub: Any, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUTONG_SQL_RULE_ROWS", "5")
-    monkeypatch.setenv("HUTONG_SQL_RULE_SECONDS", "1")
     hub.publish()
     hub.fill(people(40))
     for number, (statement, reason) in enumerate(FAILING):
         name = f"asked{number}"
+        monkeypatch.setenv("HUTONG_SQL_RULE_SECONDS", "1" if reason == "statement timeout" else "60")
         add(sql(statement) | {"id": name})
         batch = ingest.plan(RESIDENT, name)
         ingest.land(batch)

@@ -32,7 +32,7 @@ from tests.house.tree import ROOT
 from tests.hutong.installation import Installation, wait_until
 from tests.scale.pool import Pool, pool_before
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 ROWS = 20_000
 NAMELESS = ROWS // 100
 DEPARTMENTS = ("public_security", "civil_affairs", "education")
@@ -159,7 +159,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         for one in (tree, *tree.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 one.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 def _client(main: Installation) -> AirflowClient:
@@ -195,7 +195,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_nothing_come
             assert worker.poll() is None, (further.home.log / "worker.log").read_text("utf-8")[-3000:]
             client.wait_for_dags(dags, timeout=180)
             run_id = client.trigger(dags)
-            wait_until(_someone_works(database))
+            wait_until(_someone_works(database), 180)
             _kill(worker)
             *_, runs = client.follow(run_id, dags, timeout=240)
             assert {run.dag_id: run.state for run in runs} == dict.fromkeys(dags, "success")
