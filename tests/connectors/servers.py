@@ -3,6 +3,7 @@
 import getpass
 import logging
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -35,9 +36,11 @@ def require_program(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a port nobody listens on, of those that no connection and no `port 0` is given before somebody listens there."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextmanager
@@ -101,9 +104,10 @@ def maria_server(folder: Path) -> Iterator[Maria]:
         require_program("mariadb-install-db", "mariadb-server"),
         require_program("mariadbd", "mariadb-server"),
     )
-    user, data, port = f"--user={getpass.getuser()}", f"--datadir={folder / 'data'}", free_port()
+    user, data = f"--user={getpass.getuser()}", f"--datadir={folder / 'data'}"
     made = [install, "--no-defaults", user, data, "--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run(made, check=True, capture_output=True, timeout=120)
+    port = free_port()
     maria = Maria(port, folder / "s")
     command = [
         server, "--no-defaults", user, data, f"--socket={maria.socket}", f"--port={port}", "--bind-address=127.0.0.1",

@@ -137,7 +137,7 @@ def _s3(request: pytest.FixtureRequest, people: People) -> Source:
         _write_parquet(folder / "part", people[part * 250 : part * 250 + 250])
         bucket.write(f"2026/名单-{part}.parquet", (folder / "part").read_bytes())
     down = replace(bucket.connection(1), password=PASSWORD)
-    return Source("files", {"pattern": "**/*.parquet", "timeout_seconds": 1}, bucket.connection(), down)
+    return Source("files", {"pattern": "**/*.parquet", "timeout_seconds": 20}, bucket.connection(), down)
 
 
 def _csv_text(people: People) -> str:
