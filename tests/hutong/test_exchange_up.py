@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from tests.exchange_api.crew import Crowd
 from tests.hutong.installation import Installation, wait_until
 
 GRANT = "SQ-2026-000011"
+WORKERS = ("api", "api-2")
 
 
 @contextmanager
@@ -68,16 +70,19 @@ def test_a_killed_worker_is_started_again_and_the_hub_conforms(hub: Installation
 
 
 def _kill_one_of_two(hub: Installation, site: Exchange) -> None:
-    killed, spared = hub.process("api-2"), hub.process("api")
     with Crowd(site, GRANT, callers=8) as crowd:
         crowd.until(answered=60)
-        killed.kill()
+        spared, killed = sorted(
+            WORKERS, key=lambda name: _callers(hub, name)
+        )  # one without callers would leave nobody untold
+        before = {name: hub.process(name) for name in WORKERS}
+        before[killed].kill()
         crowd.until(answered=60)
-        wait_until(lambda: _is_replaced(hub, killed.pid))
+        wait_until(lambda: _is_replaced(hub, killed, before[killed].pid))
         crowd.until(answered=60)
     assert hub.status["state"] == "ready"
-    assert hub.status["services"]["api-2"]["restarts"] == 1
-    assert hub.process("api").pid == spared.pid
+    assert hub.status["services"][killed]["restarts"] == 1
+    assert hub.process(spared).pid == before[spared].pid
     assert crowd.refused_connections == 0
     assert {status for answers in crowd.answers.values() for status, _ in answers} == {200}
     assert set(crowd.answers) <= set(crowd.entries()), "no answer without entry"
@@ -89,6 +94,11 @@ def _kill_one_of_two(hub: Installation, site: Exchange) -> None:
     assert site.used(GRANT) == len(kept)
 
 
-def _is_replaced(hub: Installation, pid: int) -> bool:
-    found = hub.status["services"]["api-2"]
+def _callers(hub: Installation, name: str) -> int:
+    port, open_ones = read_json(hub.home.var / "ports.json")["api"], hub.process(name).net_connections("tcp")
+    return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in open_ones)
+
+
+def _is_replaced(hub: Installation, name: str, pid: int) -> bool:
+    found = hub.status["services"][name]
     return found["state"] == "ready" and found["pid"] not in (None, pid)
