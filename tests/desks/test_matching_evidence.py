@@ -216,7 +216,8 @@ def test_a_model_that_fails_is_reported_once_and_left_aside(
     plain = asked("婚姻状况", "户籍地址")
     with caplog.at_level(logging.WARNING, "hutong.matching"):
         assert asked("婚姻状况", "户籍地址", evidence=plug(wrong)) == plain
-    assert [record.message.split(":")[0] for record in caplog.records] == ["embedder made_up_embedder"]
+    ours = [record.message for record in caplog.records if record.name.startswith("hutong.matching")]
+    assert [message.split(":")[0] for message in ours] == ["embedder made_up_embedder"]
     assert "left aside" in caplog.text
 
 

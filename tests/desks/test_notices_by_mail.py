@@ -10,10 +10,12 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import select
 
 from exchange_api.noticing import mailing, sending, ways
 from schemas.database import transaction
 from schemas.errors import HutongError
+from schemas.tables.notice_ways import NoticeWay
 from tests.desks.mail_server import Post, certificate, mail_server
 from tests.desks.outgoing import LI, MAIL, add_way, hub, hub_url, set_mail, states, tell, told, way_of
 
@@ -223,7 +225,9 @@ def test_killed_between_sending_and_noting_it_repeats_itself_recognisably(post: 
     tell()
     sender = subprocess.Popen([sys.executable, "-c", SEND], env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     post.on_taken = sender.kill  # the mail is in, the sender never hears of it
-    assert sender.wait(60) == -9
+    assert sender.wait(120) == -9
+    with transaction("exchange") as session:  # waits until the server has noticed the death and let go of the way
+        session.scalars(select(NoticeWay).with_for_update()).all()
     assert [one[1] for one in states()] == ["waiting"]
     post.on_taken = None
     assert sending.send_due().sent == 1

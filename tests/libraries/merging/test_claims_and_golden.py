@@ -1,12 +1,13 @@
 """One source's word, the winning word, and what happens when sources speak again, fall silent or disagree."""
 
+import time
 from datetime import date
 from typing import Any
 
 import pytest
 
 from libraries.merging.merge import merge_batch
-from schemas.database import engine
+from schemas.database import rest
 from schemas.errors import Invalid, Terminal
 
 PS, CA, HR = "public_security.resident", "civil_affairs.marriage", "human_resources.insured"
@@ -183,15 +184,23 @@ def test_what_the_database_refuses_is_named_without_quoting_it(hub: Any) -> None
     assert hub.golden() == {}
 
 
+def _all_have_told(hub: Any) -> None:
+    """Wait until every other session has ended: it tells its counts then, a moment after its client has gone."""
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    rest()
+    ends = time.monotonic() + 60
+    while left := hub.rows(others):
+        assert time.monotonic() < ends, left
+        time.sleep(0.02)
+    hub.rows("SELECT pg_stat_clear_snapshot(), pg_stat_force_next_flush()")
+
+
 def test_a_small_increment_into_a_large_library_reads_only_its_own_keys(hub: Any) -> None:
     hub.resource(PS, mode="incremental")
     hub.merge(PS, [{"subject": f"{n:06}", "name": "n"} for n in range(60_000)])
     read = "SELECT seq_tup_read AS n FROM pg_stat_all_tables WHERE relid IN ('library.population'::regclass, 'library.population_claims'::regclass)"
-    flush = "SELECT pg_stat_clear_snapshot(), pg_stat_force_next_flush()"
-    engine("ingest").dispose()  # a session tells its counts when it ends
-    hub.rows(flush)
+    _all_have_told(hub)
     before = sum(row["n"] for row in hub.rows(read))
     hub.merge(PS, [{"subject": f"{n:06}", "name": "m"} for n in range(0, 60_000, 300)])
-    engine("ingest").dispose()
-    hub.rows(flush)
+    _all_have_told(hub)
     assert sum(row["n"] for row in hub.rows(read)) - before < 60_000
