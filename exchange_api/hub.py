@@ -105,6 +105,7 @@ class Hub:
         self._keys_place = keys_folder()
         self.keys_folder = KeySettings().keys_folder or "var/keys"
         self.signer: Signer | None = None
+        self._looks = self._looked = 0
         self.pressure, self.played = Pressure(), sandbox.Played()
         self.apart = Apart(2 * self.pressure.settings.api_at_once, self.settings.api_patience_s)
         self._listener: asyncio.Task[None] | None = None
@@ -163,7 +164,11 @@ class Hub:
 
     async def load_signer(self) -> None:
         """Take the newest active key; without one every answer is an unsigned `key.none_active` until there is."""
-        self.signer = await asyncio.to_thread(_find_signer)
+        self._looks += 1
+        look = self._looks
+        found = await asyncio.to_thread(_find_signer)
+        if look > self._looked:  # one begun earlier may have read before the key was revoked, and be here later
+            self.signer, self._looked = found, look
 
     async def permit(self, grant_id: str, asker: str) -> Permit | None:
         """Return the asker's grant, None if there is none such. Raises Denied `grant.suspended` while this worker's watchman holds it."""

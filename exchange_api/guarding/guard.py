@@ -46,6 +46,7 @@ class Guard:
         self.trusted: Networks = split_networks(self.settings.trusted_proxies)
         self.networks: Remembered[str, Networked] = Remembered(self._load_networks)
         self._protected: dict[str, tuple[str, date | None]] = {}
+        self._loads = self._loaded = 0
         self._rules = () if self.settings.guard == "off" else rules(self.settings.guard_rules)
         by_look = [rule for rule in self._rules if rule.measure in _MEASURES]
         self._by_look = tuple(by_look)
@@ -59,8 +60,12 @@ class Guard:
 
     async def load(self) -> None:
         """Take over the list of protected subjects."""
+        self._loads += 1
+        load = self._loads
         rows = await self._pool.fetch(FIND_PROTECTED, timeout=10)
-        self._protected = {row["subject_hash"]: (row["level"], row["until"]) for row in rows}
+        if load > self._loaded:  # one begun earlier may have read before the change, and be here later
+            self._loaded = load
+            self._protected = {row["subject_hash"]: (row["level"], row["until"]) for row in rows}
 
     def changed(self, table: str) -> None:
         """Learn that the database announced a change of a table."""
