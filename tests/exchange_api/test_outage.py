@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from exchange_api.evidence.keyring import ensure_active_key, roll_key
 from exchange_api.keys import jwks
 from schemas.migrations import upgrade
+from tests.exchange_api.promptly import within_a_second
 
 
 @pytest.fixture
@@ -51,10 +52,11 @@ def _make_key(site: Any, act: Callable[..., Any]) -> None:
 
 
 def _until(site: Any, status: int, path: str) -> Any:
-    """Ask until the answer has this status; within twenty seconds."""
-    deadline = time.monotonic() + 20
+    """Ask until the answer has this status; within a minute."""
+    deadline = time.monotonic() + 60
     while (asked := site.ask(None, path, method="GET"))[1].status != status:
         assert time.monotonic() < deadline, asked[1]
+        time.sleep(0.02)
     return asked
 
 
@@ -69,9 +71,10 @@ def test_without_a_key_nothing_is_answered_and_a_new_key_is_used_at_once(bare_si
     assert json.loads(bare_site.ask(None, "/v1/log/checkpoint", method="GET")[1].body)["code"] == "log.empty"
     _make_key(bare_site, roll_key)
     new = next(one["kid"] for one in bare_site.jwks["keys"] if one["hutong:state"] == "active")
-    deadline = time.monotonic() + 1
-    while new not in bare_site.ask(None, "/v1/errors", method="GET")[1].headers["signature-input"]:
-        assert time.monotonic() < deadline, "the rolled key was not used within a second"
+    within_a_second(
+        lambda: str(bare_site.ask(None, "/v1/errors", method="GET")[1].headers["signature-input"]),
+        lambda signed: new in signed,
+    )
 
 
 def test_without_the_database_nothing_leaves_and_it_goes_on_when_it_is_back(bare_site: Any) -> None:
