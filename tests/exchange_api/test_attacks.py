@@ -1,11 +1,14 @@
 """What an attacker sends: malformed, huge, ambiguous and smuggled questions. Each is refused in words or closed on, nothing breaks, nothing is told."""
 
 import contextlib
+import dataclasses
 import json
 import socket
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +33,7 @@ def _code(site: Any, document: Any = None, path: str = "/v1/libraries/population
 def _raw(site: Any, *parts: bytes, is_ended: bool = True) -> bytes:
     """Put bytes on a connection and read what comes until it is closed, or nothing more comes."""
     host, port = site.authority.split(":")
-    with socket.create_connection((host, int(port)), timeout=3) as wire:
+    with socket.create_connection((host, int(port)), timeout=30) as wire:
         found = b""
         with contextlib.suppress(OSError):  # it may close before it has heard all
             for part in parts:
@@ -234,7 +237,7 @@ def test_a_body_of_a_gibibyte_is_refused_unread(exchange_site: Any) -> None:
     )
     assert _answers(found) == [413]
     assert b"request.too_large" in found
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 25
 
 
 def test_huge_headers_break_nothing(exchange_site: Any) -> None:
@@ -270,10 +273,11 @@ def test_replays_now_and_later_and_in_another_place_are_refused(exchange_site: A
 
 @pytest.mark.parametrize("seconds", [-600, 600])
 def test_a_clock_ten_minutes_off_is_refused_with_the_difference_and_evidence(exchange_site: Any, seconds: int) -> None:
-    request, response = exchange_site.ask(exchange_site.asking(), created=int(time.time()) + seconds)
-    told = json.loads(response.body)
+    begun = time.time()
+    request, response = exchange_site.ask(exchange_site.asking(), created=int(begun) + seconds)
+    told, took = json.loads(response.body), time.time() - begun
     assert (response.status, told["code"]) == (401, "signature.clock")
-    assert abs(abs(told["clock_difference"]) - 600) <= 5, told
+    assert abs(abs(told["clock_difference"]) - 600) <= took + 2, told
     assert exchange_site.check(request, response).code == "signature.clock"
     assert exchange_site.ask(exchange_site.asking())[1].status == 200
 
@@ -285,15 +289,23 @@ def test_a_request_id_is_for_one_body(exchange_site: Any) -> None:
     assert _code(exchange_site, other, headers=same) == "request_id.reused"
 
 
-def test_neither_words_nor_work_tell_whether_anothers_grant_exists(exchange_site: Any) -> None:
+@pytest.fixture
+def patient(exchange_site: Any, serve: Any, tmp_path: Path) -> Iterator[Any]:
+    """The exchange by a worker that waits long for a statement."""
+    environment = exchange_site.environment | {"HUTONG_API_PATIENCE_S": "60"}
+    with serve(environment, tmp_path / "server.log") as authority:
+        yield dataclasses.replace(exchange_site, url=f"http://{authority}", authority=authority)
+
+
+def test_neither_words_nor_work_tell_whether_anothers_grant_exists(patient: Any) -> None:
     another, none = "SQ-2026-000007", "SQ-2026-999999"
-    asked = exchange_site.question(exchange_site.asking(another), signer=exchange_site.other_signer)
-    assert exchange_site.send(asked).status == 200, "its owner uses it, so the worker remembers it"
-    questions = [exchange_site.question(exchange_site.asking(grant)) for grant in (another, none)]
-    with exchange_site.engine.connect() as holding, ThreadPoolExecutor(2) as crowd:
+    asked = patient.question(patient.asking(another), signer=patient.other_signer)
+    assert patient.send(asked).status == 200, "its owner uses it, so the worker remembers it"
+    questions = [patient.question(patient.asking(grant)) for grant in (another, none)]
+    with patient.engine.connect() as holding, ThreadPoolExecutor(2) as crowd:
         holding.execute(text("LOCK TABLE exchange.grants IN ACCESS EXCLUSIVE MODE"))
-        replies = [crowd.submit(exchange_site.send, question) for question in questions]
-        _wait_for_waiting(exchange_site, 2)
+        replies = [crowd.submit(patient.send, question) for question in questions]
+        _wait_for_waiting(patient, 2)
         holding.rollback()
         told = [json.loads(reply.result().body) for reply in replies]
     assert {one["code"] for one in told} == {"grant.unknown"}
@@ -303,7 +315,7 @@ def test_neither_words_nor_work_tell_whether_anothers_grant_exists(exchange_site
 def _wait_for_waiting(site: Any, count: int) -> None:
     """Wait until so many questions stand before the table of grants: one that was answered from memory would not."""
     waiting = text("SELECT count(*) FROM pg_locks WHERE relation = 'exchange.grants'::regclass AND NOT granted")
-    until = time.monotonic() + 4
+    until = time.monotonic() + 20
     with site.engine.connect() as connection:
         while connection.execute(waiting).scalar() != count:
             assert time.monotonic() < until, "one of them was answered without asking the database"

@@ -146,9 +146,10 @@ def _set_networks(*networks: str) -> None:
 
 def _until(caller: Caller, status: int) -> dict[str, Any]:
     """Call until the change has come to the worker."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (told := caller.call(ASKED))[0] != status:
         assert time.monotonic() < deadline, told[1]
+        time.sleep(0.1)
     return told[1]
 
 
@@ -215,7 +216,7 @@ def test_an_unknown_requester_and_a_wrong_sign_look_alike(hub: Hub, secret: str)
     }
 
 
-@pytest.mark.parametrize("seconds", [-301, 301])
+@pytest.mark.parametrize("seconds", [-301, 360])  # until it is there the hub's clock has gone on towards the future one
 def test_a_stale_call_is_refused(hub: Hub, secret: str, seconds: int) -> None:
     moment = time.time_ns() // 1_000_000 + seconds * 1_000
     status, answer, _ = Caller(hub, secret).call(ASKED, rtime=moment)
