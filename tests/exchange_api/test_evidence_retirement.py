@@ -25,8 +25,6 @@ from schemas.errors import Denied, Invalid
 from schemas.migrations import upgrade
 
 ORIGIN = "hutong.local/log"
-NOW = datetime.now(UTC)
-OLD, YOUNG = NOW - timedelta(days=400), NOW - timedelta(days=200)
 
 
 @dataclass
@@ -67,17 +65,18 @@ def id_at(moment: datetime) -> str:
 
 @pytest.fixture
 def town(new_database: Callable[[], URL], tmp_path: Path) -> Iterator[Town]:
-    url = new_database()
+    url, now = new_database(), datetime.now(UTC)
+    old, young = now - timedelta(days=400), now - timedelta(days=200)
     upgrade(url)
     made = Town(create_engine(url), url, tmp_path / "keys", tmp_path / "archives")
     with Session(made.engine) as session:
-        for moment in (OLD, YOUNG):
+        for moment in (old, young):
             session.execute(text("SELECT evidence.keep_months(:moment, 0)"), {"moment": moment})
         ensure_active_key(session, made.keys)
-        keys_step = Entry(id=id_at(OLD), at=OLD, kind="key", application_id="a", keyid="k", facts={"state": "x"})
+        keys_step = Entry(id=id_at(old), at=old, kind="key", application_id="a", keyid="k", facts={"state": "x"})
         told = [
             Entry(id=id_at(moment), at=moment, kind="action", facts={"n": str(n)})
-            for moment in (OLD, YOUNG, NOW)
+            for moment in (old, young, now)
             for n in range(5)
         ]
         record(session, [keys_step, *told])

@@ -49,7 +49,8 @@ def _permit(site: Any, grant_id: str) -> Permit:
 
 
 def test_an_entry_that_ran_out_at_midnight_is_a_tombstone_of_that_midnight(exchange_site: Any) -> None:
-    entry, ended = f"{STEM}.101.K", today() - timedelta(days=1)
+    entry, day = f"{STEM}.101.K", today()
+    ended = day - timedelta(days=1)
     held = {"subject": PEOPLE[3], "certificate_type": "不动产权证书", "state": "01", "valid_until": ended}
     with writing(exchange_site, "certificate") as write:
         write.add(entry, **held)
@@ -71,7 +72,7 @@ def test_an_entry_that_ran_out_at_midnight_is_a_tombstone_of_that_midnight(excha
         consumer.cursor = page["next"]
         if not page["more"]:
             break
-    midnight = datetime(*today().timetuple()[:3], tzinfo=CHINA)
+    midnight = datetime(*day.timetuple()[:3], tzinfo=CHINA)
     assert [(one["change"], datetime.fromisoformat(one["at"])) for one in told] == [("removed", midnight)]
 
 
