@@ -283,7 +283,7 @@ def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
             yield authority
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _wait_ready(authority: str, process: subprocess.Popen[bytes], log: Path) -> None:

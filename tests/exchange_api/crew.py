@@ -38,7 +38,7 @@ class Crew:
         """Start workers and wait until they take questions."""
         marks = [self._folder / f"{uuid.uuid4()}.ready" for _ in range(count)]
         self.workers += [self._start(mark) for mark in marks]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not all(mark.exists() for mark in marks):
             assert time.monotonic() < deadline, self.site.log.read_text()
             assert all(worker.poll() is None for worker in self.workers), self.site.log.read_text()
@@ -118,6 +118,13 @@ class Crowd:
         wanted, deadline = len(self.answers) + answered, time.monotonic() + 60
         while len(self.answers) < wanted:
             assert time.monotonic() < deadline, self.site.log.read_text()[-3000:]
+            time.sleep(0.01)
+
+    def until_well(self) -> None:
+        """Wait until everybody is answered again."""
+        begun = time.monotonic()
+        while {status for answers in list(self.answers.values())[-20:] for status, _ in answers} != {200}:
+            assert time.monotonic() - begun < 60, self.site.log.read_text()[-3000:]
             time.sleep(0.01)
 
     def ask(self, request_id: str, connection: HTTPConnection) -> None:

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.exchange_api.crew import Crew, crew_of
+from tests.hutong.installation import wait_until
 
 GRANT = "SQ-2026-000011"
 LINGERING = Path(__file__).with_name("lingering.py")
@@ -55,7 +56,7 @@ def _ended(held: list[subprocess.Popen[str]]) -> dict[str, Counter[str]]:
         assert one.stdin is not None
         one.stdin.close()
         one.stdin = None
-    return {str(one.args[3]): Counter(json.loads(one.communicate(timeout=90)[0])) for one in held}  # type: ignore[index]
+    return {str(one.args[3]): Counter(json.loads(one.communicate(timeout=150)[0])) for one in held}  # type: ignore[index]
 
 
 def _require_files() -> None:
@@ -76,7 +77,7 @@ def _entries(site: Any, code: str) -> int:
 
 def test_ten_thousand_who_hold_on_keep_nobody_waiting_and_are_let_go(exchange_site: Any, tmp_path: Path) -> None:
     _require_files()
-    with crew_of(exchange_site, tmp_path, 1, connections=str(FILES), head_s="25", body_s="25", idle_s="25") as crew:
+    with crew_of(exchange_site, tmp_path, 1, connections=str(FILES), head_s="45", body_s="45", idle_s="45") as crew:
         process = psutil.Process(crew.workers[0].pid)
         assert crew.site.ask(crew.site.asking(GRANT))[1].status == 200
         before, refused = process.memory_info().rss, _entries(crew.site, "request.slow")
@@ -94,13 +95,13 @@ def test_ten_thousand_who_hold_on_keep_nobody_waiting_and_are_let_go(exchange_si
         assert heard["body"] == {"HTTP/1.1 408": 3_000}
         assert _entries(crew.site, "request.slow") - refused == 3_000, "a question that did not come whole is evidence"
         assert crew.site.ask(crew.site.asking(GRANT))[1].status == 200
-        assert process.num_fds() < 500
+        wait_until(lambda: process.num_fds() < 500)
         assert process.memory_info().rss - before < GROWTH
 
 
 def _wait_for_all(process: psutil.Process) -> None:
     """Wait until the worker has taken everybody in."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 40
     while process.num_fds() <= MANY:
         assert time.monotonic() < deadline, f"{process.num_fds()} of more than {MANY} are there at the same time"
         time.sleep(0.05)

@@ -68,6 +68,7 @@ from exchange_api.signing.algorithms import encode_base64url
 from schemas.errors import Denied, HutongError, Invalid, Terminal
 from schemas.migrations import upgrade
 from schemas.tables.evidence import Checkpoint as CheckpointRow
+from tests.hutong.installation import wait_until
 
 ORIGIN = "hub.example/log"
 
@@ -448,18 +449,17 @@ def test_the_sequencer_process_works_with_its_own_role(
         with opened() as session, session.begin():
             move_key(session, create_key(session, tmp_path).keyid, "active")
         _record(opened, entries)
-        for _ in range(500):
-            with opened() as session:
-                newest = newest_checkpoint(session)
-                if newest is not None and newest.size == 10:
-                    break
-            stop.wait(0.02)
-        else:
-            pytest.fail("the sequencer did not get through")
+        wait_until(lambda: _size(opened) == 10)
     finally:
         stop.set()
-        worker.join(10)
+        worker.join(60)
     assert not worker.is_alive()
+
+
+def _size(opened: Callable[[], Session]) -> int:
+    with opened() as session:
+        newest = newest_checkpoint(session)
+        return newest.size if newest else 0
 
 
 _TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=20), max_size=4)

@@ -110,6 +110,7 @@ def test_a_kill_after_any_statement_loses_nothing_and_is_gone_on_from(url: URL, 
         before = _hold_whole(opened, 300)
         if _run(_killed_at_statement, url, folder, number) == 0:
             break  # it has fewer steps than that
+        _gone(opened)
         assert _hold_whole(opened, 300) == before
     else:
         pytest.fail("the sequencer does not end")

@@ -20,8 +20,8 @@ CREATE TRIGGER no_room BEFORE INSERT ON evidence.entries FOR EACH STATEMENT EXEC
 
 @pytest.fixture(scope="module")
 def crew(exchange_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
-    """Two workers that wait a second for a statement."""
-    with crew_of(exchange_site, tmp_path_factory.mktemp("store"), 2, patience_s="1") as made:
+    """Two workers that wait two seconds for a statement."""
+    with crew_of(exchange_site, tmp_path_factory.mktemp("store"), 2, patience_s="2") as made:
         yield made
 
 
@@ -69,6 +69,7 @@ def test_a_database_that_drops_everybody_under_load_costs_refusals_and_no_eviden
                 mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hutong api' AND datname = current_database()"
                 connection.execute(text(mine))
         crowd.until(answered=60)
+        crowd.until_well()
     assert crowd.unanswered == []
     statuses = {request_id: status for request_id, ((status, _),) in crowd.answers.items()}
     assert set(statuses.values()) <= {200, 503}

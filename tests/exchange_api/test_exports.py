@@ -129,11 +129,11 @@ def test_a_grant_taken_back_stops_building_and_serving(bulk: Bulk) -> None:
     _, waiting = bulk.ask(grant_id)
     bulk.site.change_grant(grant_id, suspended_by_provider=True)
     address = told["files"][0]["address"]
-    wait_until(lambda: json.loads(bulk.fetch(address).body).get("code") == "grant.suspended", 5)
+    wait_until(lambda: json.loads(bulk.fetch(address).body).get("code") == "grant.suspended")
     assert building.build(waiting["export"]) == "stopped"
     assert not (bulk.landing / "exports" / waiting["export"]).exists()
     bulk.site.change_grant(grant_id, suspended_by_provider=False)
-    wait_until(lambda: bulk.see(waiting)[0] == 200, 5)
+    wait_until(lambda: bulk.see(waiting)[0] == 200)
     seen = bulk.see(waiting)[1]
     assert (seen["state"], seen["code"]) == ("stopped", "grant.suspended")
 
@@ -155,7 +155,7 @@ def test_rows_that_change_stop_what_was_built_under_others(bulk: Bulk) -> None:
     told = bulk.built(grant_id)
     bulk.site.change_grant(grant_id, rows=[{"attribute": "sex", "kind": "in", "values": ["1"]}])
     wait_until(
-        lambda: json.loads(bulk.fetch(told["files"][0]["address"]).body or b"{}").get("code") == "export.stopped", 5
+        lambda: json.loads(bulk.fetch(told["files"][0]["address"]).body or b"{}").get("code") == "export.stopped"
     )
 
 

@@ -56,25 +56,16 @@ def _refused(crowd: Crowd) -> int:
 
 
 def _until_refused(crowd: Crowd, count: int) -> None:
-    wanted, deadline = _refused(crowd) + count, time.monotonic() + 30
+    wanted, deadline = _refused(crowd) + count, time.monotonic() + 60
     while _refused(crowd) < wanted:
         assert time.monotonic() < deadline, "nobody was refused though the database is away"
         time.sleep(0.01)
 
 
-def _until_answered_again(crowd: Crowd) -> float:
-    """Wait until everybody is answered once more; return the seconds it took."""
-    begun = time.monotonic()
-    while {status for answers in list(crowd.answers.values())[-20:] for status, _ in answers} != {200}:
-        assert time.monotonic() - begun < 30, crowd.site.log.read_text()[-3000:]
-        time.sleep(0.01)
-    return time.monotonic() - begun
-
-
 def _until_listening(site: Any) -> None:
     """Wait until both workers hear of changes again."""
     sql = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     site.engine.dispose()
     with site.engine.connect() as connection:
         while (connection.execute(sql).scalar() or 0) < 3:  # both, and the site's own
@@ -93,7 +84,7 @@ def test_a_database_server_that_falls_under_load_costs_refusals_and_nothing_else
             server.fall()
             _until_refused(crowd, 10)
             server.rise()
-            _until_answered_again(crowd)
+            crowd.until_well()
         crowd.until(answered=40)
     site.engine.dispose()
     assert [one.pid for one in crew.workers if one.poll() is None] == workers, "no worker had to be started again"
@@ -119,7 +110,7 @@ def _until_in_the_log(site: Any) -> None:
     sql = text(
         "SELECT (SELECT count(*) FROM evidence.entries) - (SELECT coalesce(max(size), 0) FROM evidence.checkpoints)"
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with site.engine.connect() as connection:
         while connection.execute(sql).scalar():
             connection.rollback()
@@ -131,6 +122,7 @@ def test_what_was_changed_while_nobody_could_hear_of_it_holds_from_the_first_ans
     crew: Crew, server: FallingServer
 ) -> None:
     site = crew.site
+    _until(site, 200)
     assert {_asked(site, SUSPENDED) for _ in range(20)} == {200}, "every worker remembers the grant"
     database = str(server.url.database)
     server.fall()
@@ -139,7 +131,7 @@ def test_what_was_changed_while_nobody_could_hear_of_it_holds_from_the_first_ans
         "what is remembered is not served while nobody can be heard"
     )
     server.rise()
-    told, deadline = [_asked(site, SUSPENDED)], time.monotonic() + 30
+    told, deadline = [_asked(site, SUSPENDED)], time.monotonic() + 60
     while told[-20:] != [403] * 20:
         assert time.monotonic() < deadline, told[-20:]
         told.append(_asked(site, SUSPENDED))
@@ -152,7 +144,8 @@ def test_what_was_changed_while_nobody_could_hear_of_it_holds_from_the_first_ans
 
 
 def _until(site: Any, status: int) -> None:
-    """Every worker answers so within a second: changes are heard of again."""
+    """Wait until every worker answers so: changes are heard of again."""
     heard = time.monotonic()
     while {_asked(site, SUSPENDED) for _ in range(10)} != {status}:
-        assert time.monotonic() - heard < 5, "a change is not heard of"
+        assert time.monotonic() - heard < 30, "a change is not heard of"
+        time.sleep(0.05)

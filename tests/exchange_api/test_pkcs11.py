@@ -254,7 +254,7 @@ def test_a_token_that_keeps_waiting_holds_up_nobody_who_does_not_need_it(device:
         free.wait(30)
 
     async def story() -> None:
-        apart = Apart(most=3, patience=0.5)
+        apart = Apart(most=3, patience=2)
         busy = threading.Thread(target=device_token.run, args=(hang,))
         busy.start()
         stuck.wait(30)

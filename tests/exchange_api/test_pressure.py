@@ -30,7 +30,7 @@ def crew(exchange_site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "head_s": "2",
         "body_s": "2",
     }
-    with crew_of(exchange_site, tmp_path_factory.mktemp("pressure"), 1, **limits, patience_s="20") as made:
+    with crew_of(exchange_site, tmp_path_factory.mktemp("pressure"), 1, **limits, patience_s="60") as made:
         yield made
 
 
@@ -50,7 +50,7 @@ def _asking(site: Any, many: int, grant: str = GRANT, **changes: Any) -> Iterato
 
 
 def _told(asked: Future[Any]) -> str:
-    _, response = asked.result(timeout=30)
+    _, response = asked.result(timeout=60)
     return str(json.loads(response.body).get("code", response.status))
 
 
@@ -186,11 +186,11 @@ def test_heads_have_limits(crew: Crew, head: bytes) -> None:
 
 
 def test_half_received_bodies_are_held_only_up_to_a_limit(exchange_site: Any, tmp_path: Path) -> None:
-    with crew_of(exchange_site, tmp_path, 1, held_mb="2", body_s="20") as crew, contextlib.ExitStack() as open_:
+    with crew_of(exchange_site, tmp_path, 1, held_mb="2", body_s="60") as crew, contextlib.ExitStack() as open_:
         question = crew.site.question(crew.site.asking(GRANT))
         slow = [open_.enter_context(_connect(crew.site)) for _ in range(3)]
         for one in slow:
             _say(one, _head(crew.site, question, 1_048_576) + b" " * 1_000_000)
-        answered, _, _ = select.select(slow, [], [], 15)  # whichever came in last, as the worker read them
+        answered, _, _ = select.select(slow, [], [], 50)  # whichever came in last, as the worker read them
         assert [one.recv(12) for one in answered] == [b"HTTP/1.1 503"]
         assert crew.site.ask(crew.site.asking(GRANT))[1].status == 200, "what comes whole is not held"
