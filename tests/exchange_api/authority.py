@@ -55,9 +55,8 @@ class Authority:
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
         return (self.folder / "answer").read_bytes()
 
-    @contextlib.contextmanager
-    def serving(self, port: int = 0) -> Iterator[str]:
-        """Serve it on loopback; yields its address."""
+    def away(self) -> ThreadingHTTPServer:
+        """Return a server on loopback that holds its address, at which nobody answers yet."""
         authority = self
 
         class Asked(BaseHTTPRequestHandler):
@@ -71,7 +70,15 @@ class Authority:
             def log_message(self, format: str, *arguments: object) -> None:
                 """Say nothing."""
 
-        with ThreadingHTTPServer(("127.0.0.1", port), Asked) as server:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Asked, bind_and_activate=False)
+        server.server_bind()
+        return server
+
+    @contextlib.contextmanager
+    def serving(self, held: ThreadingHTTPServer | None = None) -> Iterator[str]:
+        """Serve it, at the address that was held for it or at any; yields the address."""
+        with held or self.away() as server:
+            server.server_activate()
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             yield f"http://127.0.0.1:{server.server_address[1]}"
