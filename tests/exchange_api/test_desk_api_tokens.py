@@ -183,7 +183,8 @@ def test_a_token_ends_by_time_and_by_being_given_back(desks: Desks, office: Clie
     bearer = {"authorization": f"Bearer {office.fetch()[1]['access_token']}"}
     assert office.call("GET", "/v1/demands", **bearer)[0] == 200
     with Session(desks.site.engine) as session:
-        session.execute(update(OfficerClientToken).values(expires_at=OfficerClientToken.created_at))
+        mine = update(OfficerClientToken).where(OfficerClientToken.client_id == office.id)
+        session.execute(mine.values(expires_at=OfficerClientToken.created_at))
         session.commit()
     office.kept.clear()
     assert office.call("GET", "/v1/demands", **bearer)[0] == 401
