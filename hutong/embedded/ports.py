@@ -2,10 +2,15 @@
 Called by the supervisor before it starts anything.
 """
 
+import secrets
 import socket
 
 from hutong.embedded.home import Home, read_json, write_json
 from schemas.errors import Terminal
+
+FOUND = range(20_000, 32_768)
+"""Where ports are found: below those a kernel gives to any connection (Linux from 32768 on), or one would be gone before its service listens there, or
+between `down` and `up`."""
 
 
 def choose_ports(home: Home, fixed: dict[str, int | None]) -> dict[str, int]:
@@ -40,8 +45,6 @@ def _is_free(port: int) -> bool:
 
 def _find_free(taken: dict[str, int]) -> int:
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken.values():
+        port = secrets.choice(FOUND)
+        if port not in taken.values() and _is_free(port):
             return port
