@@ -47,7 +47,7 @@ def _lingering(crew: Crew, **kinds: int) -> Iterator[list[subprocess.Popen[str]]
     finally:
         for one in held:
             one.kill()
-            one.communicate(timeout=20)
+            one.communicate(timeout=60)
 
 
 def _ended(held: list[subprocess.Popen[str]]) -> dict[str, Counter[str]]:

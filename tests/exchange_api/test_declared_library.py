@@ -94,7 +94,7 @@ class Bureau:
     def _process(self, commands: Sequence[Sequence[str]]) -> subprocess.CompletedProcess[str]:
         arguments = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
         return subprocess.run(
-            arguments, env=self.environment, capture_output=True, text=True, timeout=120, check=False, cwd=self.folder
+            arguments, env=self.environment, capture_output=True, text=True, timeout=240, check=False, cwd=self.folder
         )
 
 

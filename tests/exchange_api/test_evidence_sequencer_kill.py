@@ -100,7 +100,7 @@ def _killed_in_commit(url: URL, folder: Path, after_us: int) -> None:
 def _run(work: Callable[..., None], *arguments: Any) -> int | None:
     process = FORK.Process(target=work, args=arguments)
     process.start()
-    process.join(60)
+    process.join(200)
     return process.exitcode
 
 
@@ -138,7 +138,7 @@ def test_two_sequencers_at_once_make_one_log(url: URL, folder: Path, opened: Ope
     for _ in range(10):
         _record(opened, 20)
     for process in processes:
-        process.join(60)
+        process.join(200)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     _sequence(url, folder)
     _hold_whole(opened, 0)
@@ -146,7 +146,7 @@ def test_two_sequencers_at_once_make_one_log(url: URL, folder: Path, opened: Ope
 
 def _many(url: URL, folder: Path, begin: Any) -> None:
     engine = create_engine(url)
-    begin.wait(30)
+    begin.wait(100)
     for _ in range(15):
         with Session(engine) as session:
             sequence_once(session, active_signer(session, folder), ORIGIN, most=9)

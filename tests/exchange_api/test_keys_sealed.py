@@ -212,7 +212,7 @@ def test_killed_while_encrypting_every_secret_is_whole_and_the_next_run_ends_it(
     for name, secret in told.items():
         (place.keys / name).write_bytes(secret)
     order = [sys.executable, "-c", _ENCRYPT, str(place.keys), str(place.kek), str(renames)]
-    killed = subprocess.run(order, check=False, timeout=60)
+    killed = subprocess.run(order, check=False, timeout=240)
     assert killed.returncode == -signal.SIGKILL
     place.configure(place.kek)
     assert sum(is_sealed(data) for data in _secrets(place.keys).values()) == renames

@@ -63,7 +63,7 @@ def jwks(exchange_site: Any, tmp_path: Path) -> Path:
 def run(example: str, url: str, files: tuple[Path, Path], document: Any) -> subprocess.CompletedProcess[str]:
     body = json.dumps(document, ensure_ascii=False)
     words = [*command(example), url, *map(str, files), PATH]
-    return subprocess.run(words, input=body, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    return subprocess.run(words, input=body, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT)
 
 
 @pytest.mark.parametrize("example", ["ask.sh", "ask.mjs"])

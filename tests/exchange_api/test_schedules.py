@@ -40,7 +40,7 @@ def test_the_next_run_is_the_one_that_airflow_makes(tmp_path: Path) -> None:
     around = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     asked = json.dumps({"schedules": schedules, "moments": MOMENTS})
     ran = subprocess.run(
-        [sys.executable, "-c", ASKED], input=asked, env=around, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", ASKED], input=asked, env=around, capture_output=True, text=True, check=False, timeout=240
     )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])

@@ -259,7 +259,7 @@ def test_the_command_makes_a_witness_and_keeps_it_over_a_kill(tmp_path: Path, lo
         port = int(process.stdout.readline().rpartition(":")[2])
         assert _post(("127.0.0.1", port), "/add-checkpoint", log.submission(old, new))[0] == 200
         process.send_signal(end)
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
     shown = subprocess.run([*command, "show", *place], capture_output=True, text=True, check=True)
     assert f"{ORIGIN}  大小 size 30" in shown.stdout
