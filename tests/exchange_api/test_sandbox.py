@@ -144,7 +144,7 @@ def test_promotion_ends_it_at_once_and_lets_real_grants_work(exchange_site: Any)
         session.commit()
     assert "in production" in run(exchange_site, "promote", "housing.ready")
     run(exchange_site, "promote", "housing.ready")
-    within_a_second(lambda: ready.ask()[0].get("code"), "grant.unknown".__eq__)
+    within_a_second(lambda: ready.ask()[0].get("code"), lambda code: code == "grant.unknown")
     _, response = exchange_site.ask(exchange_site.asking("SQ-2026-000902"), signer=ready.signer)
     assert response.status == 200, response.body
     with pytest.raises(HutongError) as refused:

@@ -1,5 +1,6 @@
 """Several workers behind one address: they come, end and die while callers ask, and no answer is lost, unproven or counted twice."""
 
+import contextlib
 import signal
 import socket
 import time
@@ -105,7 +106,8 @@ def test_a_stopping_worker_cuts_off_who_does_not_finish_asking(exchange_site: An
         with _half_asked(crew.site.authority, question) as connection:
             wait_until(lambda: _callers(crew.site.authority, crew.workers[0].pid) > 0)
             assert crew.end(crew.workers[0], signal.SIGTERM) < 10
-            assert connection.recv(1000) == b""
+            with contextlib.suppress(ConnectionResetError):  # what it had not read yet is thrown away
+                assert connection.recv(1000) == b""
         assert _entries_of(crew.site, question.headers["x-request-id"]) == 0
 
 
