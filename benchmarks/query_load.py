@@ -1,5 +1,8 @@
 """Why: the load of `benchmarks.query`, in a process of its own so that it takes nothing from the server's event loop. Reads its order as JSON from
-standard input, makes and signs all questions first, then keeps every connection busy (or paced by `rate`), and prints the figures as JSON.
+standard input, makes and signs all questions first, then keeps every connection busy, and prints the figures as JSON.
+
+With a `rate` it asks as strangers do, each when it occurs to him (a Poisson process): the next free connection is taken, and a question that had to wait for
+one is counted from when it was due, so that a stall is felt by all whom it kept waiting. Callers that keep in step would measure their own rhythm.
 """
 
 import asyncio
@@ -9,6 +12,7 @@ import random
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +22,7 @@ from exchange_api.signing import Request, SoftwareSigner, sign_request
 
 PATH = "/v1/libraries/population/query"
 MOST_PER_S = 12_000
+TICK_S = 0.01
 
 
 class Caller(asyncio.Protocol):
@@ -25,20 +30,23 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, load: "Load") -> None:
         self._load, self._got = load, b""
-        self.started = time.perf_counter() - random.random() * load.pause  # paced connections do not ask in step
 
     def connection_made(self, transport: Any) -> None:
         """Start asking."""
         self._transport = transport
         self._load.begin(self)
 
-    def ask(self) -> None:
-        """Send the next question, or end when there is none left or the time is over."""
+    def ask(self, due: float | None = None) -> None:
+        """Send the next question, or end when there is none left or the time is over. due: since when it waits to be asked."""
         question = self._load.next_question()
         if question is None:
-            return self._transport.close()  # type: ignore[no-any-return]
-        self.started = time.perf_counter()
+            return self.end()
+        self.started = due or time.perf_counter()
         return self._transport.write(question)  # type: ignore[no-any-return]
+
+    def end(self) -> None:
+        """Ask no more."""
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take a part of an answer."""
@@ -74,7 +82,9 @@ class Load:
         self.order, self.seconds = order, float(order["seconds"])
         self._questions: Iterator[bytes] = iter(list(make_questions(order)))
         self._open, self._done = order["connections"], asyncio.Event()
-        self.pause = order["connections"] / order["rate"] if order.get("rate") else 0.0
+        self._rate: float = order.get("rate") or 0.0
+        self._free: list[Caller] = []
+        self._due: deque[float] = deque()
         self._latencies: list[float] = []
         self._wrong: list[bytes] = []
         self._expected: bytes = order.get("expects", '"found":true').encode()
@@ -86,6 +96,8 @@ class Load:
         begun = time.perf_counter()
         for _ in range(self.order["connections"]):
             await loop.create_connection(lambda: Caller(self), "127.0.0.1", self.order["port"])
+        if self._rate:
+            await self._pace()
         await self._done.wait()
         taken = time.perf_counter() - begun
         if not self._latencies:
@@ -95,12 +107,25 @@ class Load:
         return self._figures(taken)
 
     def begin(self, caller: Caller) -> None:
-        """Let a connection ask: at once, or when its turn comes."""
-        if self.pause:
-            wait = caller.started + self.pause - time.perf_counter()
-            asyncio.get_running_loop().call_later(max(0.0, wait), caller.ask)
+        """Let a connection ask: at once, or when a question is due."""
+        if self._rate and not self._due:
+            self._free.append(caller)
         else:
-            caller.ask()
+            caller.ask(self._due.popleft() if self._due else None)
+
+    async def _pace(self) -> None:
+        """Let questions fall due until the time is over, then end."""
+        due = time.perf_counter()
+        while (due := due + random.expovariate(self._rate)) < self._end:
+            if (early := due - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
+            self._due.append(due)
+            if self._free:
+                self.begin(self._free.pop(0))
+        while self._open:
+            while self._free:
+                self._free.pop().end()
+            await asyncio.sleep(TICK_S)
 
     def next_question(self) -> bytes | None:
         """Return the next question, None at the end."""

@@ -208,7 +208,10 @@ def test_whatever_was_added_is_found_and_named(ledger: Ledger, kind: str) -> Non
 
 
 def test_an_entry_rewritten_with_its_leaf_and_tile_is_given_away_by_the_signed_root(ledger: Ledger) -> None:
-    third, place = "(SELECT entry_id FROM evidence.leaves WHERE index = 300)", "position('\"n\":\"' in encode(document, 'escape')) + 4"
+    third, place = (
+        "(SELECT entry_id FROM evidence.leaves WHERE index = 300)",
+        "position('\"n\":\"' in encode(document, 'escape')) + 4",
+    )
     found = ledger.audit_after(
         f"UPDATE evidence.entries SET document = set_byte(document, {place}, get_byte(document, {place}) # 1) WHERE id = {third}",
         "UPDATE evidence.leaves l SET leaf_hash = e.leaf_hash FROM evidence.entries e WHERE e.id = l.entry_id AND l.index = 300",
