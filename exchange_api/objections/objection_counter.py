@@ -2,26 +2,20 @@
 Called by `counter` in one transaction per question.
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor
 from exchange_api.asked import Asked, Told
-from exchange_api.evidence.ledger import subject_hash
-from exchange_api.grant.rows import compile_rows
-from exchange_api.grant.terms import RowRule
-from exchange_api.objections import doubted, objections
-from exchange_api.objections.objections import Doubt, Over
+from exchange_api.objections import doubting, objections
+from exchange_api.objections.doubting import Objector
 from schemas.errors import Denied
 from schemas.library import library
 from schemas.messages.exchange import ObjectionForm
-from schemas.tables.evidence import Entry
-from schemas.tables.exchange import Application, CaseEvent, Grant, GrantItem
+from schemas.tables.exchange import Application
 from schemas.tables.objections import Objection
 
 PAGE = 500
@@ -30,25 +24,12 @@ PAGE = 500
 def object_to(session: Session, asked: Asked) -> Told:
     """Answer POST /v1/objections: open one, or return the one already open over the same value of the same receipt.
 
-    Raises Denied `objection.receipt_unknown`, `objection.not_in_receipt`, and what `doubted.find` raises.
+    Raises what `doubting.object_to` raises.
     """
     form: ObjectionForm = asked.read(ObjectionForm)
-    entry = _own_receipt(session, asked, form.receipt)
-    document = json.loads(entry.document)
-    library_name = str(entry.library)
-    is_subject = subject_hash(asked.secret, library_name, form.subject) in document["subjects"]
-    if not is_subject or form.attribute not in _shown(session, str(entry.grant_id)):
-        raise Denied("objection.not_in_receipt", receipt=form.receipt, attribute=form.attribute)
-    place = library_name, form.subject, form.entry
-    admits = compile_rows([RowRule.model_validate(rule) for rule in session.get_one(Grant, entry.grant_id).rows])
-    if admits is not None and not doubted.was_seen(session, place, entry.at, admits):
-        # an objection would tell by whom it is answered that there is a record
-        raise Denied("objection.not_in_receipt", receipt=form.receipt, attribute=form.attribute)
-    value = doubted.find(session, place, form.attribute, (entry.at, document["batches"]))
-    over = Over(asked.application_id, asked.request_id, entry.id)
-    doubt = Doubt(form.reason, form.claimed, form.evidence)
-    found = objections.raise_objection(session, _actor(session, asked), value, doubt, over)
-    return Told(_described(found), _facts(found), library_name)
+    own = frozenset({asked.application_id})
+    found = doubting.object_to(session, Objector(_actor(session, asked), own, asked.secret, asked.request_id), form)
+    return Told(_described(found), doubting.facts(found), found.library)
 
 
 def told_list(session: Session, asked: Asked) -> Told:
@@ -63,7 +44,7 @@ def told_list(session: Session, asked: Asked) -> Told:
 def told_one(session: Session, asked: Asked) -> Told:
     """Answer GET /v1/objections/{objection}."""
     found = _mine(session, asked)
-    return Told(_described(found), _facts(found), found.library)
+    return Told(_described(found), doubting.facts(found), found.library)
 
 
 def withdraw(session: Session, asked: Asked) -> Told:
@@ -71,24 +52,7 @@ def withdraw(session: Session, asked: Asked) -> Told:
     found = _mine(session, asked)
     if found.state != "withdrawn":
         objections.withdraw(session, _actor(session, asked), found.id)
-    return Told(_described(found), _facts(found), found.library)
-
-
-def _own_receipt(session: Session, asked: Asked, receipt: str) -> Entry:
-    found = session.get(Entry, UUID(receipt))
-    is_answer = found is not None and found.kind == "answer" and found.code in (None, "repeated")
-    if found is None or not is_answer or found.application_id != asked.application_id or found.grant_id is None:
-        raise Denied("objection.receipt_unknown", receipt=receipt)
-    return found
-
-
-def _shown(session: Session, grant_id: str) -> set[str]:
-    """Return what a grant shows, and what it showed before items lost their base."""
-    narrowed = select(CaseEvent.facts["items"]).where(
-        CaseEvent.action == "narrow_grant", CaseEvent.facts["grant"].as_string() == grant_id
-    )
-    now = session.scalars(select(GrantItem.attribute).where(GrantItem.grant_id == grant_id))
-    return {*now, *(item for items in session.scalars(narrowed) for item in items)}
+    return Told(_described(found), doubting.facts(found), found.library)
 
 
 def _actor(session: Session, asked: Asked) -> Actor:
@@ -115,15 +79,6 @@ def _short(found: Objection) -> dict[str, Any]:
 def _described(found: Objection) -> dict[str, Any]:
     own = {"subject": found.subject, "entry": None if found.record_key == found.subject else found.record_key}
     return _short(found) | own | {"claimed": found.claimed, "reason": found.reason}
-
-
-def _facts(found: Objection) -> dict[str, Any]:
-    return {
-        "objection": found.id,
-        "state": found.state,
-        "receipt_doubted": str(found.receipt),
-        "attribute": found.attribute,
-    }
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,6 +1,7 @@
 """Why: whoever was handed a value may doubt it, and whoever said it must answer within the legal days: correct it, or refuse with a reason.
 
-The desk of objections (校核): applications come by the counter, officers and sources by the command line; `settle` closes what was corrected or ruled since.
+The desk of objections (校核): applications come by the counter, officers by the portal (both through
+`doubting`), or by the command line; `settle` closes what was corrected or ruled since.
 """
 
 from dataclasses import dataclass
@@ -36,10 +37,10 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Over:
-    """What an application objects over: its question's id, and the receipt that handed the value out."""
+    """What is objected over: the application and the receipt that handed it the value; its question's id, none when an officer of its department objects."""
 
     application_id: str
-    request_id: str
+    request_id: str | None
     receipt: UUID
 
 
@@ -51,7 +52,8 @@ def raise_objection(
     Raises Terminal `deadline.no_rule`.
     """
     number = next_number(session, "YY", "objections")  # one after the other from here, so that two at once meet
-    if found := (_asked_before(session, value, over) if over else None) or _live(session, actor, value, over):
+    before = _asked_before(session, value, over) if over and over.request_id else None
+    if found := before or _live(session, actor, value, over):
         return found
     due = deadlines.due_date(session, RULE, today())
     named = (

@@ -13,11 +13,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from exchange_api.actors import Actor, Step
-from exchange_api.objections import objection_cases, objections
+from exchange_api.evidence.ledger import subject_secret
+from exchange_api.objections import doubting, objection_cases, objections
 from exchange_api.objections.objection_upkeep import Settled, follow, keep_objections
 from exchange_api.objections.objections import Doubt
 from schemas.database import transaction
-from schemas.errors import HutongError, Invalid
+from schemas.errors import Denied, HutongError, Invalid
+from schemas.messages.exchange import ObjectionForm
 from schemas.tables.evidence import Entry
 from schemas.tables.objections import LIVE_STATES, OBJECTION_STATES, Objection
 from schemas.tables.operations import Notice
@@ -26,6 +28,7 @@ from schemas.tables.rulings import Ruling
 from tests.exchange_api.recalling import GOLDEN, MARKET, Hub
 
 POLICE = Actor("wang", "public_security", frozenset({"provider"}))
+OFFICER = Actor("lan", "housing", frozenset({"demander"}))
 REASON = "当事人出示的结婚证与登记不符"
 
 
@@ -126,14 +129,19 @@ def refused_by(document: Callable[[Hub], dict[str, Any]], code: str, status: int
     return pytest.param(document, code, status, id=code)
 
 
+NOT_HANDED_OUT = [
+    refused_by(lambda hub: doubt("01890a5d-ac96-774b-bcce-b302099a8057", hub.site.people[0]), "objection.receipt_unknown", 404),
+    refused_by(lambda hub: doubt(hub.query(hub.site.people[:1]), hub.site.people[1]), "objection.not_in_receipt", 403),
+    refused_by(
+        lambda hub: doubt(hub.query(hub.site.people[:1]), hub.site.people[0], attribute="phone"), "objection.not_in_receipt", 403
+    ),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("document", "code", "status"),
     [
-        refused_by(lambda hub: doubt("01890a5d-ac96-774b-bcce-b302099a8057", hub.site.people[0]), "objection.receipt_unknown", 404),
-        refused_by(lambda hub: doubt(hub.query(hub.site.people[:1]), hub.site.people[1]), "objection.not_in_receipt", 403),
-        refused_by(
-            lambda hub: doubt(hub.query(hub.site.people[:1]), hub.site.people[0], attribute="phone"), "objection.not_in_receipt", 403
-        ),
+        *NOT_HANDED_OUT,
         refused_by(lambda hub: doubt("x", hub.site.people[0]), "request.malformed", 422),
         refused_by(lambda hub: doubt(hub.query(hub.site.people[:1]), hub.site.people[0], reason=""), "request.malformed", 422),
     ],
@@ -257,6 +265,62 @@ def test_an_officer_may_object_without_a_receipt(hub: Hub) -> None:
     assert (first.source_department_id, first.receipt, first.value) == ("public_security", None, "欧阳小6")
     with pytest.raises(Invalid, match=r"item\.unknown"), transaction("exchange") as session:
         objections.raise_by_officer(session, officer, place, "shoe_size", Doubt(REASON))
+
+
+def by_officer(hub: Hub, document: dict[str, Any], actor: Actor = OFFICER) -> Objection:
+    """What the portal does with an officer's form."""
+    with transaction("exchange") as session:
+        form = ObjectionForm.model_validate(document)
+        return doubting.object_as_officer(session, actor, subject_secret(hub.keys), form)
+
+
+def test_an_officer_objects_over_a_receipt_as_his_departments_application_would(hub: Hub) -> None:
+    person = hub.site.people[37]
+    receipt = hub.query([person])
+    raised = by_officer(hub, doubt(receipt, person, claimed="10"))
+    followed = hub.get(f"/v1/objections/{raised.id}")[1]
+    assert (followed["state"], followed["receipt_doubted"], followed["claimed"]) == ("open", receipt, "10")
+    assert told(hub, "objection.raised", raised.id) == ["public_security"]
+    _, again, _ = hub.ask(doubt(receipt, person), "/v1/objections")
+    assert again["objection"] == raised.id, "over the same value of the same receipt"
+    other = hub.query([person])
+    assert by_officer(hub, doubt(other, person)).id != raised.id, "another receipt: nothing of his was asked before"
+    with Session(hub.site.engine) as session:
+        found = [one.document for one in session.scalars(select(Entry).where(Entry.kind == "action"))]
+    (evidence,) = [one for one in found if raised.id.encode() in one]
+    assert b'"action":"objection_raise"' in evidence
+    assert receipt.encode() in evidence
+    assert person.encode() not in evidence
+    assert REASON.encode() not in evidence
+
+
+@pytest.mark.parametrize(("document", "code", "status"), NOT_HANDED_OUT)
+def test_an_officer_is_refused_what_his_application_would_be(
+    hub: Hub, document: Callable[[Hub], dict[str, Any]], code: str, status: int
+) -> None:
+    with pytest.raises(Denied) as refused:
+        by_officer(hub, document(hub))
+    assert (refused.value.code, refused.value.status) == (code, status)
+
+
+@pytest.mark.parametrize(
+    ("actor", "code"),
+    [
+        (Actor("li", "market_regulation", frozenset({"demander"})), "objection.receipt_unknown"),
+        (Actor("li", "housing", frozenset({"provider", "steward"})), "case.role_needed"),
+    ],
+)
+def test_only_an_officer_who_uses_what_was_handed_out_objects_to_it(hub: Hub, actor: Actor, code: str) -> None:
+    person = hub.site.people[38]
+    receipt = hub.query([person])
+    with pytest.raises(Denied) as refused:
+        by_officer(hub, doubt(receipt, person), actor)
+    assert refused.value.code == code
+    with pytest.raises(Denied) as unknown, transaction("exchange") as session:
+        doubting.handed(session, actor, receipt)
+    assert unknown.value.code == code
+    with transaction("exchange") as session:
+        assert doubting.handed(session, OFFICER, receipt).attributes >= {"name", "birth_date", "marital_status"}
 
 
 def test_what_nobody_says_is_put_to_whoever_should_say_it(hub: Hub) -> None:
