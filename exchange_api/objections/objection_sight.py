@@ -27,12 +27,15 @@ ROLES = (*sorted(WATCHING), *sorted(RAISING), "provider")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which objections: those that wait, with these words in number or department, from which on and how many."""
+    """Which objections: those that wait, with these words in number or department, from which on and how many; owed: only what the actor's department
+    must answer.
+    """
 
     live: bool = True
     q: str = ""
     start: int = 0
     limit: int = 20
+    owed: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def _raised(actor: Actor, objection: Objection) -> bool:
 def _found(actor: Actor, wanted: Wanted) -> Select[Objection]:
     states = Objection.state.in_(LIVE_STATES)
     query = select(Objection).where(_seen(actor), states if wanted.live else ~states)
+    if wanted.owed:
+        query = query.where(Objection.source_department_id == actor.department_id)
     for word in wanted.q.split()[:8]:
         named = select(Department.id).where(Department.short_name.icontains(word, autoescape=True))
         texts = (Objection.id.icontains(word, autoescape=True), Objection.library.icontains(word, autoescape=True))

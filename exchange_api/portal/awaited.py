@@ -1,5 +1,5 @@
-"""Why: what an officer waits for: a demander in his own cases, the authority in all. And disputes, whose next step follows from their own table.
-Reads only. Called by the workbench.
+"""Why: what an officer waits for: a demander in his own cases and objections, the authority in all cases. And disputes, whose next step
+follows from their own table. Reads only. Called by the workbench.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,13 @@ from exchange_api.portal import case_view
 from exchange_api.portal.language import N_
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.visit import Visit
-from exchange_api.portal.waiting import CASE, Kind, Line, Wanted, anybody, clock_of, question
+from exchange_api.portal.waiting import CASE, DOUBT, Kind, Line, Wanted, anybody, clock_of, doubts, question
 from exchange_api.states import DISPUTE
 from exchange_api.supply.reading import UNSPOKEN
 from schemas.tables.clocks import CaseClock
 from schemas.tables.disputes import Dispute
 from schemas.tables.exchange import Demand, DemandItem, SupplyAnswer, SupplyTask, TaskDemand
+from schemas.tables.objections import Objection
 
 TODO = {"settle": N_("协商争议"), "decide": N_("裁定争议"), "escalate": N_("决定是否提请上级")}
 _MOST_DISPUTES = 200
@@ -46,14 +47,16 @@ def _wanted(actor: Actor) -> Iterator[Wanted]:
         own = clock_of(CaseClock.case == Demand.id)
         to_dispatch = question(Demand, Demand.id, own).where(whose, Demand.state == "submitted")
         yield Wanted("submitted", N_("等待主管部门分派"), CASE, to_dispatch)
+        raised = doubts(Objection.department_id == actor.department_id)
+        yield Wanted("objection", N_("等待数源部门核实异议"), DOUBT, raised)
     kept = clock_of(CaseClock.demand_id == Demand.id, CaseClock.case.startswith("answer:"))
     promised = question(Demand, Demand.id, kept).where(whose, Demand.state == "answered")
     yield Wanted("answered", N_("等待数源部门兑现"), CASE, promised)
 
 
 def with_whom(visit: Visit, kind: Kind) -> Kind:
-    """Return a kind whose lines say whom they wait for."""
-    ids = [one.demand.id for one in kind.lines]
+    """Return a kind whose lines say whom they wait for; those of objections say so already."""
+    ids = [one.case.id for one in kind.lines]
     query = select(TaskDemand.demand_id, SupplyTask.department_id).join(SupplyTask).where(TaskDemand.demand_id.in_(ids))
     if kind.key == "asked":
         query = query.where(SupplyTask.state == "open", TaskDemand.state.in_(UNSPOKEN))
@@ -66,7 +69,7 @@ def with_whom(visit: Visit, kind: Kind) -> Kind:
     whom: dict[str, list[str]] = {}
     for row in visit.session.execute(query.distinct().order_by(SupplyTask.department_id)):
         whom.setdefault(row.demand_id, []).append(row.department_id)
-    return replace(kind, lines=[replace(one, whom=tuple(whom.get(one.demand.id, ()))) for one in kind.lines])
+    return replace(kind, lines=[replace(one, whom=tuple(whom.get(one.case.id, ()))) for one in kind.lines])
 
 
 def disputing(visit: Visit, clocks: Clocks, only: str) -> list[Kind]:
@@ -102,5 +105,5 @@ def in_order(kinds: Iterable[Kind]) -> list[Line]:
     lines = [line for kind in kinds for line in kind.lines]
     return sorted(
         lines,
-        key=lambda one: (one.clock is None, one.clock.due.isoformat() if one.clock else "", one.demand.created_at),
+        key=lambda one: (one.clock is None, one.clock.due.isoformat() if one.clock else "", one.since),
     )

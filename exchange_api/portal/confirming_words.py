@@ -57,6 +57,9 @@ SURE = {
     "POST /grants/{grant_id}/quota": Sure(),
     "POST /quota/{request_id}/approve": Sure(says=(N_("新额度自申请的日期起可用。"),)),
     "POST /quota/{request_id}/decline": Sure("danger", (N_("额度不变。"),)),
+    "POST /objections/new": Sure(
+        says=(N_("数源部门须在期限内核实：更正，或写明理由维持原值。"), N_("同一回执的同一个值已有未办结的异议时，不另立一件。"))
+    ),
     "POST /objections/{objection_id}/promise": Sure(says=(N_("期限照常计算；更正的批次并入后自动办结。"),)),
     "POST /objections/{objection_id}/correct": Sure(says=(N_("异议办结；收到过旧值的应用系统会收到召回通知。"),)),
     "POST /objections/{objection_id}/refuse": Sure("danger", (N_("异议办结，库中的值不变，不能再改答复。"),)),

@@ -11,13 +11,17 @@ from typing import Any, TypeVar
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
+from catalog import deadlines
 from exchange_api.noticing import wording
+from exchange_api.objections import objections
 from exchange_api.portal import reading
+from schemas import calendar
 from schemas.errors import Language
 from schemas.tables.base import Base
 from schemas.tables.clocks import CaseClock, ClockEvent
 from schemas.tables.exchange import CaseEvent
 from schemas.tables.grant_life import GrantEvent
+from schemas.tables.objections import Objection
 from schemas.tables.operations import Notice
 
 Kind = TypeVar("Kind")
@@ -130,7 +134,17 @@ def _clocks(session: Session, seen: Seen) -> list[Clocked]:
             found.append(Clocked(
                 change, clock.rule_key, clock.department_id, clock.due_date, clock.days, clock.day_type == "working", clock.basis, clock.is_provisional,
             ))  # fmt: skip
+    found += [_verifying(session, one) for one in seen.of(Objection)]
     return sorted(found, key=lambda one: (one.change != "start", one.due, one.rule, one.department))
+
+
+def _verifying(session: Session, objection: Objection) -> Clocked:
+    """Return until when a new objection is to be verified: its day stands with it, not among the clocks of cases."""
+    law = deadlines.rule(session, objections.RULE, calendar.today())
+    return Clocked(
+        "start", objections.RULE, objection.source_department_id, objection.due_date, law.days, law.day_type == "working", law.basis,
+        objection.is_provisional,
+    )  # fmt: skip
 
 
 def _change(clock: CaseClock, events: list[ClockEvent]) -> str:

@@ -122,6 +122,8 @@ DEED = {
     "POST /waivers/look": N_("查看不予更正的后果"),
     "POST /waivers": N_("决定不予更正"),
     "POST /waivers/{waiver_id}/withdraw": N_("撤销不予更正"),
+    "POST /objections/receipt": N_("为提出异议查找回执"),
+    "POST /objections/new": N_("提出数据异议"),
     "POST /objections/{objection_id}/look": N_("查看数据异议明文"),
     "POST /objections/{objection_id}/rule": N_("裁定数据异议"),
     "POST /objections/{objection_id}/promise": N_("承诺更正"),

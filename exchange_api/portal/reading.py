@@ -90,6 +90,11 @@ class Clocks:
         held = sorted(held, key=lambda one: (one.state == "paused", one.due_date))
         return self.shown(held[0]) if held else None
 
+    def until(self, due: date, *, is_provisional: bool) -> Clock:
+        """Return how a day is shown that runs without a clock of a case: an objection's."""
+        lamp = deadlines.lamp_on(self._calendar, due, self._today)
+        return Clock(due, self._calendar.working_days_between(self._today, due), str(lamp), is_provisional)
+
     def shown(self, clock: CaseClock) -> Clock:
         """Return how a clock is shown."""
         lamp = lamps.lamp_on(self._calendar, clock, self._today)

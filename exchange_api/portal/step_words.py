@@ -28,7 +28,7 @@ RULE = {
     "conformity_check": N_("主管部门审核"), "reply_unconditional": N_("数源部门答复（无条件共享）"), "reply_conditional": N_("数源部门答复"),
     "information_answer": N_("补充说明"), "offer_answer": N_("回复替代方案"), "provide_after_agree": N_("兑现限期提供"), "acceptance": N_("验收"),
     "negotiation": N_("争议协商"), "adjudication": N_("争议裁定"), "superior_adjudication": N_("共同上级裁定"), "dispute_appeal": N_("提请共同上级"),
-    "recertification_answer": N_("授权复核"), "quota_answer": N_("用量审批"),
+    "recertification_answer": N_("授权复核"), "quota_answer": N_("用量审批"), "correction_verify": N_("核实数据异议"),
 }  # fmt: skip
 CLOCK_ACTION = {
     "start": N_("开始计时"), "pause": N_("暂停计时"), "resume": N_("恢复计时"), "stop": N_("已办理"), "cancel": N_("已取消"),

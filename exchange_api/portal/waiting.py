@@ -1,12 +1,13 @@
-"""Why: what waits for an officer, kind by kind: tasks, demands, counter-offers, promises, extensions, grants. All kinds are one question to the database that
-brings the most urgent lines of each with how many there are and how many are late, so that a desk with a thousand cases opens as quickly as an empty one.
+"""Why: what waits for an officer, kind by kind: tasks, demands, counter-offers, promises, extensions, grants, doubted values. All kinds are one question
+to the database that brings the most urgent lines of each with how many there are and how many are late, so that a desk with a thousand cases opens as quickly
+as an empty one.
 
 Reads only. Called by the workbench; what others owe is `awaited`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, cast
 
@@ -37,9 +38,11 @@ from exchange_api.grant.settings import GrantSettings
 from exchange_api.portal.language import N_
 from exchange_api.portal.reading import Clock, Clocks
 from exchange_api.portal.visit import Visit
+from schemas.library import library
 from schemas.tables.clocks import CaseClock, ClockExtension
 from schemas.tables.exchange import Application, Demand, DemandItem, Grant, SupplyAnswer, SupplyTask, TaskDemand
 from schemas.tables.grant_life import QuotaRequest
+from schemas.tables.objections import LIVE_STATES, Objection
 
 Query = Select[*tuple[Any, ...]]
 OWN_TURN = {
@@ -47,18 +50,29 @@ OWN_TURN = {
     "offered": N_("回复替代方案"),
 }  # fmt: skip
 _TODAY, _NEAR, _SOON = (bindparam(name, type_=Date) for name in ("today", "near", "soon"))
-CASE, TASK, GRANT = "/portal/demands/", "/portal/tasks/", "/portal/grants/"
+CASE, TASK, GRANT, DOUBT = "/portal/demands/", "/portal/tasks/", "/portal/grants/", "/portal/objections/"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the workbench: what is to be done in which case, where it is done, until when, and who is waited for."""
+    """One line of the workbench: what is to be done in which case (a demand, or an objection to a value), where, until when, and who is waited for."""
 
-    demand: Demand
+    case: Demand | Objection
     todo: str
     address: str
     clock: Clock | None = None
     whom: tuple[str, ...] = ()
+
+    @property
+    def doubted(self) -> str:
+        """Return the item that an objection doubts; empty for a demand."""
+        case = self.case
+        return library(case.library).attribute(case.attribute).name if isinstance(case, Objection) else ""
+
+    @property
+    def since(self) -> datetime:
+        """Return since when there is the case."""
+        return self.case.raised_at if isinstance(self.case, Objection) else self.case.created_at
 
 
 @dataclass(frozen=True)
@@ -120,6 +134,15 @@ def question(source: Any, place: Any, urgent: LateralFromClause) -> Query:
     )
 
 
+def doubts(whose: ColumnElement[bool]) -> Query:
+    """Return the question after live objections in the columns of `question`: no demand, their number as the place, and a day of their own that always runs."""
+    nobody, clock = literal_column("CAST(NULL AS text)", String), literal_column("CAST(NULL AS integer)", Integer)
+    runs = literal_column("CAST('running' AS text)", String)
+    named = (nobody.label("demand_id"), Objection.id.label("place"), clock.label("clock_id"))
+    query = select(*named, Objection.due_date, runs.label("clock_state"))
+    return query.where(Objection.state.in_(LIVE_STATES), whose)
+
+
 def clock_of(*conditions: ColumnElement[bool]) -> LateralFromClause:
     """Return the most urgent clock that fits a row; one that stands still only when none runs."""
     fitting = select(CaseClock.id, CaseClock.due_date, CaseClock.state).where(
@@ -149,24 +172,34 @@ def _part(place: int, wanted: Wanted) -> Query:
 
 
 class _Shown:
-    """Rows of all kinds with their demands and clocks, read together."""
+    """Rows of all kinds with their cases and clocks, read together."""
 
     def __init__(self, visit: Visit, clocks: Clocks, rows: Sequence[Row[Any]]) -> None:
-        ids, clock_ids = {row.demand_id for row in rows}, {row.clock_id for row in rows} - {None}
-        read = visit.session.scalars
+        ids, clock_ids = {row.demand_id for row in rows} - {None}, {row.clock_id for row in rows} - {None}
+        doubted = {row.place for row in rows if row.demand_id is None}
+        read, self._until = visit.session.scalars, clocks.until
         self._demands = {one.id: one for one in read(select(Demand).where(Demand.id.in_(ids)))} if ids else {}
+        held_doubts = read(select(Objection).where(Objection.id.in_(doubted))) if doubted else ()
+        self._doubts = {one.id: one for one in held_doubts}
         held = read(select(CaseClock).where(CaseClock.id.in_(clock_ids))) if clock_ids else ()
         self._clocks = {one.id: clocks.shown(one) for one in held}
 
     def kind(self, wanted: Wanted, rows: Sequence[Row[Any]]) -> Kind:
         """Return one kind with its lines, the most urgent first."""
-        lines = [
-            Line(self._demands[row.demand_id], wanted.todo, f"{wanted.page}{row.place}", self._clocks.get(row.clock_id))
-            for row in sorted(
-                rows, key=lambda row: (row.due_date is None, row.due_date or date.max, row.demand_id, str(row.place))
-            )
-        ]
+        lines = [self._line(wanted, row) for row in sorted(rows, key=_urgency)]
         return Kind(wanted.key, wanted.todo, rows[0].total, rows[0].red, rows[0].yellow, lines)
+
+    def _line(self, wanted: Wanted, row: Row[Any]) -> Line:
+        address = f"{wanted.page}{row.place}"
+        if row.demand_id is not None:
+            return Line(self._demands[row.demand_id], wanted.todo, address, self._clocks.get(row.clock_id))
+        doubt = self._doubts[row.place]
+        clock = self._until(doubt.due_date, is_provisional=doubt.is_provisional)
+        return Line(doubt, wanted.todo, address, clock, (doubt.source_department_id,))
+
+
+def _urgency(row: Row[Any]) -> tuple[bool, date, str, str]:
+    return row.due_date is None, row.due_date or date.max, row.demand_id or "", str(row.place)
 
 
 def _demander(actor: Actor) -> Iterator[Wanted]:
@@ -196,6 +229,8 @@ def _provider(actor: Actor) -> Iterator[Wanted]:
     promised = clock_of(CaseClock.case == func.concat("answer:", SupplyAnswer.id))
     kept = question(said, SupplyTask.id, promised).where(mine, SupplyAnswer.state == "promised")
     yield Wanted("promise", N_("兑现限期提供"), TASK, kept)
+    owed = doubts(Objection.source_department_id == actor.department_id)
+    yield Wanted("objection", N_("核实数据异议"), DOUBT, owed)
 
 
 def _authority(actor: Actor) -> Iterator[Wanted]:

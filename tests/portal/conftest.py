@@ -155,6 +155,11 @@ def dispatched(submitted: str) -> tuple[str, str]:
 @pytest.fixture
 def receipt_file(city: City, tmp_path: Path) -> Path:  # noqa: ARG001 - its database must be there
     """The receipt of one question and its answer, as an application system keeps it."""
+    return receipt_in(tmp_path)
+
+
+def receipt_in(folder: Path, **facts: Any) -> Path:
+    """A receipt of one question and its answer; facts: what else its evidence says."""
     caller, headers = (
         SoftwareSigner.generate("ecdsa-p256-sha256"),
         {"content-type": "application/json", "x-request-id": str(uuid4())},
@@ -171,12 +176,12 @@ def receipt_file(city: City, tmp_path: Path) -> Path:  # noqa: ARG001 - its data
         entry = Entry(
             id=answered.headers["x-receipt"], at=datetime.now(UTC), kind="answer", keyid=caller.keyid, nonce=verified.claim.nonce,
             request_id=headers["x-request-id"], purpose={"service_item": "public_rental_housing", "case": "GZ-2026-17"},
-            library="population", subjects=["ab" * 32], request=question_of(asked, verified.key.jwk), response=answer_of(answered, signed),
+            library="population", subjects=["ab" * 32], request=question_of(asked, verified.key.jwk), response=answer_of(answered, signed), **facts,
         )  # fmt: skip
         record(session, [entry])
         sequence_once(session, hub, "hub.example/log")
         whole = replace(answered, headers={**answered.headers, **signed.headers})
-        file = tmp_path / "receipt.json"
+        file = folder / "receipt.json"
         file.write_bytes(build_receipt(session, entry.id, (asked, whole)))
     return file
 

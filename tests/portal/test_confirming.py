@@ -26,7 +26,7 @@ from tests.portal.conftest import actor
 HARMLESS = {
     "looks, or changes what is the officer's own": (
         "/sign-out", "/account/", "/notices/", "/lists/", "/verify", "/records", "/rows/{row_id}/reveal",
-        "/objections/{objection_id}/look", "/batches/{batch_id}/preview",
+        "/objections/{objection_id}/look", "/objections/receipt", "/batches/{batch_id}/preview",
         "/grants/{grant_id}/health",
     ),
     "makes or changes a draft, which nobody else sees": (

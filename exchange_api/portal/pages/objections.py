@@ -2,6 +2,7 @@
 Called by `mounting`; the rules are those of `exchange_api.objections`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,6 @@ from fastapi.responses import Response
 from sqlalchemy import select
 from starlette.datastructures import FormData
 
-from catalog import deadlines
 from exchange_api.keys import keys_folder
 from exchange_api.objections import doubted, objection_cases, objection_sight, objections
 from exchange_api.objections.objection_sight import Shown, Wanted
@@ -18,6 +18,7 @@ from exchange_api.portal import confirming, reading
 from exchange_api.portal.listing import Asked
 from exchange_api.portal.pages.lists import AskedDep
 from exchange_api.portal.pages.steward.shared import SIZE, Stretch, cut, follow, why_of
+from exchange_api.portal.reading import Clock, Clocks
 from exchange_api.portal.rendering import leads_to, page
 from exchange_api.portal.visit import Form, StewardVisit, Visit, text_of, with_role
 from exchange_api.steward import orders
@@ -34,21 +35,23 @@ SideVisit = Annotated[Visit, Depends(with_role("steward", "provider", "demander"
 @router.get("/objections")
 def show_all(visit: ConcernedVisit, asked: AskedDep) -> Response:
     """List the objections that concern the officer: those that wait, or those that are closed."""
-    is_live, session = asked.filters.get("state") != "closed", visit.session
-    shown = _stretch(visit, asked, is_live=is_live)
+    state = asked.filters.get("state", "")
+    which = state if state in ("closed", "owed") else ""
+    shown, clocks = _stretch(visit, asked, which), Clocks(visit.session, visit.today)
     named = {one.id: _named(one) for one in shown.rows}
-    lamps = {one.id: _lamp(visit, one) for one in shown.rows}
-    facts: dict[str, Any] = {"listing": shown, "is_live": is_live, "lamps": lamps, "named": named}
-    return page(visit, "objections/list.html", names=reading.names(session), **facts)
+    lamps = {one.id: _lamp(clocks, one) for one in shown.rows}
+    facts: dict[str, Any] = {"listing": shown, "which": which, "lamps": lamps, "named": named}
+    return page(visit, "objections/list.html", names=reading.names(visit.session), **facts)
 
 
-def _stretch(visit: Visit, asked: Asked, *, is_live: bool) -> Stretch:
+def _stretch(visit: Visit, asked: Asked, which: str) -> Stretch:
     session, actor = visit.session, visit.actor
-    total = objection_sight.count(session, actor, Wanted(is_live, asked.q))
-    keep = {"q": asked.q, "state": "" if is_live else "closed"}
+    wanted = Wanted(which != "closed", asked.q, limit=SIZE, owed=which == "owed")
+    total = objection_sight.count(session, actor, wanted)
+    keep = {"q": asked.q, "state": which}
 
     def read(start: int) -> list[Objection]:
-        return objection_sight.find(session, actor, Wanted(is_live, asked.q, start, SIZE))
+        return objection_sight.find(session, actor, replace(wanted, start=start))
 
     return cut(total, asked.page, keep, read)
 
@@ -118,7 +121,7 @@ def _page(visit: Visit, objection: Objection, shown: Shown, *, is_clear: bool = 
     recall = session.scalar(select(Recall).where(Recall.objection_id == objection.id))
     return page(
         visit, "objections/one.html", objection=objection, shown=shown, is_clear=is_clear, names=reading.names(session),
-        attribute=_named(objection), lamp=_lamp(visit, objection), events=objection_cases.timeline(session, objection.id),
+        attribute=_named(objection), lamp=_lamp(Clocks(session, visit.today), objection), events=objection_cases.timeline(session, objection.id),
         may=objection_sight.may(actor, objection), may_look=objection_sight.may_look(actor, objection), recall=recall,
         changed_by=batch if value != objection.value else None, grounds=REFUSAL_REASONS,
         may_rule=visit.has("steward") and objection.state in LIVE_STATES, orders=orders.of(session, objection.id, "rule_doubt"),
@@ -129,15 +132,8 @@ def _named(objection: Objection) -> str:
     return library(objection.library).attribute(objection.attribute).name
 
 
-def _lamp(visit: Visit, objection: Objection) -> Any:
+def _lamp(clocks: Clocks, objection: Objection) -> Clock | None:
     """Return the clock of an objection that waits, as `parts.lamp` shows it."""
     if objection.state not in LIVE_STATES:
         return None
-    days = deadlines.calendar(visit.session)
-    due = objection.due_date
-    left = (
-        days.working_days_between(visit.today, due)
-        if due >= visit.today
-        else -days.working_days_between(due, visit.today)
-    )
-    return reading.Clock(due, left, str(deadlines.lamp_on(days, due, visit.today)), objection.is_provisional)
+    return clocks.until(objection.due_date, is_provisional=objection.is_provisional)

@@ -11,6 +11,7 @@ from exchange_api.portal.language import N_
 from exchange_api.portal.reading import Clocks
 from exchange_api.portal.rendering import page
 from exchange_api.portal.visit import OfficerVisit, Visit
+from schemas.tables.exchange import Demand
 
 router = APIRouter()
 MOST, MOST_OF_ONE, MOST_WAITING = 20, 200, 10
@@ -44,7 +45,7 @@ def _facts(visit: Visit, kind: str) -> dict[str, Any]:
     chosen = next((one for one in mine if one.key == kind), None)
     shown = [chosen] if chosen else mine
     lines = [line for one in (*shown, *others) for line in one.lines]
-    names.services.ahead({line.demand.service_item_id for line in lines})
+    names.services.ahead({line.case.service_item_id for line in lines if isinstance(line.case, Demand)})
     return {
         "kinds": mine, "chosen": chosen, "mine": awaited.in_order(shown), "waiting": awaited.in_order(others), "waiting_kinds": others,
         "notices": notices.find(visit.session, visit.actor.department_id, limit=8), "names": names, "hints": _hints(visit),

@@ -26,7 +26,7 @@ from tests.libraries.conftest import DEPARTMENTS, RESIDENT, Hub, citizen_ids, re
 from tests.portal.conftest import PEOPLE, City, Studio, serving, studying, surroundings
 
 POLICE, CIVIL = "public_security.resident", "civil_affairs.household"
-OFFICERS = ("guanjia", "weidong", "sunhui", "qiming")
+OFFICERS = ("guanjia", "weidong", "sunhui", "qiming", "xiaolan")
 IDS = citizen_ids(40, seed=7)
 SOMEONE, DISPUTED = IDS[0], IDS[1]
 
