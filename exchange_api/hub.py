@@ -211,7 +211,7 @@ class Hub:
                 if self.signer is None:  # Vault or the token may be away for a while: nobody says when they are back
                     await self.load_signer()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), None if self.signer else SIGNER_RETRY_S)
+                    await asyncio.wait_for(lost.wait(), SIGNER_RETRY_S)
         finally:
             connection.terminate()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, func, select
 from sqlalchemy.orm import Session
 
 from exchange_api import hub as hub_room
@@ -29,6 +29,7 @@ from exchange_api.signing.responses import second_keyid, verify_second_signature
 from exchange_api.signing.sm2 import sm2_key_from_jwk
 from schemas.errors import Denied
 from schemas.migrations import upgrade
+from schemas.tables.base import CHANGES_CHANNEL
 from tests.exchange_api.promptly import within_a_second
 from tests.exchange_api.test_pkcs11 import MODULE
 
@@ -240,6 +241,26 @@ def test_a_worker_with_another_key_encryption_key_refuses_and_says_why_in_its_lo
         assert (response.status, json.loads(response.body)["code"]) == (503, "key.none_active")
         assert "signature" not in response.headers
         assert "key.kek_wrong" in site.log.read_text()
+
+
+def test_a_key_that_could_not_be_opened_for_a_while_signs_again_although_nobody_announces_it(house: House) -> None:
+    kept = Path(house.environment["HUTONG_KEK_FILE"])
+    kek, away = kept.with_name("mounted"), kept.with_name("unmounted")
+    shutil.copy2(kept, kek)
+    with house.worker(HUTONG_KEK_FILE=str(kek)) as site:
+
+        def asked() -> int:
+            return int(site.ask(None, PATH, method="GET")[1].status)
+
+        assert asked() == 200
+        kek.rename(away)
+        house.act(lambda session: session.execute(select(func.pg_notify(CHANGES_CHANNEL, "signing_keys"))))
+        within_a_second(asked, lambda status: status == 503)
+        away.rename(kek)
+        deadline = time.monotonic() + 60
+        while asked() != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def test_answers_carry_both_signatures_and_the_ledger_keeps_them(house: House) -> None:
