@@ -1,21 +1,52 @@
-"""Why: an exchange is never alone with its questions. Does what else a hub does, again and again until it is ended: exports are built, the database is
-checkpointed, a merge changes residents; all give way, as tasks do. `python -m benchmarks.query_beside export|checkpoint|merge`, run by `benchmarks.query`.
+"""Why: an exchange is never alone with its questions. Does what else a hub does, again and again until it is ended: an export of all residents is built; a
+department's table of a tenth as many, every row changed, is landed, checked and merged; the database writes down all it holds at once. Tasks give way.
+`python -m benchmarks.query_beside export|ingest|checkpoint`, run by `benchmarks.query` on what `prepare` laid ready.
 """
 
 import asyncio
+import json
+import os
 import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
+import pyarrow.compute as pc
 
-from benchmarks.export import RENAME
+from benchmarks.ground import new_database, set_environment
+from benchmarks.population import population
 from benchmarks.query_city import GRANT, ITEM
 from schemas import priority
 from schemas.database import libpq_uri, transaction
 
-PAUSE_S = 0.5
+SHARE = 10
+"""The department has a tenth as many people as there are residents; it knows them alone, so that each is merged as what it is."""
+PAUSES_S = {"export": 0.5, "ingest": 0.5, "checkpoint": 5.0}
+"""A server's own checkpoints come every quarter of an hour and take their time; three an interval, each at once, are harder on whoever waits."""
+_MOVE = "UPDATE insured SET phone = '139' || lpad((random() * 99999999)::bigint::text, 8, '0')"
+
+
+def prepare(uri: str, rows: int) -> None:
+    """Make a department's system with people of its own, and catalogue its table. uri: any database of the server."""
+    import adbc_driver_postgresql.dbapi as adbc
+
+    from benchmarks.libraries import publish_second
+
+    source = new_database(uri, "source")
+    connection = {"conn_type": "postgres", "extra": {"url": source.replace("postgresql://", "postgresql+psycopg://")}}
+    set_environment(
+        AIRFLOW_CONN_BENCH=json.dumps(connection), GX_ANALYTICS_ENABLED="false", HUTONG_EXPORTS_PER_DAY="1000"
+    )
+    people = population(rows + rows // SHARE, seed=3)
+    known = pc.is_in(people["citizen_id"], value_set=population(rows)["citizen_id"].combine_chunks())
+    with adbc.connect(source, autocommit=True) as department, department.cursor() as cursor:
+        cursor.adbc_ingest("insured", people.filter(pc.invert(known)).slice(0, rows // SHARE), mode="create")
+        cursor.execute("ALTER TABLE insured ADD PRIMARY KEY (citizen_id)")
+        cursor.execute("ANALYZE insured")
+    set_environment(BENCH_SOURCE=source)
+    publish_second()
 
 
 def export() -> None:
@@ -29,7 +60,18 @@ def export() -> None:
     asked = ExportQuestion.model_validate({"purpose": Purpose(service_item=ITEM).model_dump(), "format": "parquet"})
     with transaction("exchange") as session:
         export_id = exports.open_export(session, exports.Wish(permit, str(uuid.uuid4()), asked)).id
-    building.build(export_id)
+    if (state := building.build(export_id)) != "ready":
+        raise SystemExit(f"export {export_id} is {state}")
+
+
+def ingest() -> None:
+    """Let the department change every row, and take its table the whole way."""
+    from benchmarks.libraries import SECOND
+    from libraries import ingest as way
+
+    with psycopg.connect(os.environ["BENCH_SOURCE"], autocommit=True) as department:
+        department.execute(_MOVE)
+    way.ingest(SECOND, str(uuid.uuid4()))
 
 
 def checkpoint() -> None:
@@ -38,24 +80,20 @@ def checkpoint() -> None:
         connection.execute("CHECKPOINT")
 
 
-def merge() -> None:
-    """Let a merge change half of the residents."""
-    from libraries import sql
-
-    with transaction("ingest") as session:
-        session.connection().exec_driver_sql(RENAME.format_map(sql.words("population")).replace("%", "%%"))
-
-
-WORKS: dict[str, Callable[[], None]] = {"export": export, "checkpoint": checkpoint, "merge": merge}
+WORKS: dict[str, Callable[[], None]] = {"export": export, "ingest": ingest, "checkpoint": checkpoint}
 
 
 def main() -> None:
-    """Do one kind of work for ever."""
+    """Do one kind of work for ever; each time it is done is told in a file of its name in HUTONG_ROOT."""
     priority.give_way()
-    work = WORKS[sys.argv[1]]
-    while True:
-        work()
-        time.sleep(PAUSE_S)
+    which = sys.argv[1]
+    with (Path(os.environ["HUTONG_ROOT"]) / f"beside-{which}").open("a") as told:
+        while True:
+            begun = time.perf_counter()
+            WORKS[which]()
+            told.write(f"{time.perf_counter() - begun:.3f}\n")
+            told.flush()
+            time.sleep(PAUSES_S[which])
 
 
 if __name__ == "__main__":

@@ -19,10 +19,12 @@ from schemas.tables import departments, directory, exchange, landing, services
 GRANT, ITEM, RESOURCE = "SQ-2026-000001", "bench.service", "public_security.resident"
 ITEMS = ("name", "sex", "birth_date", "address", "marital_status")
 SAMPLE = 20_000
-_FILL = """
+BATCH = 1_000_000
+"""The batch of all residents; its number is none that a batch after it will get."""
+_FILL = f"""
 INSERT INTO library.population (subject, name, sex, ethnic_group, birth_date, birth_place, address, residence_status, marital_status, phone, sources, batches)
 SELECT citizen_id, name, sex, ethnic_group, birth_date::date, birth_place, address, residence_status, marital_status, phone,
-    array_fill(1::smallint, ARRAY[14]), array_fill(7, ARRAY[14])
+    array_fill(1::smallint, ARRAY[14]), array_fill({BATCH}, ARRAY[14])
 FROM public.bench_population ORDER BY citizen_id
 """
 
@@ -71,7 +73,12 @@ def _grant(session: Session, signer: SoftwareSigner) -> None:
     session.flush()
     session.add(
         landing.Batch(
-            id=f"{RESOURCE}/1", number=7, resource_id=RESOURCE, resource_version_id=version, run_id="1", state="merged"
+            id=f"{RESOURCE}/1",
+            number=BATCH,
+            resource_id=RESOURCE,
+            resource_version_id=version,
+            run_id="1",
+            state="merged",
         )
     )
     applications.register(session, "bench", "bench", "housing")
