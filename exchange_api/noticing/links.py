@@ -15,6 +15,8 @@ PAGES = (
     ("application", "/portal/applications/"),
 )
 """Fact of a notice → where it is shown; the first fact that is there decides."""
+OWN_PAGES = {"objection": (("objection", "/portal/objections/"),)}
+"""Kinds whose fact means something else than elsewhere: a data objection, where supervision's is one to a score."""
 KINDS_WITH_PAGE = (
     "demand",
     "task",
@@ -35,10 +37,11 @@ HOME = "/portal/"
 def path_of(key: str, facts: Mapping[str, Any], demand_id: str | None = None) -> str:
     """Return the portal's page about a notice; the workbench where there is none."""
     known = {**facts, "demand": demand_id} if demand_id else facts
-    if key.partition(".")[0] in KINDS_WITH_PAGE:
-        for name, page in PAGES:
-            if isinstance(value := known.get(name), str) and value:
-                return page + quote(value, safe=".-_")
+    kind = key.partition(".")[0]
+    pages = OWN_PAGES.get(kind, PAGES if kind in KINDS_WITH_PAGE else ())
+    for name, page in pages:
+        if isinstance(value := known.get(name), str) and value:
+            return page + quote(value, safe=".-_")
     return HOME
 
 

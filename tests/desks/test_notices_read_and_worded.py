@@ -61,6 +61,8 @@ def test_kinds_and_severities_sort_notices() -> None:
         ("task.opened", {"task": "RW-2026-000001"}, "XQ-2026-000001", "/portal/tasks/RW-2026-000001"),
         ("version.published", {"resource": "civil.marriage"}, None, "/portal/resources/civil.marriage"),
         ("demand.provided", {"demand": "../../evil?x"}, None, "/portal/demands/..%2F..%2Fevil%3Fx"),
+        ("objection.raised", {"objection": "YY-2026-000001"}, None, "/portal/objections/YY-2026-000001"),
+        ("supervision.objection_filed", {"objection": "7"}, None, "/portal/supervision/objections/7"),
         ("credit.orphans", {"resource": "一份资源"}, None, "/portal/"),
     ],
 )
