@@ -43,6 +43,8 @@ def lend(server_process: int) -> None:
     if lowered > 0 and _is_postgres(server_process):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, server_process, lowered)
+            # Linux's automatic groups (sched(7)): a nice value counts among the processes of one session, and each of PostgreSQL's is a session of its own
+            Path(f"/proc/{server_process}/autogroup").write_text(str(lowered))
 
 
 def _is_postgres(process: int) -> bool:

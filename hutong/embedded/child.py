@@ -27,7 +27,11 @@ class Child:
         self.not_before = 0.0
 
     def start(self, environment: dict[str, str], folder: Path) -> None:
-        """Start the process in its own session, output appended to its log; a log above 10 MB is first moved aside."""
+        """Start the process in a group of its own, output appended to its log; a log above 10 MB is first moved aside.
+
+        The session stays the supervisor's: Linux may give each session a share of its own (sched(7), autogroup), and a task that gives way would not give way
+        to answers.
+        """
         if self.log.exists() and self.log.stat().st_size > KEEP_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
         account = self.unit.account
@@ -40,7 +44,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                process_group=0,
                 pass_fds=(self.unit.listening.fileno(),) if self.unit.listening else (),
                 user=account.uid if account else None,
                 group=account.gid if account else None,

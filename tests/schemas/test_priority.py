@@ -11,6 +11,7 @@ from sqlalchemy import URL
 ROOT = Path(__file__).parents[2]
 SHOWN = """
 import os
+from pathlib import Path
 from sqlalchemy import text
 from schemas import priority
 from schemas.database import streaming, transaction
@@ -19,7 +20,10 @@ if {gives_way}:
     priority.give_way()
 
 def nice_of(process):
-    return os.getpriority(os.PRIO_PROCESS, process)
+    nice, group = os.getpriority(os.PRIO_PROCESS, process), Path(f"/proc/{{process}}/autogroup")
+    if process and group.exists():
+        assert int(group.read_text().split()[-1]) == nice, "its session's share is lowered as it is itself"
+    return nice
 
 print(nice_of(0))
 for role in ("ingest", "exchange"):
