@@ -24,7 +24,7 @@ from exchange_api.permit import Permit, load_permit
 from exchange_api.prepared import Prepared
 from exchange_api.pressure import Pressure
 from exchange_api.recording import Quota, Recorder
-from exchange_api.remembered import Remembered
+from exchange_api.remembered import Newest, Remembered
 from exchange_api.sandbox import permits as sandbox
 from exchange_api.signing import Signer
 from exchange_api.signing.apart import Apart
@@ -105,7 +105,7 @@ class Hub:
         self._keys_place = keys_folder()
         self.keys_folder = KeySettings().keys_folder or "var/keys"
         self.signer: Signer | None = None
-        self._looks = self._looked = 0
+        self._looks = Newest()
         self.pressure, self.played = Pressure(), sandbox.Played()
         self.apart = Apart(2 * self.pressure.settings.api_at_once, self.settings.api_patience_s)
         self._listener: asyncio.Task[None] | None = None
@@ -164,11 +164,10 @@ class Hub:
 
     async def load_signer(self) -> None:
         """Take the newest active key; without one every answer is an unsigned `key.none_active` until there is."""
-        self._looks += 1
-        look = self._looks
+        look = self._looks.begin()
         found = await asyncio.to_thread(_find_signer)
-        if look > self._looked:  # one begun earlier may have read before the key was revoked, and be here later
-            self.signer, self._looked = found, look
+        if self._looks.take(look):
+            self.signer = found
 
     async def permit(self, grant_id: str, asker: str) -> Permit | None:
         """Return the asker's grant, None if there is none such. Raises Denied `grant.suspended` while this worker's watchman holds it."""

@@ -1,5 +1,6 @@
 """Why: keys and grants are asked for at every question and change seldom. Each worker remembers them, and forgets everything the moment the database
 says that something changed (NOTIFY), so that a suspension is effective at once. While nobody listens to the database nothing is remembered.
+What it reads anew at every announcement is held by `Newest` to the reading begun last.
 """
 
 import asyncio
@@ -62,3 +63,21 @@ class Remembered(Generic[Key, Value]):
         self._generation += 1
         self._values.clear()
         self._under_way.clear()  # who asks from now on gets what is true from now on
+
+
+class Newest:
+    """Of several readings under way the one begun last counts: one begun earlier may have read before the change, and be here later."""
+
+    def __init__(self) -> None:
+        self._begun = self._taken = 0
+
+    def begin(self) -> int:
+        """Return the number of a reading that begins now."""
+        self._begun += 1
+        return self._begun
+
+    def take(self, reading: int) -> bool:
+        """Say of a reading that is here whether it counts: none begun later was here before."""
+        is_newest = reading > self._taken
+        self._taken = max(reading, self._taken)
+        return is_newest

@@ -21,7 +21,7 @@ from exchange_api.guarding.rules import Rule, rules
 from exchange_api.guarding.settings import GuardSettings
 from exchange_api.guarding.windows import Window, Windows
 from exchange_api.pressure import BUSY
-from exchange_api.remembered import Remembered
+from exchange_api.remembered import Newest, Remembered
 from schemas.calendar import today
 from schemas.errors import Denied, Invalid
 
@@ -46,7 +46,7 @@ class Guard:
         self.trusted: Networks = split_networks(self.settings.trusted_proxies)
         self.networks: Remembered[str, Networked] = Remembered(self._load_networks)
         self._protected: dict[str, tuple[str, date | None]] = {}
-        self._loads = self._loaded = 0
+        self._readings = Newest()
         self._rules = () if self.settings.guard == "off" else rules(self.settings.guard_rules)
         by_look = [rule for rule in self._rules if rule.measure in _MEASURES]
         self._by_look = tuple(by_look)
@@ -60,11 +60,9 @@ class Guard:
 
     async def load(self) -> None:
         """Take over the list of protected subjects."""
-        self._loads += 1
-        load = self._loads
+        reading = self._readings.begin()
         rows = await self._pool.fetch(FIND_PROTECTED, timeout=10)
-        if load > self._loaded:  # one begun earlier may have read before the change, and be here later
-            self._loaded = load
+        if self._readings.take(reading):
             self._protected = {row["subject_hash"]: (row["level"], row["until"]) for row in rows}
 
     def changed(self, table: str) -> None:
