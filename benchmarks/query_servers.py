@@ -83,7 +83,7 @@ def rss_mb(pid: int, which: str = "VmHWM") -> float:
 def _worker(listening: socket.socket, ready: Path) -> Iterator[int]:
     number = listening.fileno()
     process = subprocess.Popen(
-        [sys.executable, "-m", "exchange_api.worker", "--fd", str(number), "--ready", str(ready)],
+        [sys.executable, "-m", "exchange_api.worker", "--fd", str(number), "--ready", str(ready), "--workers", "2"],
         env=os.environ | {"HUTONG_API_URL": f"http://127.0.0.1:{listening.getsockname()[1]}"},
         cwd=ROOT, pass_fds=[number], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

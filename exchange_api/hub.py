@@ -21,6 +21,7 @@ from exchange_api.keys import KeySettings, active_signer, keys_folder
 from exchange_api.moments import Moments
 from exchange_api.overruns import Overruns
 from exchange_api.permit import Permit, load_permit
+from exchange_api.precedence import PRECEDENCE
 from exchange_api.prepared import Prepared
 from exchange_api.pressure import Pressure
 from exchange_api.recording import Quota, Recorder
@@ -92,8 +93,14 @@ async def open_pool(settings: ApiSettings) -> Any:
     }
     return await asyncpg.create_pool(
         libpq_uri("exchange"), min_size=2, max_size=settings.api_pool_size, connection_class=Connection,
-        server_settings=server, command_timeout=settings.api_patience_s + 1, timeout=10,
+        server_settings=server, command_timeout=settings.api_patience_s + 1, timeout=10, init=_lend,
     )  # fmt: skip
+
+
+async def _lend(connection: Any) -> None:
+    """Let the server answer as promptly as this worker does; asked for by its true number, because a pooler between gives one of its own."""
+    if PRECEDENCE.is_allowed:
+        PRECEDENCE.lend(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 class Hub:

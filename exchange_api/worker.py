@@ -18,6 +18,7 @@ import uvicorn
 from pydantic import Field
 
 from exchange_api.hub import ApiSettings
+from exchange_api.precedence import PRECEDENCE
 from exchange_api.wire import Connection, Room, WireSettings
 from schemas.settings import HutongSettings
 
@@ -33,10 +34,10 @@ class WorkerSettings(HutongSettings):
 
 
 class Worker(uvicorn.Server):
-    """A uvicorn server within the limits of `wire` that drains before it ends, and tells by a file that it is ready."""
+    """A uvicorn server within the limits of `wire` that drains before it ends, and tells by a file that it is ready. workers: how many share the machine."""
 
-    def __init__(self, ready: Path | None = None) -> None:
-        self._room, self._ready = Room(WireSettings(), ApiSettings().api_body_s), ready
+    def __init__(self, ready: Path | None = None, workers: int = 1) -> None:
+        self._room, self._ready, self._workers = Room(WireSettings(), ApiSettings().api_body_s), ready, workers
         limited = type("LimitedConnection", (Connection,), {"room": self._room})
         super().__init__(
             uvicorn.Config(
@@ -47,8 +48,9 @@ class Worker(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the hub, listen, and say so."""
+        PRECEDENCE.begin(self._workers)  # before connections are opened, which it lends to
         await super().startup(sockets)
-        self._watching = asyncio.create_task(self._room.watch())
+        self._watching = asyncio.gather(self._room.watch(), PRECEDENCE.keep())
         if self._ready:
             self._ready.write_text(str(os.getpid()))
 
@@ -73,11 +75,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--ready", type=Path, help="a file that gets the process id when questions are taken")
+    parser.add_argument("--workers", type=int, default=1, help="how many such workers share this machine")
     asked = parser.parse_args()
     _raise_file_limit()
     listening = socket.socket(fileno=asked.fd) if asked.fd is not None else listen(asked.host, asked.port)
     with _gone_at_the_end(asked.ready), contextlib.suppress(KeyboardInterrupt):
-        Worker(asked.ready).run([listening])
+        Worker(asked.ready, asked.workers).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:

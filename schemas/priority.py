@@ -3,7 +3,8 @@ way: its process runs at a lower priority of the operating system, and so do the
 share of the cores from those that look records up. What nobody else needs it still gets in full.
 
 `give_way` is called where a task begins (`dags.plugins`); an operator's `nice hutong …` has the same effect. Every connection of `schemas.database` lends
-its process's priority to the server process behind it. Of a server on another machine only its own administrator can say what goes first.
+its process's priority to the server process behind it. Of a server on another machine only its own administrator can say what goes first. How those who
+answer go before all is `exchange_api.precedence`.
 """
 
 import contextlib
@@ -40,14 +41,14 @@ def own() -> int:
 def lend(server_process: int) -> None:
     """Let a process of PostgreSQL work at this process's priority, if that is lowered and the server is of this machine and of a user we may speak for."""
     lowered = own()
-    if lowered > 0 and _is_postgres(server_process):
+    if lowered > 0 and is_postgres(server_process):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, server_process, lowered)
             # Linux's automatic groups (sched(7)): a nice value counts among the processes of one session, and each of PostgreSQL's is a session of its own
             Path(f"/proc/{server_process}/autogroup").write_text(str(lowered))
 
 
-def _is_postgres(process: int) -> bool:
+def is_postgres(process: int) -> bool:
     """Tell whether a process of this number is here and a server's: numbers of another machine, or of another container, mean something else here."""
     try:
         return Path(f"/proc/{process}/comm").read_text() == "postgres\n"

@@ -19,6 +19,7 @@ os.environ |= {
     "HUTONG_PORTAL_SECOND_FACTOR_ROLES": "",
     "HUTONG_PORTAL_CHANGE_GENERATED": "false",
     "HUTONG_PORTAL_SESSIONS": "1000",
+    "HUTONG_API_FIRST": "false",  # two processes of tests share the machine with everything they start
 }
 LONGEST_FIRST = (
     "tests/scale/",

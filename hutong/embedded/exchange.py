@@ -28,7 +28,8 @@ def hub(home: Home, port: int, workers: int) -> list[Unit]:
 def _worker(home: Home, number: int, listening: socket.socket, workers: int) -> Unit:
     name = "api" if number == 1 else f"api-{number}"
     mark = ready_mark(home, name)
-    command = (sys.executable, "-m", "exchange_api.worker", "--fd", str(listening.fileno()), "--ready", str(mark))
+    whom = ("--fd", str(listening.fileno()), "--ready", str(mark), "--workers", str(workers))
+    command = (sys.executable, "-m", "exchange_api.worker", *whom)
 
     def is_ready() -> bool:
         """A mark names the process that made it: what a killed one left says nothing of its successor."""

@@ -30,9 +30,14 @@ SERVER = {
     "effective_cache_size": "2GB",
     "wal_level": "minimal",  # no standby of an embedded server: COPY into a new table then skips the log, still crash-safe
     "max_wal_senders": "0",
-    "min_wal_size": "1GB",  # segments kept for the next: making one is waited for by whoever's evidence comes at that moment
+    # the log is written by its own writer, early and often: what is left of a merge's log when evidence comes must be written down before that can leave
+    "wal_writer_delay": "10ms",
+    "wal_buffers": "64MB",  # room enough that nobody else has to write it, least of all a merge that gives way with the log's lock in its hand
+    "min_wal_size": "2GB",  # segments kept for the next: making one is waited for by whoever's evidence comes at that moment
     "max_wal_size": "4GB",  # a bulk load should not checkpoint every few seconds
     "checkpoint_timeout": "15min",
+    "bgwriter_delay": "50ms",  # whoever needs a page for a record should find one that need not be written first
+    "bgwriter_lru_maxpages": "500",
     "random_page_cost": "1.1",  # solid-state disks
     "jit": "off",  # compiles longer than our set-based statements run
     "timezone": "UTC",
