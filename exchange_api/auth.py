@@ -25,7 +25,7 @@ class RegisteredKey:
     expires: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every answer, and a frozen one takes five times as long to make
 class Caller:
     """Who asked, with the checked question."""
 
