@@ -167,6 +167,7 @@ def _beside(run: Run) -> None:
         run.load(served.port, run.asked.seconds / ROUNDS, is_signed=True)
         for share, works in ((2, WORKS), (10, WORKS), (10, (*WORKS, "checkpoint"))):
             rate = run.medians("ours")["rps"] / share
+            query_beside.settle(run.uri)
             alone = run.tail(served.port, rate)
             with query_beside.often(run.uri), _working(run, works) as done:
                 beside = run.tail(served.port, rate)

@@ -26,6 +26,7 @@ from schemas.database import libpq_uri, transaction
 SHARE = 10
 """The department has a tenth as many people as there are residents; it knows them alone, so that each is merged as what it is."""
 PAUSES_S = {"export": 0.5, "ingest": 0.5, "checkpoint": 5.0}
+SETTLED_S = 3
 OFTEN = "30s"
 """A server's own checkpoints come every quarter of an hour and take nine tenths of that; this is the shortest time it allows."""
 _MOVE = "UPDATE insured SET phone = '139' || lpad((random() * 99999999)::bigint::text, 8, '0')"
@@ -75,6 +76,14 @@ def ingest() -> None:
     with psycopg.connect(os.environ["BENCH_SOURCE"], autocommit=True) as department:
         department.execute(_MOVE)
     way.ingest(SECOND, str(uuid.uuid4()))
+
+
+def settle(uri: str) -> None:
+    """Have everything written down that was only in memory: what is measured alone after this is alone."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    os.sync()
+    time.sleep(SETTLED_S)
 
 
 @contextmanager
