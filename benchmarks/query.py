@@ -153,6 +153,7 @@ def _single(run: Run) -> None:
 
 def _half_peak(run: Run) -> None:
     """The tail at half of what is possible."""
+    query_beside.settle(run.uri)
     alone = run.tail(run.servers["ours"].port, run.medians("ours")["rps"] / 2)
     bar: dict[str, float] = {"p99_ms": 20}
     run.tell("query.half_peak", None, alone, bar=bar, is_met=alone["p99_ms"] <= 20)
