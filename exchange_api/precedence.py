@@ -50,7 +50,7 @@ class Precedence:
         try:
             _put_first(0)
         except OSError:
-            log.info(
+            log.warning(
                 "answers go no sooner than other work: it needs CAP_SYS_NICE, or LimitRTPRIO=1 (docs/operations.md)"
             )
             return

@@ -69,7 +69,9 @@ def test_who_is_told_not_to_stays_ordinary(told: list[tuple[int, int]], monkeypa
     assert (one.is_allowed, told) == (False, [])
 
 
-def test_who_may_not_stays_ordinary(told: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_may_not_stays_ordinary_and_says_what_it_needs(
+    told: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(*_: Any) -> None:
         raise PermissionError
 
@@ -78,6 +80,7 @@ def test_who_may_not_stays_ordinary(told: list[tuple[int, int]], monkeypatch: py
     one.begin(workers=1)
     assert not one.is_allowed
     assert told == []
+    assert "CAP_SYS_NICE" in caplog.text
 
 
 @pytest.fixture
