@@ -153,7 +153,7 @@ def _single(run: Run) -> None:
 
 def _half_peak(run: Run) -> None:
     """The tail at half of what is possible."""
-    query_beside.settle(run.uri)
+    query_beside.settle()
     alone = run.tail(run.servers["ours"].port, run.medians("ours")["rps"] / 2)
     bar: dict[str, float] = {"p99_ms": 20}
     run.tell("query.half_peak", None, alone, bar=bar, is_met=alone["p99_ms"] <= 20)
@@ -168,9 +168,9 @@ def _beside(run: Run) -> None:
         run.load(served.port, run.asked.seconds / ROUNDS, is_signed=True)
         for share, works in ((2, WORKS), (10, WORKS), (10, (*WORKS, "checkpoint"))):
             rate = run.medians("ours")["rps"] / share
-            query_beside.settle(run.uri)
+            query_beside.settle()
             alone = run.tail(served.port, rate)
-            with query_beside.often(run.uri), _working(run, works) as done:
+            with query_beside.often(), _working(run, works) as done:
                 beside = run.tail(served.port, rate)
                 times = done()
             ratio = beside["p99_ms"] / alone["p99_ms"]

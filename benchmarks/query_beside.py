@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from benchmarks.ground import new_database, set_environment
 from benchmarks.population import population
 from benchmarks.query_city import GRANT, ITEM
+from hutong.embedded.postgres import SERVER
 from schemas import priority
 from schemas.database import libpq_uri, transaction
 
@@ -78,29 +79,36 @@ def ingest() -> None:
     way.ingest(SECOND, str(uuid.uuid4()))
 
 
-def settle(uri: str) -> None:
+def checkpoint() -> None:
+    """Let the database write down what it holds, at once."""
+    _tell_server("CHECKPOINT")
+
+
+def settle() -> None:
     """Have everything written down that was only in memory: what is measured alone after this is alone."""
-    with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute("CHECKPOINT")
+    checkpoint()
     os.sync()
     time.sleep(SETTLED_S)
 
 
 @contextmanager
-def often(uri: str) -> Iterator[None]:
-    """Let the server of `uri` make its own checkpoints without pause."""
-    with psycopg.connect(uri, autocommit=True) as connection:
-        for told in (f"SET checkpoint_timeout = '{OFTEN}'", "RESET checkpoint_timeout"):
-            connection.execute(f"ALTER SYSTEM {told}".encode())
-            connection.execute("SELECT pg_reload_conf()")
-            if told.startswith("SET"):
-                yield
+def often() -> Iterator[None]:
+    """Let the server make its own checkpoints without pause."""
+    _make_checkpoints_every(OFTEN)
+    try:
+        yield
+    finally:
+        _make_checkpoints_every(SERVER["checkpoint_timeout"])
 
 
-def checkpoint() -> None:
-    """Let the database write down what it holds, at once."""
+def _make_checkpoints_every(interval: str) -> None:
+    _tell_server(f"ALTER SYSTEM SET checkpoint_timeout = '{interval}'", "SELECT pg_reload_conf()")
+
+
+def _tell_server(*statements: str) -> None:
     with psycopg.connect(libpq_uri(), autocommit=True) as connection:
-        connection.execute("CHECKPOINT")
+        for one in statements:
+            connection.execute(one.encode())
 
 
 WORKS: dict[str, Callable[[], None]] = {"export": export, "ingest": ingest, "checkpoint": checkpoint}
