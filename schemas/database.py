@@ -65,7 +65,10 @@ def engine(role: Role = "owner") -> Engine:
 
 
 def _lend(connection: Any, _: object) -> None:
-    priority.lend(connection.info.backend_pid)
+    if priority.lend(connection.info.backend_pid):
+        connection.autocommit = True  # else the first rollback would take it back
+        connection.execute(priority.ALONE)
+        connection.autocommit = False
 
 
 def rest() -> None:
@@ -96,7 +99,8 @@ def streaming(role: Role) -> Iterator[Any]:
     try:
         with adbc.connect(libpq_uri(role), autocommit=True) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
-            priority.lend(cursor.fetchone()[0])
+            if priority.lend(cursor.fetchone()[0]):
+                cursor.execute(priority.ALONE)
             yield cursor
     except (adbc.Error, OSError) as error:  # a server lost while streaming is an OSError of Arrow
         raise StreamCut(getattr(error, "sqlstate", None)) from error

@@ -20,11 +20,29 @@ from hutong.embedded.environment import MARK
 from hutong.embedded.home import Home, find_home, read_secrets
 from hutong.embedded.unit import Account, Unit
 
+_MOST_BUFFERS = 2 * 1024**3
+_LIMIT_OF_MEMORY = Path("/sys/fs/cgroup/memory.max")
+
+
+def memory_bytes() -> int:
+    """Return how much memory this machine has, or this container may use."""
+    here: int = psutil.virtual_memory().total
+    try:
+        return min(here, int(_LIMIT_OF_MEMORY.read_text()))
+    except (OSError, ValueError):  # no such file, or "max"
+        return here
+
+
+def _buffers() -> str:
+    """An eighth of the memory: a library of a million with what a merge touches of it (0.75 GB) should stay, or the log waits behind its pages on the disk."""
+    return f"{min(memory_bytes() // 8, _MOST_BUFFERS) // 1024**2}MB"
+
+
 SERVER = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # TCP only: socket paths of deep checkouts are too long
     "max_connections": "200",  # Airflow's parts hold about 40, the API its pool, tasks a few each
-    "shared_buffers": "512MB",  # everything together stays below 6 GiB
+    "shared_buffers": _buffers(),
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "effective_cache_size": "2GB",
@@ -33,8 +51,9 @@ SERVER = {
     # the log is written by its own writer, early and often: what is left of a merge's log when evidence comes must be written down before that can leave
     "wal_writer_delay": "10ms",
     "wal_buffers": "64MB",  # room enough that nobody else has to write it, least of all a merge that gives way with the log's lock in its hand
-    "min_wal_size": "2GB",  # segments kept for the next: making one is waited for by whoever's evidence comes at that moment
+    "min_wal_size": "4GB",  # segments kept for the next: making one is waited for by whoever's evidence comes at that moment
     "max_wal_size": "4GB",  # a bulk load should not checkpoint every few seconds
+    "wal_compression": "pglz",  # after a checkpoint a merge logs whole pages, and evidence waits until they are on the disk
     "checkpoint_timeout": "15min",
     "bgwriter_delay": "50ms",  # whoever needs a page for a record should find one that need not be written first
     "bgwriter_lru_maxpages": "500",

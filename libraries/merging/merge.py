@@ -22,12 +22,14 @@ from libraries.merging import partitions, units, withheld
 from libraries.merging.candidates import Keys, read_changed, read_keys
 from libraries.merging.known import read_known
 from libraries.merging.units import Shelf, Unit
+from schemas import priority
 from schemas.database import transaction
 from schemas.errors import Terminal
 from schemas.tables.directory import Resource
 from schemas.tables.landing import Batch, QuarantinedRow
 
 CONNECTIONS = 2
+"""At once; fewer while giving way."""
 _RESOURCE_LOCK = 7_311_002
 
 
@@ -157,7 +159,7 @@ def _merge(merge: _Merge, task: batches.Task, held: list[str]) -> MergeReport:
         raise Terminal("landing.damaged", batch=task.batch.id, file="checked/")
     boundaries = partitions.boundaries_of(spec.library, keys.sample) if len(keys) >= units.SMALL else []
     total: Counter[str] = Counter()
-    with Shelf(spec, boundaries) as shelf, ThreadPoolExecutor(CONNECTIONS) as pool:
+    with Shelf(spec, boundaries) as shelf, ThreadPoolExecutor(priority.at_once(CONNECTIONS)) as pool:
         merge, rows = _shelve(merge, task, (folder, keys, held), shelf), len(keys)
         del keys  # sixteen bytes a row: the units want the room
         _make_room()

@@ -33,6 +33,23 @@ with streaming("reader") as cursor:
     cursor.execute("SELECT pg_backend_pid()")
     print(nice_of(cursor.fetchone()[0]))
 """
+ALONE = """
+from sqlalchemy import text
+from schemas import priority
+from schemas.database import streaming, transaction
+
+if {gives_way}:
+    priority.give_way()
+asked = "SELECT current_setting('max_parallel_workers_per_gather')"
+with transaction("ingest") as session:
+    print(session.execute(text(asked)).scalar_one())
+    session.rollback()
+    print(session.execute(text(asked)).scalar_one())
+with streaming("reader") as cursor:
+    cursor.execute(asked)
+    print(cursor.fetchone()[0])
+print(priority.at_once(2), priority.at_once(1))
+"""
 LISTENED = """
 import os
 from airflow.listeners.listener import get_listener_manager
@@ -65,6 +82,14 @@ def test_what_an_operator_started_low_stays_low(database: URL) -> None:
         env={**os.environ, "HUTONG_TASK_NICE": "7"}, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["12"] * 4
+
+
+@pytest.mark.usefixtures("database")
+def test_who_gives_way_does_not_crowd() -> None:
+    usual = _run(ALONE.format(gives_way=False))
+    assert usual == ["2", "2", "2", "2 1"], "the server's own default"
+    fewer = max(1, min(2, (os.cpu_count() or 1) - 1))
+    assert _run(ALONE.format(gives_way=True)) == ["0", "0", "0", f"{fewer} 1"]
 
 
 def test_airflow_lets_a_task_give_way_when_it_begins(tmp_path: Path) -> None:
