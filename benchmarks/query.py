@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -36,6 +36,10 @@ SERVERS = {
 }
 MODES = "UPDATE exchange.grants SET modes = ARRAY['query', 'verify', 'export'], is_case_required = false"
 WORKS = ("export", "ingest")
+WRITTEN: dict[str, LiteralString] = {
+    "versions_merged": "SELECT n_tup_ins FROM pg_stat_user_tables WHERE schemaname = 'library' AND relname = 'population_history'",
+    "pages_of_checkpoints": "SELECT buffers_written FROM pg_stat_checkpointer",
+}
 WAYS: dict[str, dict[str, str]] = {
     "datasette": {"get": others.GET, "expects": '"subject"'},
     "postgraphile": {"post": others.GRAPHQL, "path": "/graphql", "expects": '"subject"'},
@@ -47,8 +51,9 @@ Figures = dict[str, float]
 class Run:
     """One run: what was asked for, the caller, the servers."""
 
-    def __init__(self, asked: argparse.Namespace, folder: Path, uri: str, caller: dict[str, Any]) -> None:
-        self.asked, self.folder, self.uri, self.caller = asked, folder, uri, caller
+    def __init__(self, asked: argparse.Namespace, folder: Path, uris: tuple[str, str], caller: dict[str, Any]) -> None:
+        self.asked, self.folder, self.caller = asked, folder, caller
+        self.uri, self.department = uris
         self.servers: dict[str, Served] = {}
         self.found: dict[str, list[Figures]] = {}
 
@@ -88,13 +93,13 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--soak", type=float, default=60, help="seconds for which memory is watched")
     asked = parser.parse_args()
-    with own_server() as (folder, uri):
+    with own_server() as (folder, uri), own_server() as (_, department):
         hub = new_database(uri, "hub")
         set_environment(
             HUTONG_DATABASE_URL=hub.replace("postgresql://", "postgresql+psycopg://"), HUTONG_ROOT=str(folder),
             HUTONG_KEYS_FOLDER=str(folder / "keys"), HUTONG_LANDING=str(folder / "landing"),
         )  # fmt: skip
-        _measure(Run(asked, folder, hub, _build(asked.rows)))
+        _measure(Run(asked, folder, (hub, department), _build(asked.rows)))
 
 
 def _build(rows: int) -> dict[str, Any]:
@@ -163,7 +168,7 @@ def _beside(run: Run) -> None:
     """The tail beside everything else a hub does, against the tail alone just before: at half of what is possible, at a tenth, and there with a backup's
     checkpoints, which no bar is for.
     """
-    query_beside.prepare(run.uri, run.asked.rows)
+    query_beside.prepare(run.department, run.asked.rows)
     with serving(run.folder, SERVERS["ours"]) as served, sequencing():
         run.load(served.port, run.asked.seconds / ROUNDS, is_signed=True)
         for share, works in ((2, WORKS), (10, WORKS), (10, (*WORKS, "checkpoint"))):
@@ -183,7 +188,9 @@ def _beside(run: Run) -> None:
 
 @contextlib.contextmanager
 def _working(run: Run, works: Sequence[str]) -> Iterator[Callable[[], dict[str, int]]]:
-    """Let other work be done from its second turn on; yields what says how often each was done since, and how many pages checkpoints wrote."""
+    """Let other work be done from its second turn on; yields what says how often each was done since, how many versions of records merges wrote, and how
+    many pages checkpoints.
+    """
     told = {one: run.folder / f"beside-{one}" for one in works}
     begun = {one: _turns(path) for one, path in told.items()}
     log = run.folder / "beside.log"
@@ -200,14 +207,13 @@ def _working(run: Run, works: Sequence[str]) -> Iterator[Callable[[], dict[str, 
 
         while min(done().values()) < 1:  # what each must load once belongs to its start
             time.sleep(0.1)
-        begun, pages = {one: _turns(path) for one, path in told.items()}, _pages_written(run.uri)
-        yield lambda: {**done(), "pages_of_checkpoints": _pages_written(run.uri) - pages}
+        begun, before = {one: _turns(path) for one, path in told.items()}, _written(run.uri)
+        yield lambda: done() | {name: now - before[name] for name, now in _written(run.uri).items()}
 
 
-def _pages_written(uri: str) -> int:
+def _written(uri: str) -> dict[str, int]:
     with psycopg.connect(uri, autocommit=True) as connection:
-        row = connection.execute("SELECT buffers_written FROM pg_stat_checkpointer").fetchone()
-    return int(row[0]) if row else 0
+        return {name: int(connection.execute(asked).fetchone()[0]) for name, asked in WRITTEN.items()}  # type: ignore[index]
 
 
 def _turns(path: Path) -> int:

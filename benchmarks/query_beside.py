@@ -34,7 +34,7 @@ _MOVE = "UPDATE insured SET phone = '139' || lpad((random() * 99999999)::bigint:
 
 
 def prepare(uri: str, rows: int) -> None:
-    """Make a department's system with people of its own, and catalogue its table. uri: any database of the server."""
+    """Make a department's system with people of its own, and catalogue its table. uri: any database of the department's server."""
     import adbc_driver_postgresql.dbapi as adbc
 
     from benchmarks.libraries import publish_second

@@ -48,8 +48,9 @@ SERVER = {
     "effective_cache_size": "2GB",
     "wal_level": "minimal",  # no standby of an embedded server: COPY into a new table then skips the log, still crash-safe
     "max_wal_senders": "0",
-    # the log is written by its own writer, early and often: what is left of a merge's log when evidence comes must be written down before that can leave
-    "wal_writer_delay": "10ms",
+    # the log is written by its own writer, early: what is left of a merge's log when evidence comes must be written down before that can leave. Not so often
+    # that evidence, which writes all before it down itself, waits behind that writer
+    "wal_writer_delay": "50ms",
     "wal_buffers": "64MB",  # room enough that nobody else has to write it, least of all a merge that gives way with the log's lock in its hand
     "min_wal_size": "4GB",  # segments kept for the next: making one is waited for by whoever's evidence comes at that moment
     "max_wal_size": "4GB",  # a bulk load should not checkpoint every few seconds
