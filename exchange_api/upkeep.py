@@ -7,7 +7,7 @@ Called hourly by the DAG `directory` and by `hutong catalog upkeep`; crashing an
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog import notices
@@ -35,7 +35,11 @@ class Done:
 
 
 def keep_up(session: Session, now: datetime | None = None) -> Done:
-    """Let due versions and reforms take effect, bring grants along, remind of reviews, and renew the snapshot; again does nothing more."""
+    """Let due versions and reforms take effect, bring grants along, remind of reviews, and renew the snapshot; again does nothing more.
+
+    Two at once wait for each other, or both would remind.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("directory.upkeep"))))
     moment, begun = now or datetime.now(UTC), datetime.now(UTC)
     day = moment.astimezone(CHINA).date()
     _tell_of_failures(session, reforms.apply_due(session, day))

@@ -21,6 +21,9 @@ from schemas.tables.departments import Department, DepartmentChange
 
 log = logging.getLogger(__name__)
 
+LOCK = func.hashtext("directory.reforms")
+"""The lock a reform takes alone; whoever needs to know whose something is shares it."""
+
 
 @dataclass(frozen=True)
 class Act:
@@ -129,13 +132,19 @@ def find(session: Session, department_id: str | None = None) -> list[DepartmentC
 
 
 def apply_due(session: Session, on: date | None = None) -> Applied:
-    """Apply every recorded reform whose day (`on`, default today) has come, oldest first; one that cannot be is left with its failure, others go on."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("directory.reforms"))))
+    """Apply every recorded reform whose day (`on`, default today) has come, oldest first; one that cannot be is left with its failure, others go on.
+
+    Whoever asks departments meanwhile is refused only where something is due; where nothing is, a reform that is recorded waits for this transaction.
+    """
     query = select(DepartmentChange).where(
         DepartmentChange.applied_at.is_(None), DepartmentChange.effective_on <= (on or today())
     )
-    query = query.order_by(DepartmentChange.effective_on, DepartmentChange.id).with_for_update()
     done = Applied([], [])
+    if session.scalar(query.with_only_columns(DepartmentChange.id).limit(1)) is None:
+        session.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
+        return done
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    query = query.order_by(DepartmentChange.effective_on, DepartmentChange.id).with_for_update()
     for change in session.scalars(query).all():
         try:
             with session.begin_nested():
@@ -155,7 +164,7 @@ def _record(
 ) -> DepartmentChange:
     if not act.basis.strip():
         raise Invalid("reform.no_basis", kind=kind)
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("directory.reforms"))))
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     change = DepartmentChange(
         kind=kind, effective_on=act.on, from_ids=ids[0], to_ids=ids[1], details=details, basis=act.basis.strip(),
         recorded_by=act.by,

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog import notices
+from catalog.reform import reforms
 from exchange_api import cases
 from exchange_api.actors import Actor, Step
 from exchange_api.clocks import clocks
@@ -20,10 +21,6 @@ from schemas.calendar import today
 from schemas.errors import Transient
 from schemas.tables.exchange import Demand, SupplyAnswer, SupplyTask, TaskDemand
 
-REFORMS = (
-    "directory.reforms"  # the lock catalog.reform takes: nobody is asked while it is being decided whose something is
-)
-
 
 def open_tasks(session: Session, actor: Actor, demand: Demand, items: Collection[int] | None = None) -> None:
     """Ask each department that matched best, in one task shared with equal needs; what is shared unconditionally and live is confirmed at once.
@@ -31,7 +28,7 @@ def open_tasks(session: Session, actor: Actor, demand: Demand, items: Collection
     items: ids of wanted items that are asked for (again); None: all of the demand. Raises Transient `supply.reform_running`.
     """
     session.flush()
-    if not session.scalar(select(func.pg_try_advisory_xact_lock_shared(func.hashtext(REFORMS)))):
+    if not session.scalar(select(func.pg_try_advisory_xact_lock_shared(reforms.LOCK))):
         raise Transient("supply.reform_running")  # waiting would be for a deadlock: a reform locks demands
     found = best.find(session, demand.id, items)
     for department_id in sorted(found.asked):

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, event, func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from catalog.reform import reforms
+from catalog.reform.reforms import Act
+from exchange_api import upkeep
 from exchange_api.demand import demands
 from exchange_api.supply import supplies
 from exchange_api.supply.supplies import ItemAnswer, TaskAnswer
+from schemas.calendar import today
 from schemas.errors import HutongError, Transient
 from schemas.migrations import upgrade
 from schemas.tables.clocks import CaseClock
@@ -188,6 +193,33 @@ def test_while_a_reform_is_recorded_nobody_is_asked_and_nothing_waits(town: Sess
             demands.dispatch(opened, BUREAU, demand_id)
     assert (state_of(engine, demand_id), count(engine, SupplyTask)) == ("submitted", 0)
     assert at_once(engine, lambda one: demands.dispatch(one, BUREAU, demand_id)) == ["done"]
+
+
+def test_the_hourly_upkeep_keeps_nobody_from_asking_where_no_reform_is_due(town: Session, engine: Engine) -> None:
+    demand_id = submitted(town, "户籍地址")
+    with Session(engine) as hourly:
+        upkeep.keep_up(hourly)
+        assert at_once(engine, lambda one: demands.dispatch(one, BUREAU, demand_id)) == ["done"]
+    assert (state_of(engine, demand_id), count(engine, SupplyTask)) == ("dispatched", 1)
+
+
+def test_a_reform_and_another_upkeep_wait_for_the_hourly_one(town: Session, engine: Engine) -> None:
+    town.commit()
+    act = Act(today(), "兴编〔2026〕1号", "li")
+    steps: list[Callable[[Session], Any]] = [
+        lambda one: reforms.rename(one, "public_security", "公安与司法局", act),
+        upkeep.keep_up,
+    ]
+    with Session(engine) as hourly:
+        upkeep.keep_up(hourly)
+        for step in steps:
+            with Session(engine) as opened:
+                opened.execute(text("SET LOCAL lock_timeout = '200ms'"))
+                with pytest.raises(OperationalError, match="lock timeout"):
+                    step(opened)
+    for step in steps:
+        with Session(engine) as opened:
+            step(opened)
 
 
 class CrashError(Exception):
